@@ -1,0 +1,234 @@
+"""The backward sweep: from one result, gradients flow along the recorded edges to the leaves.
+
+This is the only place where gradients are added up and where broadcasting is undone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from types import NoneType
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.errors import BackwardError, FreedGraphError, OperandError
+from autograd_lite.record import OFF, ON, Leaf, Node, Spec, _recording, recording, topological
+from autograd_lite.tensor import Tensor, wrap
+
+__all__ = ["backward", "sweep", "unbroadcast"]
+
+
+def backward(tensor: Tensor, gradient: Any, retain_graph: bool | None, create_graph: bool) -> None:
+    """Add the gradient of `tensor` to `.grad` of its leaves: see `Tensor.backward`."""
+    root = tensor._node
+    if root is None or not root.requires_grad:
+        raise BackwardError(
+            f"backward: this Tensor of shape {tensor.shape} does not depend on any that requires grad; create a "
+            f"parameter with Tensor(..., requires_grad=True), and compute with it outside no_grad()"
+        )
+    g = _seed(tensor, gradient, create_graph)
+    if retain_graph is None:
+        retain_graph = create_graph
+    arrived = sweep(root, g, retain_graph=retain_graph, create_graph=create_graph)
+    # Only now, when nothing can fail any more, do the leaves change.
+    given: set[int] = set()
+    for leaf, g in arrived.items():
+        if leaf.grad is not None:
+            leaf.grad = leaf.grad + g
+        elif isinstance(g, Tensor):
+            leaf.grad = g
+        elif g.base is not None or id(g) in given or not isinstance(g, np.ndarray):
+            leaf.grad = np.array(g)  # a view, or an array that another leaf was given too
+        else:
+            given.add(id(g))
+            leaf.grad = g
+
+
+def _seed(tensor: Tensor, gradient: Any, create_graph: bool) -> Any:
+    """The gradient to start from, checked, in the dtype of `tensor`."""
+    if gradient is None:
+        if tensor.size != 1:
+            raise BackwardError(
+                f"backward: a result of shape {tensor.shape} is not a scalar, so its gradient is not unique; "
+                f"reduce it with .sum() or .mean(), or pass backward(gradient=...) of that shape"
+            )
+        if tensor.dtype.kind == "c":
+            raise BackwardError(
+                "backward: a complex result has no gradient of its own; take .real or abs, or pass backward(gradient=...)"
+            )
+        gradient = np.ones(tensor.shape, tensor.dtype) if tensor.ndim else tensor.dtype.type(1)
+    elif not isinstance(gradient, Tensor):
+        gradient = np.array(gradient)
+    if gradient.shape != tensor.shape:
+        raise BackwardError(
+            f"backward: a gradient of shape {gradient.shape} does not fit a result of shape {tensor.shape}; "
+            f"they must have the same shape"
+        )
+    if create_graph:
+        gradient = gradient if isinstance(gradient, Tensor) else wrap(gradient)
+    elif isinstance(gradient, Tensor):
+        gradient = gradient.numpy()
+    return gradient if gradient.dtype == tensor.dtype else gradient.astype(tensor.dtype)
+
+
+def sweep(
+    root: Node, g: Any, *, retain_graph: bool, create_graph: bool, targets: Collection[Node] = ()
+) -> dict[Any, Any]:
+    """Send `g` from `root` backwards; return what arrives at the leaves, or at `targets` if there are any.
+
+    With `create_graph` the rules run on Tensors and so record the derivative's own graph. With `targets` only
+    paths that lead to them are followed, and none beyond.
+    """
+    token = _recording.set(max(recording(), ON) if isinstance(g, Tensor) else OFF)
+    try:
+        return _sweep(root, g, retain_graph, create_graph, targets)
+    finally:
+        _recording.reset(token)
+
+
+def _sweep(
+    root: Node, g: Any, retain_graph: bool, create_graph: bool, targets: Collection[Node]
+) -> dict[Any, Any]:
+    arrived: dict[Any, Any] = {}
+    waiting: dict[Any, Any] = {root: g}  # gradients of operations that were not swept yet
+    useful = _leading_to(targets, root) if targets else None
+    order: list[Any] | None = None
+    if root.__class__ is Leaf:
+        arrived[root] = waiting.pop(root)
+
+    while waiting:
+        # While only one operation waits, nothing can send to it any more; when several do, order matters.
+        if order is None and len(waiting) == 1:
+            node, g = waiting.popitem()
+        else:
+            if order is None:
+                order = topological(waiting)
+            node = order.pop()
+            if node not in waiting:
+                continue
+            g = waiting.pop(node)
+        details = node.details
+        if details is not None:
+            g = _attend(node, g)
+        if node in targets:
+            arrived[node] = g
+            continue
+
+        saved = node.saved
+        if saved is None:
+            raise FreedGraphError(
+                f"backward: the values saved by {describe(node)} were freed by an earlier backward; "
+                f"pass retain_graph=True to the first one, or compute the result again"
+            )
+        if create_graph:
+            saved = _as_tensors(node, saved)
+        rules = node.op.rules
+        kwargs = details.get("kwargs") if details is not None else None
+        spec = node.spec
+        position = -1
+        for source in node.inputs:
+            position += 1
+            kind = source.__class__
+            if kind is not Node and not (kind is Leaf and source.requires_grad):
+                continue
+            rule = rules[position]
+            if rule is None or (useful is not None and source not in useful):
+                continue
+            try:
+                r = rule(g, *saved) if kwargs is None else rule(g, *saved, **kwargs)
+            except Exception as error:
+                error.add_note(f"raised by the derivative rule of {describe(node)}, input {position}")
+                raise
+            if source.spec is not spec:
+                r = fit(r, source.spec)
+            sink = waiting if kind is Node else arrived
+            if source in sink:
+                r = sink[source] + r
+            sink[source] = r
+        if not retain_graph:
+            node.saved = None
+
+    for leaf in arrived:
+        if leaf.details is not None and leaf.__class__ is Leaf:
+            arrived[leaf] = _attend(leaf, arrived[leaf])
+    return arrived
+
+
+def _leading_to(targets: Collection[Node], root: Node) -> set[Any]:
+    """Those of the nodes below `root` through which a gradient reaches `targets`."""
+    useful = set(targets)
+    for node in topological([root]):
+        if any(isinstance(source, Node) and source in useful for source in node.inputs):
+            useful.add(node)
+    return useful
+
+
+def _attend(node: Node, g: Any) -> Any:
+    """Run the hooks of a node on the gradient that has arrived there, and retain it where that was asked for."""
+    details = node.details or {}
+    for hook in tuple(details.get("hooks", {}).values()):
+        replaced = hook(g if isinstance(g, Tensor) else np.array(g))
+        if replaced is not None:
+            if not isinstance(replaced, Tensor):
+                replaced = np.array(replaced)
+            if replaced.shape != node.spec.shape:
+                raise OperandError(
+                    f"hook on {describe(node)}: it returned a gradient of shape {replaced.shape}; return None, or "
+                    f"one of shape {node.spec.shape}"
+                )
+            g = fit(replaced, node.spec)
+    if details.get("retain"):
+        held = details.get("grad")
+        copy = g if isinstance(g, Tensor) else np.array(g)
+        details["grad"] = copy if held is None else held + copy
+    return g
+
+
+def _as_tensors(node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The saved arrays as Tensors at their places in the graph, so that a rule run on them is recorded there."""
+    return tuple(
+        [
+            wrap(value, source) if isinstance(source, Node) and not isinstance(value, (Spec, NoneType)) else value
+            for value, source in zip(saved, (node, *node.inputs), strict=True)
+        ]
+    )
+
+
+def fit(g: Any, spec: Spec) -> Any:
+    """`g` in the shape and dtype of the input it belongs to: summed over broadcast axes, and cast.
+
+    A complex gradient of a real input keeps its real part: the input cannot move in any other direction.
+    """
+    if g.shape != spec.shape:
+        g = unbroadcast(g, spec.shape)
+    if g.dtype != spec.dtype:
+        if g.dtype.kind == "c" and spec.dtype.kind != "c":
+            g = g.real
+        g = g.astype(spec.dtype)
+    return g
+
+
+def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
+    """Sum `g` over the axes along which an array of `shape` was repeated to meet it.
+
+    >>> unbroadcast(np.ones((4, 2)), (2,))
+    array([4., 4.])
+    """
+    extra = g.ndim - len(shape)
+    axes = tuple([axis for axis in range(g.ndim) if axis < extra or shape[axis - extra] != g.shape[axis]])
+    if extra < 0 or any(shape[axis - extra] != 1 for axis in axes if axis >= extra):
+        raise OperandError(
+            f"a derivative rule returned a gradient of shape {g.shape} for an input of shape {shape}; it must have "
+            f"the input's shape or one the input broadcasts to"
+        )
+    if isinstance(g, Tensor):
+        return g.sum(axis=axes).reshape(shape)
+    return np.add.reduce(g, axis=axes).reshape(shape)
+
+
+def describe(node: Node) -> str:
+    """A node as errors name it: operation, shape, name, and the line that made it where that was noted."""
+    what = f"{node.op.name!r}" if node.op is not None else "a leaf"
+    name = f" ({node.name})" if node.name else ""
+    line = (node.details or {}).get("line")
+    return f"{what} of shape {node.spec.shape}{name}" + (f" at {line}" if line else "")

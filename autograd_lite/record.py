@@ -1,0 +1,354 @@
+"""What is recorded: nodes, the primitives they apply, and the one order in which they are read.
+
+A `Node` is one operation that has been carried out. It knows its primitive, its input nodes, the arrays that
+the derivative rules will read (and no others), and the `Spec` of its result. Structure outlives the arrays:
+after `backward` the saved arrays are gone, and the graph can still be drawn.
+"""
+
+from __future__ import annotations
+
+import dis
+import linecache
+import math
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Leaf",
+    "Node",
+    "Passive",
+    "Primitive",
+    "Spec",
+    "debug",
+    "enable_grad",
+    "is_grad_enabled",
+    "no_grad",
+    "spec_of",
+    "topological",
+]
+
+Rule = Callable[..., Any]
+
+
+class Spec:
+    """Shape and dtype of an array, without its values.
+
+    Specs are interned by `spec_of`: two arrays of the same shape and dtype share one, so that `is` is enough
+    to see that a gradient needs neither un-broadcasting nor a cast.
+    """
+
+    __slots__ = ("dtype", "ndim", "shape", "size")
+
+    def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+        self.shape = shape
+        self.dtype = dtype
+        self.ndim = len(shape)
+        self.size = math.prod(shape)
+
+    def __repr__(self) -> str:
+        return f"{self.dtype}{list(self.shape)}"
+
+    def __reduce__(self) -> Any:
+        return _intern, (self.shape, self.dtype)
+
+
+_specs: dict[tuple[tuple[int, ...], np.dtype[Any]], Spec] = {}
+
+
+def _intern(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Spec:
+    key = shape, dtype
+    spec = _specs.get(key)
+    if spec is None:
+        if len(_specs) > 10_000:  # a Spec that is forgotten only costs its holders the slower comparison
+            _specs.clear()
+        spec = _specs[key] = Spec(shape, dtype)
+    return spec
+
+
+def spec_of(array: Any) -> Spec:
+    """The interned `Spec` of an array."""
+    return _intern(array.shape, array.dtype)
+
+
+class Node:
+    """One recorded operation through which a gradient flows.
+
+    Attributes:
+        op: the `Primitive` that was applied.
+        inputs: one entry per array input: a node, or the plain number that stood there.
+        saved: what the rules read, in the order of their arguments `(y, *inputs)`; an input whose shape is
+            enough is represented by its `Spec`, one that no rule reads by None. None altogether once freed.
+        spec: shape and dtype of the result.
+        details: what few nodes have, or None: "kwargs", "name", "hooks", "grad" (retained), "line".
+    """
+
+    __slots__ = ("details", "inputs", "op", "saved", "spec")
+
+    op: Primitive
+    inputs: tuple[Any, ...]
+    saved: tuple[Any, ...] | None
+    spec: Spec
+    details: dict[str, Any] | None
+    requires_grad = True
+
+    def __init__(
+        self,
+        op: Primitive,
+        inputs: tuple[Any, ...],
+        saved: tuple[Any, ...] | None,
+        spec: Spec,
+        details: dict[str, Any] | None = None,
+    ) -> None:
+        self.op = op
+        self.inputs = inputs
+        self.saved = saved
+        self.spec = spec
+        self.details = details
+
+    @property
+    def kwargs(self) -> dict[str, Any]:
+        """The static arguments of the call: axis, keepdims, an index."""
+        return (self.details or {}).get("kwargs") or {}
+
+    @property
+    def name(self) -> str | None:
+        return (self.details or {}).get("name")
+
+    def note(self, key: str, value: Any) -> None:
+        """Attach one of the rare details to this node."""
+        if self.details is None:
+            self.details = {}
+        self.details[key] = value
+
+    def __repr__(self) -> str:
+        name = f"{self.name}: " if self.name else ""
+        return f"<{type(self).__name__} {name}{self.op.name if self.op else 'leaf'} {self.spec!r}>"
+
+
+class Passive(Node):
+    """A recorded operation through which no gradient flows: a comparison, and what is made of it."""
+
+    __slots__ = ()
+    requires_grad = False
+
+
+class Leaf(Node):
+    """Where a graph begins: a parameter or data. It holds the current array and the accumulated gradient."""
+
+    __slots__ = ("grad", "requires_grad", "value")
+
+    def __init__(self, value: Any, spec: Spec, requires_grad: bool = False) -> None:
+        self.op = None  # type: ignore[assignment]  # the one kind of node that nothing made
+        self.inputs = ()
+        self.saved = None
+        self.spec = spec
+        self.details = None
+        self.value = value
+        self.requires_grad = requires_grad
+        self.grad: Any = None
+
+
+# What a rule needs to know of one of its arguments.
+NOTHING, SPEC, VALUE = range(3)
+_SPEC_FIELDS = frozenset(Spec.__slots__)
+
+
+def _reads(rule: Rule) -> dict[str, int]:
+    """How `rule` uses each of its parameters, read off its bytecode: not, only its shape or dtype, or its values.
+
+    In doubt the answer is VALUE, which costs memory and never a wrong result.
+    """
+    code = rule.__code__
+    reads = dict.fromkeys(code.co_varnames[: code.co_argcount], NOTHING)
+    reads.update(dict.fromkeys(set(code.co_cellvars) & reads.keys(), VALUE))
+    steps = list(dis.get_instructions(code))
+    for step, following in zip(steps, steps[1:]):
+        if "LOAD_FAST" not in step.opname:
+            continue
+        names = step.argval if isinstance(step.argval, tuple) else (step.argval,)
+        for name in names:
+            if name in reads:
+                of_spec = following.opname == "LOAD_ATTR" and following.argval in _SPEC_FIELDS and name == names[-1]
+                reads[name] = max(reads[name], SPEC if of_spec else VALUE)
+    return reads
+
+
+class _EveryPosition:
+    """The rules of a variadic primitive: the one rule it has, told the position of its input."""
+
+    def __init__(self, rule: Rule | None) -> None:
+        self.rule = rule
+
+    def __getitem__(self, position: int) -> Rule | None:
+        rule = self.rule
+        if rule is None:
+            return None
+        return lambda g, y, *inputs, **static: rule(g, y, position, *inputs, **static)
+
+
+class Primitive:
+    """One row of the table: a NumPy function, one derivative rule per array input, how it prints, a sample.
+
+    Args:
+        fn: what computes the value from plain arrays.
+        rules: per array input a function `(g, y, *inputs, **static)` that turns the gradient `g` of the output
+            `y` into that input's gradient (before un-broadcasting); None where nothing flows.
+        name: what drawings and errors call it.
+        prints: a format of the printed inputs, `"{} + {}"`.
+        variadic: any number of inputs; then there is one rule `(g, y, position, *inputs, **static)`.
+        reads: what a variadic rule reads of every input: NOTHING, SPEC or VALUE.
+        view: whether NumPy gives a view of its input.
+    """
+
+    __slots__ = ("_keeps", "fn", "name", "prints", "rules", "static", "variadic", "view")
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        rules: tuple[Rule | None, ...],
+        *,
+        name: str,
+        prints: str = "",
+        variadic: bool = False,
+        reads: int = VALUE,
+        view: bool = False,
+    ) -> None:
+        self.fn = fn
+        self.rules: Any = _EveryPosition(rules[0]) if variadic else rules
+        self.name = name
+        self.prints = prints
+        self.variadic = variadic
+        self.view = view
+        self._keeps: tuple[tuple[int, ...], ...] | None = None
+        if variadic:
+            self._keeps = ((_reads(rules[0])["y"], reads),)  # type: ignore[arg-type]
+        first = next((rule for rule in rules if rule is not None), None)
+        arrays = 3 if variadic else 2 + len(rules)
+        #: names of the arguments behind the arrays, so that positional ones can be recorded by name
+        self.static = first.__code__.co_varnames[arrays : first.__code__.co_argcount] if first else ()
+
+    @property
+    def differentiable(self) -> bool:
+        return self.variadic or any(rule is not None for rule in self.rules)
+
+    @property
+    def keeps(self) -> tuple[tuple[int, ...], ...]:
+        """Per rule, what it reads of `(y, *inputs)`: NOTHING, SPEC or VALUE."""
+        if self._keeps is None:
+            width = 1 + len(self.rules)
+            self._keeps = tuple(
+                (NOTHING,) * width if rule is None else tuple(_reads(rule).values())[1 : 1 + width]
+                for rule in self.rules
+            )
+        return self._keeps
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Apply it: to arrays at NumPy's speed, to Tensors recording. A variadic one takes its static arguments by name."""
+        for arg in args:
+            if hasattr(arg, "_node"):
+                return arg._apply(self, args, kwargs)
+        return self.fn(*args, **kwargs)
+
+    def __repr__(self) -> str:
+        return f"<Primitive {self.name}>"
+
+    def __reduce__(self) -> Any:
+        raise TypeError(f"{self.name}: a recorded graph cannot be pickled; detach() the Tensor first")
+
+
+# Whether operations are recorded: no, yes, or yes with the line of user code that asked for each.
+OFF, ON, WITH_LINES = range(3)
+_recording: ContextVar[int] = ContextVar("autograd_lite_recording", default=ON)
+recording = _recording.get
+
+
+@contextmanager
+def _recorded(how: int) -> Iterator[None]:
+    token = _recording.set(how)
+    try:
+        yield
+    finally:
+        _recording.reset(token)
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations are recorded here and now.
+
+    >>> is_grad_enabled()
+    True
+    """
+    return recording() != OFF
+
+
+def no_grad() -> Any:
+    """Record nothing inside this block (or decorated function), in this thread and async task only.
+
+    >>> import autograd_lite as ag
+    >>> x = ag.Tensor([1.0], requires_grad=True)
+    >>> with ag.no_grad():
+    ...     (2 * x).requires_grad
+    False
+    """
+    return _recorded(OFF)
+
+
+def enable_grad() -> Any:
+    """Record inside this block again, within a surrounding `no_grad`."""
+    return _recorded(max(recording(), ON))
+
+
+def debug() -> Any:
+    """Note the line of user code with every operation recorded inside this block; errors then name it.
+
+    >>> import autograd_lite as ag
+    >>> with ag.debug():
+    ...     y = 2 * ag.Tensor([1.0], requires_grad=True)
+    >>> "line" in y._node.details
+    True
+    """
+    return _recorded(WITH_LINES)
+
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+def note_line(node: Node) -> None:
+    """Attach the line of the innermost caller outside this package, as `file:line: source`."""
+    frame: Any = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    file, line = frame.f_code.co_filename, frame.f_lineno
+    source = linecache.getline(file, line).strip()
+    node.note("line", f"{os.path.basename(file)}:{line}" + (f": {source}" if source else ""))
+
+
+def topological(roots: Iterable[Any], *, everything: bool = False) -> list[Any]:
+    """The nodes that `roots` depend on, inputs before users, without recursion.
+
+    By default only the operations through which a gradient flows; with `everything` also leaves and passive
+    nodes, which is what a drawing shows. The order is deterministic: first inputs first.
+    """
+    follow = (Node, Leaf, Passive) if everything else (Node,)
+    order: list[Any] = []
+    seen: set[Any] = set()
+    for root in roots:
+        if root in seen:
+            continue
+        seen.add(root)
+        stack = [(root, iter(root.inputs))]
+        while stack:
+            node, rest = stack[-1]
+            for source in rest:
+                if source.__class__ in follow and source not in seen:
+                    seen.add(source)
+                    stack.append((source, iter(source.inputs)))
+                    break
+            else:
+                stack.pop()
+                order.append(node)
+    return order

@@ -1,0 +1,2 @@
+"""The table of derivative rules, one module per family."""
+from autograd_lite.rules import elementwise, linear_algebra, reductions, indexing, shape  # noqa: F401

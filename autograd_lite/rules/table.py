@@ -1,0 +1,156 @@
+"""The table of primitives: `rule` adds a row; `composed` and `plain` say what else Tensors may be given to.
+
+A row reads
+
+    rule(np.tanh, lambda g, y, x: g - g * (y * y), prints="tanh({})", sample=elementwise("real"))
+
+`g` is the gradient that comes in, `y` the output, `x` (or `a, b`) the inputs; static arguments follow under
+NumPy's own names. A rule returns the gradient of its input, of the output's shape or the input's: the engine
+sums over broadcast axes. It is plain NumPy, so that on arrays it runs at NumPy's speed and on Tensors it
+records the derivative's own graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from autograd_lite.record import VALUE, Primitive, Rule
+
+__all__ = [
+    "COMPOSED",
+    "PLAIN",
+    "SAMPLES",
+    "TABLE",
+    "Call",
+    "Elementwise",
+    "Input",
+    "Reduction",
+    "call",
+    "composed",
+    "elementwise",
+    "plain",
+    "real",
+    "reduction",
+    "rule",
+]
+
+#: NumPy function -> its row
+TABLE: dict[Any, Primitive] = {}
+#: NumPy function -> a function of Tensors made of other rows
+COMPOSED: dict[Any, Callable[..., Any]] = {}
+#: what each row is tested on: `Elementwise`, `Reduction`, or a list of `Call`
+SAMPLES: dict[Any, Any] = {}
+#: NumPy functions with integer, boolean or no numeric result: they are given the arrays and return arrays
+PLAIN: set[Any] = set()
+
+
+def rule(
+    function: Any,
+    *rules: Rule | None,
+    fn: Callable[..., Any] | None = None,
+    name: str | None = None,
+    prints: str = "",
+    sample: Any = None,
+    variadic: bool = False,
+    reads: int = VALUE,
+    view: bool = False,
+) -> Primitive:
+    """Add one row: the NumPy function, one rule per array input, how it prints, what it is tested on.
+
+    `fn` replaces the function where a leaner call computes the same; `None` among the rules marks an input
+    through which nothing flows. Raises ValueError if the function has a row already.
+    """
+    _claim(function)
+    name = name or function.__name__
+    row = Primitive(
+        fn or function, rules, name=name, prints=prints, variadic=variadic, reads=reads, view=view
+    )
+    TABLE[function] = row
+    SAMPLES[function] = sample
+    return row
+
+
+def composed(*functions: Any, sample: Any = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Decorate a function of Tensors and arrays, made of other rows, that stands for `functions`.
+
+    A function is a NumPy function or ufunc; `(ufunc, method)` is a ufunc's method, and a method's name alone
+    ("reduce", "__call__") stands for that method, or a call with keywords, of every ufunc: such a one is given the
+    ufunc first.
+    """
+
+    def add(made: Callable[..., Any]) -> Callable[..., Any]:
+        for function in functions:
+            _claim(function)
+            COMPOSED[function] = made
+            SAMPLES[function] = sample
+        return made
+
+    return add
+
+
+def plain(*functions: Any) -> None:
+    """Say that `functions` have no derivative to pass on and return plain arrays."""
+    for function in functions:
+        _claim(function)
+        PLAIN.add(function)
+
+
+def _claim(function: Any) -> None:
+    if function in TABLE or function in COMPOSED or function in PLAIN:
+        raise ValueError(f"{function!r} has a row already")
+
+
+# --- what rows are tested on ---------------------------------------------------------------------------------
+
+
+class Input(NamedTuple):
+    """One array input of a sample call: its shape and the kind of values it is drawn from.
+
+    Kinds: "real" (-2 to 2), "positive" (0.2 to 3), "unit" (-0.9 to 0.9), "above one" (1.2 to 3), "nonzero",
+    "distinct" (well separated, shuffled), "away" (off the integers), "symmetric", "definite" (symmetric positive
+    definite), "square" (well conditioned), "complex", "hermitian", "boolean".
+    """
+
+    shape: tuple[int, ...]
+    kind: str = "real"
+
+
+class Call(NamedTuple):
+    """One sample call: inputs described by `Input`, everything else as it is given to the function."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+
+class Elementwise(NamedTuple):
+    """Sample of an elementwise row: the kind of values of each input; the tests choose shapes that broadcast."""
+
+    kinds: tuple[str, ...]
+
+
+class Reduction(NamedTuple):
+    """Sample of a reduction over `axis` with `keepdims`; the tests choose shapes and axes.
+
+    `empty` tells whether it is defined on no elements, `tuples` whether it takes several axes at once.
+    """
+
+    kind: str = "real"
+    empty: bool = True
+    tuples: bool = True
+
+
+def elementwise(*kinds: str) -> Elementwise:
+    return Elementwise(kinds)
+
+
+def reduction(kind: str = "real", *, empty: bool = True, tuples: bool = True) -> Reduction:
+    return Reduction(kind, empty, tuples)
+
+
+def real(*shape: int) -> Input:
+    return Input(shape)
+
+
+def call(*args: Any, **kwargs: Any) -> Call:
+    return Call(args, kwargs)
