@@ -12,8 +12,11 @@ records the derivative's own graph.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from autograd_lite.record import VALUE, Primitive, Rule
 
@@ -27,12 +30,15 @@ __all__ = [
     "Input",
     "Reduction",
     "call",
+    "conj",
     "composed",
     "elementwise",
+    "numbers_of",
     "plain",
     "real",
     "reduction",
     "rule",
+    "spread",
 ]
 
 #: NumPy function -> its row
@@ -99,6 +105,33 @@ def plain(*functions: Any) -> None:
 def _claim(function: Any) -> None:
     if function in TABLE or function in COMPOSED or function in PLAIN:
         raise ValueError(f"{function!r} has a row already")
+
+
+# --- what rules of several families are written with ------------------------------------------------------------
+
+
+def numbers_of(x: Any) -> Any:
+    """The plain array behind `x`, for masks and indices that no gradient flows through."""
+    return getattr(x, "_data", x)
+
+
+def conj(x: Any) -> Any:
+    """The complex conjugate; `x` itself where it is real."""
+    return np.conjugate(x) if getattr(x, "dtype", _REAL).kind == "c" or x.__class__ is complex else x
+
+
+_REAL = np.dtype(float)
+
+
+def spread(g: Any, shape: tuple[int, ...]) -> Any:
+    """`g` repeated to `shape`; np.broadcast_to, without its cost for small arrays."""
+    if hasattr(g, "_node"):
+        return np.broadcast_to(g, shape)
+    if math.prod(shape) > 4096:
+        return np.broadcast_to(g, shape)
+    out = np.empty(shape, g.dtype)
+    out[...] = g
+    return out
 
 
 # --- what rows are tested on ---------------------------------------------------------------------------------
