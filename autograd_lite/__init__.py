@@ -12,6 +12,17 @@ from autograd_lite.errors import (
 )
 from autograd_lite.record import debug, enable_grad, is_grad_enabled, no_grad
 from autograd_lite.tensor import Tensor
+from autograd_lite.custom import checkpoint, custom
+from autograd_lite.transforms import (
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    stop_gradient,
+    value_and_grad,
+    vjp,
+)
 
 __version__ = "0.1.0"
 
@@ -25,8 +36,18 @@ __all__ = [
     "OperandError",
     "RequiresGradError",
     "Tensor",
+    "checkpoint",
+    "custom",
     "debug",
     "enable_grad",
+    "grad",
+    "hessian",
+    "hvp",
     "is_grad_enabled",
+    "jacobian",
+    "jvp",
     "no_grad",
+    "stop_gradient",
+    "value_and_grad",
+    "vjp",
 ]

@@ -5,7 +5,7 @@ This is the only place where gradients are added up and where broadcasting is un
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from types import NoneType
 from typing import Any
 
@@ -29,7 +29,7 @@ def backward(tensor: Tensor, gradient: Any, retain_graph: bool | None, create_gr
     g = _seed(tensor, gradient, create_graph)
     if retain_graph is None:
         retain_graph = create_graph
-    arrived = sweep(root, g, retain_graph=retain_graph, create_graph=create_graph)
+    arrived = sweep({root: g}, retain_graph=retain_graph, create_graph=create_graph)
     # Only now, when nothing can fail any more, do the leaves change.
     given: set[int] = set()
     for leaf, g in arrived.items():
@@ -72,29 +72,33 @@ def _seed(tensor: Tensor, gradient: Any, create_graph: bool) -> Any:
 
 
 def sweep(
-    root: Node, g: Any, *, retain_graph: bool, create_graph: bool, targets: Collection[Node] = ()
+    seeds: dict[Node, Any], *, retain_graph: bool, create_graph: bool, targets: Collection[Node] = ()
 ) -> dict[Any, Any]:
-    """Send `g` from `root` backwards; return what arrives at the leaves, or at `targets` if there are any.
+    """Send the gradients `seeds` backwards; return what arrives at the leaves, or at `targets` if there are any.
 
-    With `create_graph` the rules run on Tensors and so record the derivative's own graph. With `targets` only
+    On arrays the rules run at NumPy's speed. Where the seeds are Tensors the rules record; with `create_graph`
+    they read the saved values as Tensors too, and so record the derivative's whole graph. With `targets` only
     paths that lead to them are followed, and none beyond.
     """
-    token = _recording.set(max(recording(), ON) if isinstance(g, Tensor) else OFF)
+    if create_graph:
+        seeds = {node: g if isinstance(g, Tensor) else wrap(g) for node, g in seeds.items()}
+    tensors = any(isinstance(g, Tensor) for g in seeds.values())
+    token = _recording.set(max(recording(), ON) if tensors else OFF)
     try:
-        return _sweep(root, g, retain_graph, create_graph, targets)
+        return _sweep(dict(seeds), retain_graph, create_graph, targets)
     finally:
         _recording.reset(token)
 
 
 def _sweep(
-    root: Node, g: Any, retain_graph: bool, create_graph: bool, targets: Collection[Node]
+    waiting: dict[Any, Any], retain_graph: bool, create_graph: bool, targets: Collection[Node]
 ) -> dict[Any, Any]:
+    """The loop of `sweep`. `waiting` holds the gradients of operations that were not swept yet."""
     arrived: dict[Any, Any] = {}
-    waiting: dict[Any, Any] = {root: g}  # gradients of operations that were not swept yet
-    useful = _leading_to(targets, root) if targets else None
+    useful = _leading_to(targets, waiting) if targets else None
     order: list[Any] | None = None
-    if root.__class__ is Leaf:
-        arrived[root] = waiting.pop(root)
+    for leaf in [node for node in waiting if node.__class__ is not Node]:
+        arrived[leaf] = waiting.pop(leaf)
 
     while waiting:
         # While only one operation waits, nothing can send to it any more; when several do, order matters.
@@ -154,10 +158,10 @@ def _sweep(
     return arrived
 
 
-def _leading_to(targets: Collection[Node], root: Node) -> set[Any]:
-    """Those of the nodes below `root` through which a gradient reaches `targets`."""
+def _leading_to(targets: Collection[Node], roots: Iterable[Node]) -> set[Any]:
+    """Those of the nodes below `roots` through which a gradient reaches `targets`."""
     useful = set(targets)
-    for node in topological([root]):
+    for node in topological(roots):
         if any(isinstance(source, Node) and source in useful for source in node.inputs):
             useful.add(node)
     return useful

@@ -247,6 +247,11 @@ class Primitive:
             )
         return self._keeps
 
+    def keep_all(self) -> None:
+        """Save every input and the output for the rules, whatever their bytecode says."""
+        width = 1 + len(self.rules)
+        self._keeps = ((VALUE,) * width,) * (width - 1)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Apply it: to arrays at NumPy's speed, to Tensors recording. A variadic one takes its static arguments by name."""
         for arg in args:

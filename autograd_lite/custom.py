@@ -1,0 +1,180 @@
+"""A user's own primitive, and a function that is computed again instead of being remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.backprop import sweep, unbroadcast
+from autograd_lite.errors import DetachedError, InPlaceError, NotDifferentiableError, OperandError
+from autograd_lite.record import Leaf, Primitive, enable_grad, recording, topological
+from autograd_lite.rules.table import numbers_of
+from autograd_lite.tensor import Tensor, apply, wrap
+
+__all__ = ["checkpoint", "custom"]
+
+
+def custom(forward: Callable[..., Any], *rules: Callable[..., Any] | None, name: str | None = None) -> Any:
+    """A primitive of your own: how it is computed, and one derivative rule per input.
+
+    Args:
+        forward: computes the value from plain, read-only arrays; keyword arguments are passed through.
+        rules: one function `(g, y, *inputs)` per input, which returns that input's gradient given the gradient
+            `g` of the output `y`; None where nothing flows. A rule written with `np` functions and operators is
+            itself differentiable; one that is not (compiled code, SciPy) serves the first order, and says so when
+            a second is asked for. Give it a derivative by making it of another `custom`.
+        name: what drawings and errors call it; default: the name of `forward`.
+
+    Returns:
+        A function of as many Tensors, arrays or numbers as there are rules.
+
+    Raises:
+        OperandError: another number of inputs, a rule that returns another shape.
+
+    >>> cube = custom(lambda x: x**3, lambda g, y, x: g * 3 * x**2, name="cube")
+    >>> t = Tensor([2.0], requires_grad=True)
+    >>> cube(t).sum().backward()
+    >>> t.grad
+    array([12.])
+    """
+    if not rules:
+        raise OperandError("custom: at least one rule is needed, one per input; use None where nothing flows")
+    called = name or getattr(forward, "__name__", "custom")
+
+    def compute(*arrays: Any, **static: Any) -> Any:
+        y = np.asarray(forward(*[_frozen(array) for array in arrays], **static))
+        if y.dtype.kind not in "biufc":
+            raise OperandError(f"{called}: it returned dtype {y.dtype}; a primitive returns one numeric array")
+        return np.array(y) if any(np.may_share_memory(y, array) for array in arrays) or y.base is not None else y
+
+    guarded = [None if rule is None else _guarded(called, rule, i) for i, rule in enumerate(rules)]
+    op = Primitive(compute, tuple(guarded), name=called, prints=f"{called}({', '.join(['{}'] * len(rules))})")
+    op.keep_all()
+
+    def primitive(*inputs: Any, **static: Any) -> Any:
+        if len(inputs) != len(rules):
+            raise OperandError(
+                f"{called}: {len(inputs)} inputs given, and {len(rules)} rules; there must be one rule per input, and "
+                f"static arguments go by name"
+            )
+        return apply(op, inputs, static)
+
+    primitive.__name__ = called
+    primitive.__doc__ = forward.__doc__
+    return primitive
+
+
+def _frozen(array: Any) -> Any:
+    """The array, protected from being written to by code that is not ours."""
+    if not isinstance(array, np.ndarray):
+        return array
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _guarded(name: str, rule: Callable[..., Any], position: int) -> Callable[..., Any]:
+    def guarded(g: Any, y: Any, *inputs: Any, **static: Any) -> Any:
+        recorded = isinstance(g, Tensor) or any(isinstance(value, Tensor) for value in inputs)
+        arguments = (g, y, *inputs) if recorded else [_frozen(value) for value in (g, y, *inputs)]
+        try:
+            r = rule(*arguments, **static)
+        except (DetachedError, NotDifferentiableError) as error:
+            error.add_note(
+                f"{name}: its rule for input {position} works on arrays only, so it has no second derivative; write "
+                f"it with np functions, or make it of another ag.custom"
+            )
+            raise
+        if not isinstance(r, Tensor):
+            r = np.array(r)
+            if recorded and r.any():
+                raise NotDifferentiableError(
+                    f"{name}: its rule for input {position} returned a plain array for a Tensor, so the second "
+                    f"derivative would be lost; write it with np functions, or make it of another ag.custom"
+                )
+        shape = np.shape(inputs[position])
+        return r if r.shape == shape else unbroadcast(r, shape)
+
+    return guarded
+
+
+def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that computes like `f` but does not keep the values inside it: they are computed again on the way back.
+
+    The memory of a long computation then grows with the number of checkpointed pieces instead of the number of
+    operations, for the time of one more forward pass. `f` takes positional Tensors or arrays and returns one
+    Tensor; Tensors that it uses without being given them must be leaves (parameters).
+
+    >>> x = Tensor([0.5], requires_grad=True)
+    >>> checkpoint(lambda t: np.tanh(np.tanh(t)))(x).sum().backward()
+    >>> x.grad.round(4)
+    array([0.6453])
+    """
+    called = f"checkpoint({getattr(f, '__name__', 'f')})"
+
+    def run(*args: Any) -> Any:
+        if not recording():
+            return f(*args)
+        places = [i for i, arg in enumerate(args) if isinstance(arg, Tensor) and arg.requires_grad]
+        y, parameters = _parameters(called, f, args, places)
+        if not places and not parameters:
+            return y
+        prints = [hash(leaf.value.tobytes()) for leaf in parameters]
+        last: list[Any] = [None, None]  # a gradient of the output, and what it gave: the rule asks input by input
+
+        def gradients(g: Any, y: Any, *inputs: Any) -> list[Any]:
+            if [hash(leaf.value.tobytes()) for leaf in parameters] != prints:
+                raise InPlaceError(
+                    f"{called}: a parameter it uses was changed between forward and backward; "
+                    f"call backward before the update"
+                )
+            again = list(args)
+            for place, value in zip(places, inputs, strict=False):
+                again[place] = value.clone() if isinstance(value, Tensor) else Tensor(value, requires_grad=True)
+            nodes = [again[place]._node for place in places] + parameters
+            with enable_grad():
+                second = f(*again)
+            if not np.array_equal(second._data, numbers_of(y), equal_nan=True):
+                raise InPlaceError(
+                    f"{called}: the second run of the function gave other values than the first; it must depend on "
+                    f"its arguments and parameters only (seed the random numbers inside it)"
+                )
+            tensors = isinstance(g, Tensor)
+            live = tensors and any(isinstance(value, Tensor) for value in inputs)
+            found = sweep({second._node: g}, retain_graph=live, create_graph=live, targets=nodes)
+            return [found[node] if node in found else np.zeros(node.spec.shape, node.spec.dtype) for node in nodes]
+
+        def rule(g: Any, y: Any, position: int, *inputs: Any) -> Any:
+            if last[0] is not g:
+                last[:] = g, gradients(g, y, *inputs)
+            r = last[1][position]
+            if position == len(inputs) - 1:
+                last[:] = None, None
+            return r
+
+        op = Primitive(lambda *arrays: y._data, (rule,), name=called, prints=f"{called}(...)", variadic=True)
+        given = [args[place] for place in places]
+        return apply(op, (*given, *[wrap(leaf.value, leaf) for leaf in parameters]), {})
+
+    run.__name__ = called
+    run.__doc__ = f.__doc__
+    return run
+
+
+def _parameters(called: str, f: Callable[..., Any], args: Any, places: list[int]) -> tuple[Tensor, list[Any]]:
+    """The value of `f`, and the leaves that it uses without being given them."""
+    standing = list(args)
+    for place in places:
+        standing[place] = Tensor(args[place].numpy(), requires_grad=True)
+    y = f(*standing)
+    if not isinstance(y, Tensor):
+        raise OperandError(f"{called}: it returned a {type(y).__name__}; it must return one Tensor")
+    own = {standing[place]._node for place in places}
+    roots = [y._node] if y.requires_grad else []
+    return y, [
+        node
+        for node in topological(roots, everything=True)
+        if node.__class__ is Leaf and node.requires_grad and node not in own
+    ]

@@ -1,0 +1,461 @@
+"""Transforms: from a function of arrays to functions that compute its derivatives.
+
+Each runs the function once on Tensors that stand for the arguments, and sweeps the recording. They take and give
+plain arrays. Where the derivative itself can still be differentiated, inside another transform or for an argument
+that is a Tensor, they give Tensors, and so they nest to any order. Arguments may be nested tuples, lists and dicts
+of arrays.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.backprop import sweep
+from autograd_lite.errors import BackwardError, OperandError, RequiresGradError
+from autograd_lite.record import Leaf, Node, enable_grad, recording, topological
+from autograd_lite.tensor import Tensor, wrap
+
+__all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "stop_gradient", "value_and_grad", "vjp"]
+
+Function = Callable[..., Any]
+
+# The leaves that stand for the arguments of the transforms whose functions are running here and now.
+_running: ContextVar[frozenset[Any]] = ContextVar("autograd_lite_running", default=frozenset())
+
+
+# --- nested containers ---------------------------------------------------------------------------------------
+
+
+def flatten(tree: Any) -> tuple[list[Any], Callable[[Sequence[Any]], Any]]:
+    """The leaves of nested tuples, lists and dicts, and a function that puts others in their places.
+
+    >>> leaves, rebuild = flatten({"w": 1.0, "layers": [2.0, (3.0,)]})
+    >>> leaves
+    [1.0, 2.0, 3.0]
+    >>> rebuild([10.0, 20.0, 30.0])
+    {'w': 10.0, 'layers': [20.0, (30.0,)]}
+    """
+    if isinstance(tree, dict):
+        keys, children = list(tree), list(tree.values())
+    elif isinstance(tree, (tuple, list)):
+        keys, children = None, list(tree)
+    elif tree is None:
+        return [], lambda leaves: None
+    else:
+        return [tree], lambda leaves: leaves[0]
+    parts = [flatten(child) for child in children]
+    counts = [len(leaves) for leaves, _ in parts]
+
+    def rebuild(leaves: Sequence[Any]) -> Any:
+        made, start = [], 0
+        for (_, build), count in zip(parts, counts, strict=True):
+            made.append(build(leaves[start : start + count]))
+            start += count
+        if keys is not None:
+            return dict(zip(keys, made, strict=True))
+        if hasattr(tree, "_fields"):  # a namedtuple
+            return type(tree)(*made)
+        return type(tree)(made)
+
+    return [leaf for leaves, _ in parts for leaf in leaves], rebuild
+
+
+# --- running a function on Tensors -----------------------------------------------------------------------------
+
+
+class _Trace:
+    """One run of a function: Tensors in the places of the chosen arguments, and what came out.
+
+    Attributes:
+        inputs: the Tensors that stood for the leaves of the chosen arguments.
+        outputs: the leaves of the result.
+        nested: whether somebody may differentiate the derivative, so that it has to be recorded in its turn:
+            the result depends on an argument of an enclosing transform, or on Tensors and one was an argument.
+    """
+
+    def __init__(self, what: str, function: Function, args: Sequence[Any], argnums: Any, kwargs: Any) -> None:
+        self.what = what
+        chosen = _positions(what, argnums, len(args))
+        leaves, self.rebuild_inputs = flatten(
+            tuple(args[i] for i in chosen) if isinstance(argnums, (tuple, list)) else args[chosen[0]]
+        )
+        self.recorded = bool(recording())
+        self.on_tensors = any(isinstance(leaf, Tensor) for leaf in leaves)
+        with enable_grad():
+            self.inputs = [_stand_in(what, leaf) for leaf in leaves]
+            self.targets = [tensor._node for tensor in self.inputs]
+            stood = self.rebuild_inputs(self.inputs)
+            filled = list(args)
+            for position, argument in zip(chosen, stood if isinstance(argnums, (tuple, list)) else [stood]):
+                filled[position] = argument
+            token = _running.set(_running.get().union(self.targets))
+            try:
+                self.result = function(*filled, **kwargs)
+            finally:
+                _running.reset(token)
+
+    def outputs_of(self, result: Any) -> None:
+        """Say which part of the result is to be differentiated."""
+        self.outputs, self.rebuild_outputs = flatten(result)
+        for position, output in enumerate(self.outputs):
+            if not isinstance(output, Tensor):
+                warnings.warn(
+                    f"{self.what}: the function returned a plain {type(output).__name__} instead of a Tensor: "
+                    f"nothing records how it depends on the arguments, and its derivative is taken as zero",
+                    stacklevel=4,
+                )
+                self.outputs[position] = wrap(np.asarray(output))
+        roots = [output._node for output in self.outputs if output.requires_grad]
+        enclosing, own = _running.get(), set(self.targets)
+        self.nested = self.recorded and any(
+            node in enclosing or (self.on_tensors and node.__class__ is Leaf and node.requires_grad and node not in own)
+            for node in topological(roots, everything=True)
+        )
+
+    def pull(self, gradients: Sequence[Any], *, create_graph: bool, retain_graph: bool = True) -> list[Any]:
+        """The gradients of the inputs, given those of the outputs; zeros where nothing flows."""
+        seeds: dict[Node, Any] = {}
+        for output, g in zip(self.outputs, gradients, strict=True):
+            node = output._node
+            if node is not None and node.requires_grad:
+                seeds[node] = seeds[node] + g if node in seeds else g
+        arrived = sweep(seeds, retain_graph=retain_graph, create_graph=create_graph, targets=self.targets)  # type: ignore[arg-type]
+        return [
+            arrived[node] if node in arrived else np.zeros(tensor.shape, tensor.dtype)
+            for node, tensor in zip(self.targets, self.inputs, strict=True)
+        ]
+
+    def given(self, value: Any) -> Any:
+        """A result as it is handed to the caller: an array, or a Tensor inside another transform."""
+        if self.nested:
+            return value if isinstance(value, Tensor) else wrap(np.asarray(value))
+        return value.numpy() if isinstance(value, Tensor) else np.array(value)
+
+
+def _positions(what: str, argnums: Any, count: int) -> list[int]:
+    chosen = list(argnums) if isinstance(argnums, (tuple, list)) else [argnums]
+    if not chosen or any(not -count <= position < count for position in chosen):
+        raise OperandError(
+            f"{what}: argnums={argnums} does not name one of the {count} positional arguments given; "
+            f"pass the arguments to differentiate by position"
+        )
+    return [position % count for position in chosen]
+
+
+def _stand_in(what: str, leaf: Any) -> Tensor:
+    """A Tensor for one argument: where it requires grad already, one that still belongs to its graph."""
+    if isinstance(leaf, Tensor) and leaf.requires_grad:
+        return leaf.clone()
+    array = leaf.numpy() if isinstance(leaf, Tensor) else np.array(leaf)
+    if array.dtype.kind not in "fc":
+        raise RequiresGradError(
+            f"{what}: an argument of dtype {array.dtype} has no derivative; pass floating point numbers "
+            f"(1.0 instead of 1, or x.astype(float)), or leave it out of argnums"
+        )
+    return Tensor(array, requires_grad=True)
+
+
+def _scalar(what: str, output: Any) -> Any:
+    if output.size != 1:
+        raise BackwardError(
+            f"{what}: the function returned an array of shape {output.shape}, not a scalar; reduce it with .sum() or "
+            f".mean(), or use jacobian"
+        )
+    if output.dtype.kind == "c":
+        raise BackwardError(f"{what}: the function returned a complex number; take .real or abs of it")
+    return np.ones(output.shape, output.dtype)
+
+
+# --- the transforms --------------------------------------------------------------------------------------------
+
+
+def value_and_grad(f: Function, argnums: Any = 0, has_aux: bool = False) -> Function:
+    """A function that computes a scalar `f` and its gradient.
+
+    Args:
+        f: a function of arrays that returns a scalar; with `has_aux` a pair (scalar, anything).
+        argnums: the position of the argument to differentiate, or a tuple of positions. The argument may be a
+            nested tuple, list or dict of floating arrays; the gradient has its structure.
+        has_aux: whether `f` also returns something that is passed through.
+
+    Returns:
+        A function with the arguments of `f` that returns `(value, gradient)`, with `has_aux`
+        `((value, aux), gradient)`.
+
+    >>> value, gradient = value_and_grad(lambda x: (x**2).sum())(np.array([1.0, 2.0]))
+    >>> value, gradient
+    (array(5.), array([2., 4.]))
+    """
+
+    def of(*args: Any, **kwargs: Any) -> Any:
+        trace = _Trace("grad", f, args, argnums, kwargs)
+        result, aux = trace.result if has_aux else (trace.result, None)
+        trace.outputs_of(result)
+        if len(trace.outputs) != 1:
+            raise BackwardError(f"grad: the function returned {len(trace.outputs)} arrays; it must return one scalar")
+        output = trace.outputs[0]
+        seed = _scalar("grad", output)
+        found = trace.pull([seed], create_graph=trace.nested, retain_graph=trace.nested)
+        gradient = trace.rebuild_inputs([trace.given(g) for g in found])
+        value = trace.given(output)
+        return ((value, aux) if has_aux else value), gradient
+
+    return _named(of, f, "value_and_grad")
+
+
+def grad(f: Function, argnums: Any = 0, has_aux: bool = False) -> Function:
+    """A function that computes the gradient of a scalar `f`; see `value_and_grad`.
+
+    >>> grad(lambda x: x**3)(2.0)
+    array(12.)
+    >>> grad(grad(lambda x: x**3))(2.0)
+    array(12.)
+    """
+    both = value_and_grad(f, argnums, has_aux)
+
+    def of(*args: Any, **kwargs: Any) -> Any:
+        value, gradient = both(*args, **kwargs)
+        return (gradient, value[1]) if has_aux else gradient
+
+    return _named(of, f, "grad")
+
+
+def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
+    """The value of `f(*primals)` and its pullback, the vector-Jacobian product.
+
+    Returns:
+        `(y, pullback)`. `pullback(g)`, with `g` of the shape (and structure) of `y`, returns a tuple with one
+        gradient per primal. It can be called any number of times.
+
+    >>> y, pullback = vjp(lambda a, b: a * b, np.array([1.0, 2.0]), np.array([3.0, 4.0]))
+    >>> y
+    array([3., 8.])
+    >>> pullback(np.array([1.0, 1.0]))
+    (array([3., 4.]), array([1., 2.]))
+    """
+    trace = _Trace("vjp", f, primals, tuple(range(len(primals))), {})
+    trace.outputs_of(trace.result)
+
+    def pullback(g: Any) -> Any:
+        gradients = [
+            _like("pullback", part, output)
+            for part, output in zip(_matching("pullback", g, trace.outputs), trace.outputs, strict=True)
+        ]
+        live = any(isinstance(part, Tensor) and part.requires_grad for part in gradients)
+        found = trace.pull(gradients, create_graph=trace.nested)
+        if live and not trace.nested:
+            return trace.rebuild_inputs(found)
+        return trace.rebuild_inputs([trace.given(part) for part in found])
+
+    return trace.rebuild_outputs([trace.given(output) for output in trace.outputs]), pullback
+
+
+def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[Any, Any]:
+    """The value of `f(*primals)` and its derivative in the direction `tangents`, the Jacobian-vector product.
+
+    The pullback is linear in the gradient it is given; its own pullback is the derivative itself (the "double
+    backward" construction of J. Townsend, 2017). So no rule has to be written for the forward mode.
+
+    Returns:
+        `(y, tangent)`, the tangent in the shape and structure of `y`.
+
+    >>> jvp(lambda x: x**2, (np.array([1.0, 2.0]),), (np.array([1.0, 0.5]),))
+    (array([1., 4.]), array([2., 2.]))
+    """
+    if len(primals) != len(tangents):
+        raise OperandError(f"jvp: {len(primals)} primals and {len(tangents)} tangents; there must be one for each")
+    trace = _Trace("jvp", f, tuple(primals), tuple(range(len(primals))), {})
+    trace.outputs_of(trace.result)
+    directions = [
+        _like("jvp", part, tensor)
+        for part, tensor in zip(_matching("jvp", tuple(tangents), trace.inputs), trace.inputs, strict=True)
+    ]
+    push = _pushforward(trace)
+    live = recording() and any(isinstance(part, Tensor) and part.requires_grad for part in directions)
+    found = push(directions)
+    value = trace.rebuild_outputs([trace.given(output) for output in trace.outputs])
+    if live and not trace.nested:
+        return value, trace.rebuild_outputs(found)
+    return value, trace.rebuild_outputs([trace.given(part) for part in found])
+
+
+def _pushforward(trace: _Trace) -> Callable[[Sequence[Any]], list[Any]]:
+    """From tangents of the inputs of `trace` to those of its outputs."""
+    with enable_grad():
+        probes = [Tensor(np.ones(output.shape, output.dtype), requires_grad=True) for output in trace.outputs]
+        pulled = trace.pull(probes, create_graph=trace.nested)
+    targets = [probe._node for probe in probes]
+
+    def push(directions: Sequence[Any]) -> list[Any]:
+        seeds: dict[Node, Any] = {}
+        for g, direction in zip(pulled, directions, strict=True):
+            node = g._node if isinstance(g, Tensor) else None
+            if node is not None and node.requires_grad:
+                seeds[node] = seeds[node] + direction if node in seeds else direction
+        arrived = sweep(seeds, retain_graph=True, create_graph=trace.nested, targets=targets)  # type: ignore[arg-type]
+        return [
+            arrived[target] if target in arrived else np.zeros(probe.shape, probe.dtype)
+            for target, probe in zip(targets, probes, strict=True)
+        ]
+
+    return push
+
+
+def jacobian(f: Function, argnums: Any = 0) -> Function:
+    """A function that computes the Jacobian of `f`: entry [i, j] is the derivative of output i by input j.
+
+    Its shape is the output's followed by the input's. Where output or input are nested containers the result has
+    the structure of the output with that of the input in each place. Whichever of the two is smaller decides
+    between reverse and forward mode.
+
+    >>> jacobian(lambda x: x**2)(np.array([1.0, 2.0]))
+    array([[2., 0.],
+           [0., 4.]])
+    """
+
+    def of(*args: Any, **kwargs: Any) -> Any:
+        trace = _Trace("jacobian", f, args, argnums, kwargs)
+        trace.outputs_of(trace.result)
+        inputs, outputs = trace.inputs, trace.outputs
+        if any(tensor.dtype.kind == "c" for tensor in (*inputs, *outputs)):
+            raise OperandError(
+                "jacobian: complex arguments or results have no single Jacobian; differentiate real and imaginary "
+                "parts, or use vjp and jvp"
+            )
+        # blocks[o][i] is a list over the entries of output o (reverse) or of input i (forward)
+        if sum(output.size for output in outputs) <= sum(tensor.size for tensor in inputs):
+            blocks = [_rows(trace, position) for position in range(len(outputs))]
+        else:
+            columns = _columns(trace)
+            blocks = [[column[position] for column in columns] for position in range(len(outputs))]
+        return trace.rebuild_outputs([trace.rebuild_inputs([trace.given(b) for b in row]) for row in blocks])
+
+    return _named(of, f, "jacobian")
+
+
+def _unit_arrays(tensor: Tensor) -> Any:
+    for flat in range(tensor.size):
+        unit = np.zeros(tensor.size, tensor.dtype)
+        unit[flat] = 1
+        yield unit.reshape(tensor.shape)
+
+
+def _stacked(parts: list[Any], shape: tuple[int, ...], empty: tuple[int, ...], dtype: Any) -> Any:
+    if not parts:
+        return np.zeros(empty, dtype)
+    tensors = any(isinstance(part, Tensor) for part in parts)
+    return (np.stack(parts) if tensors else np.array(parts)).reshape(shape)
+
+
+def _rows(trace: _Trace, position: int) -> list[Any]:
+    """Reverse mode: one sweep per entry of an output."""
+    output = trace.outputs[position]
+    zeros = [np.zeros(other.shape, other.dtype) for other in trace.outputs]
+    found = []
+    for unit in _unit_arrays(output):
+        seeds = [*zeros[:position], unit, *zeros[position + 1 :]]
+        found.append(trace.pull(seeds, create_graph=trace.nested))
+    return [
+        _stacked([row[i] for row in found], (*output.shape, *tensor.shape), (*output.shape, *tensor.shape), tensor.dtype)
+        for i, tensor in enumerate(trace.inputs)
+    ]
+
+
+def _columns(trace: _Trace) -> list[list[Any]]:
+    """Forward mode: one sweep per entry of an input. For each input, the blocks of all outputs."""
+    push = _pushforward(trace)
+    zeros = [np.zeros(other.shape, other.dtype) for other in trace.inputs]
+    blocks = []
+    for position, tensor in enumerate(trace.inputs):
+        found = [push([*zeros[:position], unit, *zeros[position + 1 :]]) for unit in _unit_arrays(tensor)]
+        row = []
+        for o, output in enumerate(trace.outputs):
+            full = (*output.shape, *tensor.shape)
+            block = _stacked([column[o] for column in found], (tensor.size, *output.shape), (0, *output.shape), output.dtype)
+            row.append(np.moveaxis(block, 0, -1).reshape(full))
+        blocks.append(row)
+    return blocks
+
+
+def hessian(f: Function, argnums: Any = 0) -> Function:
+    """A function that computes the matrix of second derivatives of a scalar `f`.
+
+    >>> hessian(lambda x: (x**3).sum())(np.array([1.0, 2.0]))
+    array([[ 6.,  0.],
+           [ 0., 12.]])
+    """
+    return _named(jacobian(grad(f, argnums), argnums), f, "hessian")
+
+
+def hvp(f: Function, x: Any, v: Any) -> Any:
+    """The product of the Hessian of a scalar `f` at `x` with `v`, at the cost of a few gradients.
+
+    `x` may be a nested container of arrays; `v` has its structure.
+
+    >>> hvp(lambda x: (x**3).sum(), np.array([1.0, 2.0]), np.array([1.0, 1.0]))
+    array([ 6., 12.])
+    """
+    trace = _Trace("hvp", f, (x,), 0, {})
+    trace.outputs_of(trace.result)
+    if len(trace.outputs) != 1:
+        raise BackwardError(f"hvp: the function returned {len(trace.outputs)} arrays; it must return one scalar")
+    seed = _scalar("hvp", trace.outputs[0])
+    directions = [
+        _like("hvp", part, tensor)
+        for part, tensor in zip(_matching("hvp", v, trace.inputs), trace.inputs, strict=True)
+    ]
+    gradients = trace.pull([seed], create_graph=True)
+    # The Hessian is symmetric: pulling v back through the gradient multiplies it by the Hessian.
+    seeds: dict[Node, Any] = {}
+    for g, direction in zip(gradients, directions, strict=True):
+        if isinstance(g, Tensor) and g.requires_grad:
+            node = g._leaf()
+            seeds[node] = seeds[node] + direction if node in seeds else direction
+    arrived = sweep(seeds, retain_graph=trace.nested, create_graph=trace.nested, targets=trace.targets)  # type: ignore[arg-type]
+    return trace.rebuild_inputs(
+        [
+            trace.given(arrived[node] if node in arrived else np.zeros(tensor.shape, tensor.dtype))
+            for node, tensor in zip(trace.targets, trace.inputs, strict=True)
+        ]
+    )
+
+
+def stop_gradient(x: Any) -> Any:
+    """`x` as a constant: no gradient flows through it. Nested containers are gone through.
+
+    >>> grad(lambda x: x * stop_gradient(x))(3.0)
+    array(3.)
+    """
+    leaves, rebuild = flatten(x)
+    return rebuild([leaf.detach() if isinstance(leaf, Tensor) else leaf for leaf in leaves])
+
+
+def _matching(what: str, tree: Any, tensors: Sequence[Tensor]) -> list[Any]:
+    leaves, _ = flatten(tree)
+    if len(leaves) != len(tensors):
+        raise OperandError(f"{what}: {len(leaves)} arrays given where {len(tensors)} are needed; one for each")
+    return leaves
+
+
+def _like(what: str, value: Any, tensor: Tensor) -> Any:
+    """A tangent or cotangent, in the dtype of what it belongs to; its shape must be the same."""
+    if not isinstance(value, Tensor):
+        value = np.array(value)
+    if value.shape != tensor.shape:
+        raise OperandError(
+            f"{what}: an array of shape {value.shape} does not fit a value of shape {tensor.shape}; they must be equal"
+        )
+    if isinstance(value, Tensor) and not (value.requires_grad and recording()):
+        value = value.numpy()
+    return value if value.dtype == tensor.dtype else value.astype(tensor.dtype)
+
+
+def _named(made: Function, f: Function, what: str) -> Function:
+    made.__name__ = f"{what}({getattr(f, '__name__', type(f).__name__)})"
+    made.__doc__ = f"{what} of {getattr(f, '__name__', f)}; see `autograd_lite.{what}`."
+    return made
