@@ -706,6 +706,8 @@ def _static(op: Primitive, kwargs: dict[str, Any]) -> dict[str, Any]:
                     f"{op.name}: out= writes into an array behind the graph's back; use the returned Tensor"
                 )
             continue
+        if isinstance(value, np.ndarray):
+            value = value.copy()  # a mask or an index that the user may change before the backward pass
         if value is not np._NoValue:
             made[key] = value
     return made
@@ -790,7 +792,7 @@ def _apply_unary(op: Primitive, operand: Tensor) -> Tensor:
     out = _new(Tensor)
     out._data = y
     out._shared = None
-    spec = node.spec if y.dtype is node.spec.dtype else spec_of(y)
+    spec = node.spec if y.dtype is node.spec.dtype and y.shape == node.spec.shape else spec_of(y)
     out._node = Node(op, (node,), (y if keep_y else None, x if keep_x else None), spec)
     return out
 
