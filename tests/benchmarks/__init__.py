@@ -1,0 +1,1 @@
+"""Benchmarks against hand-written NumPy and other engines: ``python -m tests.benchmarks``."""
