@@ -1,13 +1,358 @@
+"""Reductions over axes: sum, mean, prod, max and min, var and std, and what counts or tests elements.
+
+Ties in max and min share the gradient equally, `prod` is exact where factors are zero, and `std` has
+derivative 0 where it is 0.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
-from autograd_lite.rules.table import rule
-def spread(g, shape):
-    if isinstance(g,(np.ndarray,np.generic)):
-        out=np.empty(shape,g.dtype); out[...]=g
-        return out
-    return np.broadcast_to(g,shape)
-def total(x,axis=None,keepdims=False): return np.add.reduce(x,axis,keepdims=keepdims)
-def mean(x,axis=None,keepdims=False): 
-    y=np.add.reduce(x,axis)
-    return y/(x.size/y.size)
-rule(np.sum, lambda g, y, x, axis=None, keepdims=False: spread(g, x.shape),fn=total)
-rule(np.mean, lambda g, y, x, axis=None, keepdims=False: spread(g/(x.size/y.size), x.shape),fn=mean)
+
+from autograd_lite.errors import OperandError
+from autograd_lite.record import Primitive
+from autograd_lite.rules.table import call, composed, conj, numbers_of, plain, real, reduction, rule, spread
+
+__all__ = ["counted", "lifted", "masked"]
+
+plain(np.any, np.all, np.argmax, np.argmin, np.count_nonzero)
+
+
+# --- shared by every reduction ------------------------------------------------------------------------------
+
+
+def lifted(g: Any, shape: tuple[int, ...], axis: Any, keepdims: bool) -> Any:
+    """`g`, the result of a reduction of an array of `shape`, in a shape that broadcasts against it."""
+    if axis is None or keepdims:
+        return g
+    kept = list(shape)
+    for one in axis if isinstance(axis, tuple) else (axis,):
+        kept[one] = 1
+    return g.reshape(tuple(kept))
+
+
+def counted(shape: tuple[int, ...], axis: Any, where: Any, dtype: np.dtype[Any]) -> Any:
+    """How many elements each reduction takes in, in a shape that broadcasts; where none does, 1.
+
+    A Python int if that is the same for all, otherwise an array of `dtype`.
+    """
+    if where is not True:
+        count = np.count_nonzero(np.broadcast_to(where, shape), axis=axis, keepdims=True)
+        return np.asarray(np.maximum(count, 1), dtype)
+    count = 1
+    for one in range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,):
+        count *= shape[one]
+    return max(count, 1)
+
+
+def _masked(x: Any, mask: Any) -> Any:
+    return np.where(mask, x, np.zeros((), x.dtype))
+
+
+#: `x` where `mask` holds, elsewhere 0, even if `x` is infinite there
+masked: Primitive = rule(
+    _masked,
+    lambda g, y, x, mask=None: masked(g, mask=mask),
+    name="masked",
+    sample=[
+        call(real(3, 4), mask=np.arange(12).reshape(3, 4) % 3 == 0),
+        call(real(2, 1), mask=np.eye(2) > 0),
+    ],
+)
+
+
+def _selected(g: Any, where: Any) -> Any:
+    return g if where is True else masked(g, mask=where)
+
+
+# Bound once: looking them up costs a fifth of what a sum of a few numbers costs.
+_add: Any = np.add.reduce
+_multiply: Any = np.multiply.reduce
+_maximum: Any = np.maximum.reduce
+_minimum: Any = np.minimum.reduce
+
+
+# --- sum and mean -------------------------------------------------------------------------------------------
+
+
+def _sum(x: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False, **rest: Any) -> Any:
+    return _add(x, axis, dtype, None, keepdims, **rest)
+
+
+def _sum_rule(
+    g: Any,
+    y: Any,
+    x: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: Any = 0,
+    where: Any = True,
+) -> Any:
+    if axis is not None:
+        g = lifted(g, x.shape, axis, keepdims)
+    return _selected(spread(g, x.shape), where)
+
+
+rule(np.sum, _sum_rule, fn=_sum, prints="sum({})", sample=reduction())
+
+
+def _mean(x: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False, where: Any = True) -> Any:
+    # np.mean is mostly overhead on a small array; what it does for half floats and integers is left to it.
+    if dtype is None and where is True and x.size and x.dtype.char in "dfDF":
+        total = _add(x, axis, None, None, keepdims)
+        return total / (x.size // total.size)
+    return np.mean(x, axis, dtype, keepdims=keepdims, where=where)
+
+
+def _mean_rule(
+    g: Any,
+    y: Any,
+    x: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: None = None,
+    keepdims: bool = False,
+    *,
+    where: Any = True,
+) -> Any:
+    if axis is None and where is True:
+        return spread(g / (x.size or 1), x.shape)
+    g = lifted(g, x.shape, axis, keepdims) / counted(x.shape, axis, where, g.dtype)
+    return _selected(spread(g, x.shape), where)
+
+
+rule(np.mean, _mean_rule, fn=_mean, prints="mean({})", sample=reduction(empty=False))
+
+
+# --- prod ---------------------------------------------------------------------------------------------------
+
+
+def divisible(product: Any) -> bool:
+    """Whether a product, and so each of its factors, can be divided by without loss."""
+    size = np.abs(numbers_of(product))
+    return bool(np.all((size >= np.finfo(size.dtype).tiny) & (size < np.inf)))
+
+
+def _others(x: Any) -> Any:
+    """Along the last axis, the product of all the other elements, without a division.
+
+    The product of the other pairs, times the other element of the pair: log2(n) steps, exact whatever is
+    zero, and made of multiplications only, so that every further derivative is exact too.
+    """
+    length = x.shape[-1]
+    if length == 1:
+        return np.ones(x.shape, x.dtype)
+    odd, even = x[..., 1::2], x[..., 0::2]
+    if length % 2:
+        odd = np.concatenate((odd, np.ones((*x.shape[:-1], 1), x.dtype)), axis=-1)
+    rest = _others(odd * even)
+    pairs = np.stack((rest * odd, rest * even), axis=-1)
+    return pairs.reshape((*x.shape[:-1], -1))[..., :length]
+
+
+def _prod(x: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False, **rest: Any) -> Any:
+    return _multiply(x, axis, dtype, None, keepdims, **rest)
+
+
+def _prod_rule(
+    g: Any,
+    y: Any,
+    x: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: Any = 1,
+    where: Any = True,
+) -> Any:
+    g = lifted(g, x.shape, axis, keepdims)
+    if not x.size:
+        return spread(g, x.shape)
+    factors = x if where is True else masked(x, mask=where) + np.logical_not(where)
+    if divisible(y):
+        return _selected(g * conj(lifted(y, x.shape, axis, keepdims) / factors), where)
+    axes = tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    reduced = [one % x.ndim for one in axes]
+    order = [one for one in range(x.ndim) if one not in reduced] + reduced
+    moved = np.transpose(factors, order)
+    flat = moved.reshape((*moved.shape[: x.ndim - len(reduced)], -1))
+    others = np.transpose(_others(flat).reshape(moved.shape), [order.index(one) for one in range(x.ndim)])
+    if initial is not None:
+        others = others * initial
+    return _selected(g * conj(others), where)
+
+
+rule(np.prod, _prod_rule, fn=_prod, prints="prod({})", sample=reduction("nonzero"))
+
+
+# --- max and min --------------------------------------------------------------------------------------------
+
+
+def _max(x: Any, axis: Any = None, keepdims: Any = False, **rest: Any) -> Any:
+    return _maximum(x, axis, None, None, keepdims, **rest)
+
+
+def _min(x: Any, axis: Any = None, keepdims: Any = False, **rest: Any) -> Any:
+    return _minimum(x, axis, None, None, keepdims, **rest)
+
+
+def _extreme_rule(
+    g: Any,
+    y: Any,
+    x: Any,
+    axis: Any = None,
+    out: None = None,
+    keepdims: bool = False,
+    initial: Any = None,
+    where: Any = True,
+) -> Any:
+    values, extreme = numbers_of(x), lifted(numbers_of(y), x.shape, axis, keepdims)
+    # A NaN is what max and min give if there is one: the gradient goes to those.
+    chosen = (values == extreme) | ((values != values) & (extreme != extreme))
+    if where is not True:
+        chosen = np.logical_and(chosen, where)
+    count = np.count_nonzero(chosen, axis=axis, keepdims=True)
+    if initial is not None:
+        count = count + (extreme == initial)
+    share = lifted(g, x.shape, axis, keepdims) / np.asarray(np.maximum(count, 1), g.dtype)
+    return masked(share, mask=chosen)
+
+
+for _function, _fn in ((np.max, _max), (np.amax, _max), (np.min, _min), (np.amin, _min)):
+    rule(
+        _function,
+        _extreme_rule,
+        fn=_fn,
+        prints=_function.__name__.removeprefix("a") + "({})",
+        sample=reduction("distinct", empty=False),
+    )
+
+
+@composed(np.ptp, sample=reduction("distinct", empty=False, tuples=True))
+def ptp(a: Any, axis: Any = None, out: None = None, keepdims: Any = np._NoValue) -> Any:
+    """The range of values: max - min."""
+    return np.max(a, axis, out, keepdims) - np.min(a, axis, out, keepdims)
+
+
+# --- var and std --------------------------------------------------------------------------------------------
+
+
+def _var_rule(
+    g: Any,
+    y: Any,
+    x: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: None = None,
+    ddof: Any = 0,
+    keepdims: bool = False,
+    *,
+    where: Any = True,
+) -> Any:
+    scale = _free(x.shape, axis, where, ddof, g.dtype)
+    deviation = x - np.mean(x, axis, dtype, keepdims=True, where=where)
+    return _selected((2.0 * lifted(g, x.shape, axis, keepdims) / scale) * deviation, where)
+
+
+def _std_rule(
+    g: Any,
+    y: Any,
+    x: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: None = None,
+    ddof: Any = 0,
+    keepdims: bool = False,
+    *,
+    where: Any = True,
+) -> Any:
+    scale = _free(x.shape, axis, where, ddof, g.dtype)
+    flat = numbers_of(y) == 0
+    g = lifted(masked(g, mask=~flat) / (y + flat), x.shape, axis, keepdims)
+    deviation = x - np.mean(x, axis, dtype, keepdims=True, where=where)
+    return _selected((g / scale) * deviation, where)
+
+
+def _free(shape: tuple[int, ...], axis: Any, where: Any, ddof: Any, dtype: np.dtype[Any]) -> Any:
+    """What the sum of squares is divided by: the number of elements less `ddof`, never negative."""
+    free = np.maximum(counted(shape, axis, where, np.dtype(float)) - ddof, 0.0)
+    return np.asarray(free, dtype)
+
+
+def _var(x: Any, **static: Any) -> Any:
+    return np.var(x, **static)
+
+
+def _std(x: Any, **static: Any) -> Any:
+    return np.std(x, **static)
+
+
+_variance = rule(_var, _var_rule, name="var", prints="var({})", sample=[call(real(3, 4))])
+_deviation = rule(_std, _std_rule, name="std", prints="std({})", sample=[call(real(3, 4))])
+
+
+@composed(np.var, sample=reduction(empty=False))
+def var(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: None = None,
+    ddof: Any = 0,
+    keepdims: Any = np._NoValue,
+    *,
+    where: Any = np._NoValue,
+    mean: Any = np._NoValue,
+    correction: Any = np._NoValue,
+) -> Any:
+    """The variance; `mean`, where it is given, is differentiated too."""
+    static = {"axis": axis, "dtype": dtype, "out": out, "keepdims": keepdims, "where": where}
+    ddof = _corrected(ddof, correction)
+    if mean is np._NoValue:
+        return _variance(a, ddof=ddof, **static)
+    return _around(a, mean, ddof, static)
+
+
+@composed(np.std, sample=reduction(empty=False))
+def std(
+    a: Any,
+    axis: Any = None,
+    dtype: Any = None,
+    out: None = None,
+    ddof: Any = 0,
+    keepdims: Any = np._NoValue,
+    *,
+    where: Any = np._NoValue,
+    mean: Any = np._NoValue,
+    correction: Any = np._NoValue,
+) -> Any:
+    """The standard deviation, with derivative 0 where it is 0."""
+    static = {"axis": axis, "dtype": dtype, "out": out, "keepdims": keepdims, "where": where}
+    ddof = _corrected(ddof, correction)
+    if mean is np._NoValue:
+        return _deviation(a, ddof=ddof, **static)
+    variance = _around(a, mean, ddof, static)
+    flat = numbers_of(variance) == 0
+    return masked(np.sqrt(variance + flat), mask=~flat)
+
+
+def _corrected(ddof: Any, correction: Any) -> Any:
+    if correction is np._NoValue:
+        return ddof
+    if ddof != 0:
+        raise OperandError(f"var: ddof={ddof} and correction={correction} mean the same; give one of them")
+    return correction
+
+
+def _around(a: Any, mean: Any, ddof: Any, static: dict[str, Any]) -> Any:
+    """The mean square distance of `a` from `mean`, which has the axes of `a`."""
+    distance = a - mean
+    square = distance * distance
+    if distance.dtype.kind == "c":
+        square = np.real(distance * np.conjugate(distance))
+    total = np.sum(square, **static)
+    where = True if static["where"] is np._NoValue else numbers_of(static["where"])
+    free = _free(a.shape, static["axis"], where, ddof, total.dtype)
+    return total / np.reshape(free, total.shape if np.ndim(free) else ())
