@@ -1,0 +1,500 @@
+"""Rules of the products: matmul, dot, inner, outer, tensordot, kron, cross and their kin.
+
+For the product y = a @ b of matrices the gradients are g @ bᴴ and aᴴ @ g (M. B. Giles, "Collected matrix
+derivative results for forward and reverse mode algorithmic differentiation", 2008, section 2.2.2). All other
+products are read as that one, with some axes in other places.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.errors import InPlaceError, OperandError
+from autograd_lite.record import Primitive
+from autograd_lite.rules.table import Input, call, composed, conj, real, rule
+
+__all__ = ["H", "T", "as_operand"]
+
+
+def _complex(*shape: int) -> Input:
+    return Input(shape, "complex")
+
+
+def T(x: Any) -> Any:
+    """The transpose of a matrix, or of every matrix of a stack."""
+    return x.swapaxes(-1, -2)
+
+
+def H(x: Any) -> Any:
+    """The conjugate transpose of a matrix, or of every matrix of a stack."""
+    return conj(x.swapaxes(-1, -2))
+
+
+def as_operand(x: Any) -> Any:
+    """`x` itself if it is a Tensor or an array, otherwise the array of its numbers."""
+    return x if hasattr(x, "ndim") else np.asarray(x)
+
+
+# --- matmul -------------------------------------------------------------------------------------------------
+
+
+def _matmul_by_a(g: Any, y: Any, a: Any, b: Any) -> Any:
+    # Neither rule reads its own operand, not even its shape: g and the other one tell what it must have been.
+    if g.ndim == 2 == b.ndim and b.dtype.kind != "c":
+        return g @ b.T
+    if b.ndim == 1:  # y has the axes of a without the last
+        return g[..., None] * conj(b) if g.ndim else g * conj(b)
+    if g.ndim == b.ndim - 1:  # a is a vector
+        return (conj(b) @ g[..., None])[..., 0]
+    return g @ H(b)
+
+
+def _matmul_by_b(g: Any, y: Any, a: Any, b: Any) -> Any:
+    if g.ndim == 2 == a.ndim and a.dtype.kind != "c":
+        return a.T @ g
+    if a.ndim == 1:  # y has the axes of b without the last but one
+        return conj(a)[:, None] * g[..., None, :] if g.ndim else g * conj(a)
+    if g.ndim == a.ndim - 1:  # b is a vector
+        return (H(a) @ g[..., None])[..., 0]
+    return H(a) @ g
+
+
+rule(
+    np.matmul,
+    _matmul_by_a,
+    _matmul_by_b,
+    prints="{} @ {}",
+    sample=[
+        call(real(2, 3), real(3, 4)),
+        call(real(3), real(3)),
+        call(real(2, 3), real(3)),
+        call(real(3), real(3, 2)),
+        call(real(2, 3, 4), real(2, 4, 3)),
+        call(real(3, 1, 2, 4), real(2, 4, 3)),
+        call(real(2, 4), real(3, 4, 2)),
+        call(real(2, 3, 4), real(4, 2)),
+        call(real(2, 3, 4), real(4)),
+        call(real(3), real(2, 3, 4)),
+        call(real(2, 0), real(0, 3)),
+        call(_complex(2, 3), _complex(3, 2)),
+        call(_complex(3), real(2, 3, 2)),
+    ],
+)
+
+
+def _with_axes(product: Any, a: Any, b: Any, axis: Any, axes: Any, dtype: Any) -> Any:
+    """A product that is a ufunc, called with `axis=` or `axes=`: axes moved to where it expects them."""
+    if dtype is not None:
+        a, b = (np.astype(as_operand(x), dtype) for x in (a, b))
+    if axis is not None:
+        axes = [axis, axis]
+    if axes is None:
+        return product(a, b)
+    axes = [axis if isinstance(axis, tuple) else (axis,) for axis in axes]
+    a, b = (np.moveaxis(as_operand(x), at, range(-len(at), 0)) for x, at in zip((a, b), axes, strict=False))
+    y = product(a, b)
+    if len(axes) > 2 and axes[2]:
+        y = np.moveaxis(y, range(-len(axes[2]), 0), axes[2])
+    elif len(axes) == 2 and y.ndim and product is not np.vecdot:
+        raise OperandError(f"{product.__name__}: axes={axes} has no entry for the result; give three")
+    return y
+
+
+def _of_ufunc_form(product: Any, *sample: Any) -> None:
+    @composed((product, "__call__"), sample=list(sample))
+    def called(
+        ufunc: Any,
+        a: Any,
+        b: Any,
+        *,
+        axis: Any = None,
+        axes: Any = None,
+        dtype: Any = None,
+        out: Any = None,
+        casting: str = "same_kind",
+        order: str = "K",
+        subok: bool = True,
+    ) -> Any:
+        refuse_out(product.__name__, out)
+        return _with_axes(product, a, b, axis, axes, dtype)
+
+
+def refuse_out(name: str, out: Any) -> None:
+    """Raise InPlaceError if `out` asks for the result to be written into an array."""
+    if out is not None and out != (None,):
+        raise InPlaceError(
+            f"{name}: out= writes into an array behind the graph's back; use the returned Tensor"
+        )
+
+
+_of_ufunc_form(
+    np.matmul,
+    call(real(3, 2), real(3, 4), axes=[(1, 0), (0, 1), (0, 1)]),
+    call(real(3, 2), real(3), axes=[(1, 0), (0,), (0,)]),
+    call(real(3), real(3), axes=[(0,), (0,), ()]),
+    call(real(2, 3), real(3, 4), dtype="f8"),
+)
+
+rule(
+    np.vecdot,
+    lambda g, y, a, b: conj(g)[..., None] * b,
+    lambda g, y, a, b: g[..., None] * a,
+    sample=[
+        call(real(3), real(3)),
+        call(real(2, 3), real(3)),
+        call(real(2, 1, 3), real(4, 3)),
+        call(_complex(2, 3), _complex(2, 3)),
+    ],
+)
+_of_ufunc_form(np.vecdot, call(real(3, 2), real(3, 2), axis=0), call(real(3, 2), real(2, 3), axes=[0, 1]))
+
+if hasattr(np, "matvec"):  # NumPy 2.2
+    rule(
+        np.matvec,
+        lambda g, y, a, x: g[..., None] * conj(x)[..., None, :],
+        lambda g, y, a, x: np.matvec(H(a), g),
+        sample=[
+            call(real(2, 3), real(3)),
+            call(real(4, 2, 3), real(3)),
+            call(real(2, 3), real(4, 3)),
+            call(_complex(2, 3), _complex(3)),
+        ],
+    )
+    rule(
+        np.vecmat,
+        lambda g, y, x, a: np.matvec(a, conj(g)),
+        lambda g, y, x, a: x[..., None] * g[..., None, :],
+        sample=[
+            call(real(2), real(2, 3)),
+            call(real(2), real(4, 2, 3)),
+            call(real(4, 2), real(2, 3)),
+            call(_complex(2), _complex(2, 3)),
+        ],
+    )
+    _of_ufunc_form(np.matvec, call(real(3, 2), real(3), axes=[(1, 0), 0, 0]))
+    _of_ufunc_form(np.vecmat, call(real(2), real(3, 2), axes=[0, (1, 0), 0]))
+
+
+# --- sums over axes: dot, inner, tensordot ------------------------------------------------------------------
+
+
+def _contracted(a_ndim: int, b_ndim: int, axes: Any) -> tuple[list[int], list[int]]:
+    """The axes of each operand that np.tensordot sums over, counted from 0."""
+    if isinstance(axes, (int, np.integer)):
+        return list(range(a_ndim - int(axes), a_ndim)), list(range(int(axes)))
+    of_a, of_b = ([int(i) for i in np.atleast_1d(part)] for part in axes)
+    return [i % a_ndim for i in of_a], [i % b_ndim for i in of_b]
+
+
+def _free(ndim: int, summed: list[int]) -> list[int]:
+    return [i for i in range(ndim) if i not in summed]
+
+
+def _tensordot_by_a(g: Any, b: Any, ndim: int, axes: Any) -> Any:
+    of_a, of_b = _contracted(ndim, b.ndim, axes)
+    free = _free(b.ndim, of_b)
+    r = np.tensordot(g, conj(b), (list(range(g.ndim - len(free), g.ndim)), free))
+    # r has the free axes of a, then the summed ones in the order in which they stand in b.
+    stand = _free(ndim, of_a) + [i for _, i in sorted(zip(of_b, of_a, strict=True))]
+    return np.transpose(r, np.argsort(stand).tolist())
+
+
+def _tensordot_by_b(g: Any, a: Any, ndim: int, axes: Any) -> Any:
+    of_a, of_b = _contracted(a.ndim, ndim, axes)
+    free = _free(a.ndim, of_a)
+    r = np.tensordot(conj(a), g, (free, list(range(len(free)))))
+    stand = [i for _, i in sorted(zip(of_a, of_b, strict=True))] + _free(ndim, of_b)
+    return np.transpose(r, np.argsort(stand).tolist())
+
+
+rule(
+    np.tensordot,
+    lambda g, y, a, b, axes=2: _tensordot_by_a(g, b, a.ndim, axes),
+    lambda g, y, a, b, axes=2: _tensordot_by_b(g, a, b.ndim, axes),
+    sample=[
+        call(real(2, 3, 4), real(3, 4, 5)),
+        call(real(2, 3), real(3, 4), axes=1),
+        call(real(2, 3), real(4), 0),
+        call(real(2, 3, 4), real(4, 5, 3), axes=([1, 2], [2, 0])),
+        call(real(4, 3, 2), real(3, 4, 5), ([1, 0], [0, 1])),
+        call(real(2, 3), real(3, 2), axes=([-1, 0], [0, -1])),
+        call(real(3), real(3), axes=1),
+        call(real(2, 3), real(4, 3), axes=(1, 1)),
+        call(_complex(2, 3), _complex(3, 2), axes=1),
+    ],
+)
+
+
+def _dot_by_a(g: Any, y: Any, a: Any, b: Any) -> Any:
+    if not a.ndim:
+        return (g * conj(b)).sum()
+    if not b.ndim:
+        return g * conj(b)
+    if b.ndim <= 2 and a.ndim <= 2:
+        return _matmul_by_a(g, None, None, b)
+    return _tensordot_by_a(g, b, a.ndim, ([a.ndim - 1], [max(b.ndim - 2, 0)]))
+
+
+def _dot_by_b(g: Any, y: Any, a: Any, b: Any) -> Any:
+    if not b.ndim:
+        return (g * conj(a)).sum()
+    if not a.ndim:
+        return g * conj(a)
+    if b.ndim <= 2 and a.ndim <= 2:
+        return _matmul_by_b(g, None, a, None)
+    return _tensordot_by_b(g, a, b.ndim, ([a.ndim - 1], [max(b.ndim - 2, 0)]))
+
+
+rule(
+    np.dot,
+    _dot_by_a,
+    _dot_by_b,
+    prints="{} · {}",
+    sample=[
+        call(real(3), real(3)),
+        call(real(2, 3), real(3, 4)),
+        call(real(2, 3), real(3)),
+        call(real(3), real(3, 4)),
+        call(real(), real(2, 3)),
+        call(real(2, 3), real()),
+        call(real(), real()),
+        call(real(2, 4, 3), real(3)),
+        call(real(2, 4, 3), real(3, 2)),
+        call(real(2, 3), real(4, 3, 2)),
+        call(real(3), real(4, 3, 2)),
+        call(real(2, 3, 4), real(2, 4, 3)),
+        call(_complex(2, 3), _complex(3, 2)),
+    ],
+)
+
+
+def _inner_by_a(g: Any, y: Any, a: Any, b: Any) -> Any:
+    if not a.ndim:
+        return (g * conj(b)).sum()
+    if not b.ndim:
+        return g * conj(b)
+    return np.tensordot(g, conj(b), b.ndim - 1)
+
+
+def _inner_by_b(g: Any, y: Any, a: Any, b: Any) -> Any:
+    if not b.ndim:
+        return (g * conj(a)).sum()
+    if not a.ndim:
+        return g * conj(a)
+    free = list(range(a.ndim - 1))
+    return np.tensordot(g, conj(a), (free, free))
+
+
+rule(
+    np.inner,
+    _inner_by_a,
+    _inner_by_b,
+    sample=[
+        call(real(3), real(3)),
+        call(real(2, 3), real(4, 3)),
+        call(real(2, 4, 3), real(3)),
+        call(real(3), real(2, 3)),
+        call(real(2, 4, 3), real(2, 3)),
+        call(real(), real(3)),
+        call(real(2, 3), real()),
+        call(_complex(2, 3), _complex(3)),
+    ],
+)
+
+rule(
+    np.vdot,
+    lambda g, y, a, b: (conj(g) * b).reshape(a.shape),
+    lambda g, y, a, b: (g * a).reshape(b.shape),
+    sample=[
+        call(real(3), real(3)),
+        call(real(2, 3), real(2, 3)),
+        call(real(2, 3), real(6)),
+        call(real(), real()),
+        call(_complex(3), _complex(3)),
+    ],
+)
+
+
+# --- all pairs: outer, kron ---------------------------------------------------------------------------------
+
+rule(
+    np.outer,
+    lambda g, y, a, b: (g @ conj(b).reshape(-1)).reshape(a.shape),
+    lambda g, y, a, b: (conj(a).reshape(-1) @ g).reshape(b.shape),
+    sample=[
+        call(real(3), real(2)),
+        call(real(2, 3), real(2)),
+        call(real(), real(2)),
+        call(real(2), real(0)),
+        call(_complex(3), _complex(2)),
+    ],
+)
+
+
+def _interleaved(a_shape: Any, b_shape: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The shapes (a0, 1, a1, 1, ...) and (1, b0, 1, b1, ...), in which the product is that of Kronecker."""
+    ndim = max(len(a_shape), len(b_shape))
+    a_shape, b_shape = ((1,) * (ndim - len(s)) + tuple(s) for s in (a_shape, b_shape))
+    return (
+        tuple([n for size in a_shape for n in (size, 1)]),
+        tuple([n for size in b_shape for n in (1, size)]),
+    )
+
+
+def _kron_by_a(g: Any, y: Any, a: Any, b: Any) -> Any:
+    of_a, of_b = _interleaved(a.shape, b.shape)
+    r = g.reshape(tuple(map(operator.mul, of_a, of_b))) * conj(b).reshape(of_b)
+    return r.sum(axis=tuple(range(1, len(of_a), 2))).reshape(a.shape)
+
+
+def _kron_by_b(g: Any, y: Any, a: Any, b: Any) -> Any:
+    of_a, of_b = _interleaved(a.shape, b.shape)
+    r = g.reshape(tuple(map(operator.mul, of_a, of_b))) * conj(a).reshape(of_a)
+    return r.sum(axis=tuple(range(0, len(of_a), 2))).reshape(b.shape)
+
+
+rule(
+    np.kron,
+    _kron_by_a,
+    _kron_by_b,
+    sample=[
+        call(real(2), real(3)),
+        call(real(2, 3), real(3, 2)),
+        call(real(2), real(3, 2)),
+        call(real(2, 1, 2), real(3, 2)),
+        call(real(), real(2)),
+        call(_complex(2), _complex(2, 2)),
+    ],
+)
+
+
+# --- cross --------------------------------------------------------------------------------------------------
+
+
+def _cross_3(a: Any, b: Any) -> Any:
+    return np.cross(a, b)
+
+
+cross_3: Primitive = rule(
+    _cross_3,
+    lambda g, y, a, b: cross_3(conj(b), g),
+    lambda g, y, a, b: cross_3(g, conj(a)),
+    name="cross",
+    sample=[call(real(3), real(3)), call(real(2, 3), real(3)), call(_complex(3), _complex(3))],
+)
+
+
+@composed(
+    np.cross,
+    sample=[
+        call(real(3), real(3)),
+        call(real(2, 3), real(3)),
+        call(real(3, 2), real(3, 2), axis=0),
+        call(real(3, 2), real(2, 3), axisa=0),
+        call(real(3, 2), real(2, 3), 0, 1, 0),
+        call(_complex(2, 3), _complex(2, 3)),
+    ],
+)
+def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
+    """`np.cross`: vectors of three components, or of two, in which a missing third one counts as zero."""
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    a = np.moveaxis(as_operand(a), axisa, -1)
+    b = np.moveaxis(as_operand(b), axisb, -1)
+    sizes = a.shape[-1], b.shape[-1]
+    if any(size not in (2, 3) for size in sizes):
+        raise OperandError(
+            f"cross: vectors of {sizes[0]} and {sizes[1]} components; each must have 2 or 3: give axis="
+        )
+    if sizes == (2, 2):
+        return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
+    a, b = (x if x.shape[-1] == 3 else np.concatenate([x, 0 * x[..., :1]], axis=-1) for x in (a, b))
+    return np.moveaxis(cross_3(a, b), -1, axisc)
+
+
+# --- the same under np.linalg -------------------------------------------------------------------------------
+
+
+@composed(np.linalg.cross, sample=[call(real(3), real(3)), call(real(3, 2), real(3, 2), axis=0)])
+def _linalg_cross(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+    sizes = tuple(as_operand(x).shape[axis] for x in (x1, x2))
+    if sizes != (3, 3):
+        raise OperandError(f"linalg.cross: vectors of {sizes[0]} and {sizes[1]} components; both must have 3")
+    return cross(x1, x2, axis=axis)
+
+
+@composed(np.linalg.outer, sample=[call(real(3), real(2))])
+def _linalg_outer(x1: Any, x2: Any, /) -> Any:
+    x1, x2 = as_operand(x1), as_operand(x2)
+    if x1.ndim != 1 or x2.ndim != 1:
+        raise OperandError(f"linalg.outer: operands of shape {x1.shape} and {x2.shape}; both must be vectors")
+    return np.outer(x1, x2)
+
+
+@composed(np.linalg.matmul, sample=[call(real(2, 3), real(3, 4)), call(real(2, 2, 3), real(3))])
+def _linalg_matmul(x1: Any, x2: Any, /) -> Any:
+    return np.matmul(x1, x2)
+
+
+@composed(np.linalg.tensordot, sample=[call(real(2, 3, 4), real(3, 4)), call(real(2, 3), real(3, 2), axes=1)])
+def _linalg_tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
+    return np.tensordot(x1, x2, axes=axes)
+
+
+@composed(np.linalg.vecdot, sample=[call(real(2, 3), real(2, 3)), call(real(3, 2), real(3, 2), axis=0)])
+def _linalg_vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
+    return _with_axes(np.vecdot, x1, x2, axis, None, None)
+
+
+def chain(matrices: list[Any]) -> Any:
+    """The product of matrices of shapes that fit, in the order of fewest multiplications.
+
+    The order is found as in T. H. Cormen et al., "Introduction to Algorithms", section 14.2 (4th edition).
+    """
+    sizes = [matrix.shape[0] for matrix in matrices] + [matrices[-1].shape[1]]
+    cost: dict[tuple[int, int], float] = {(i, i): 0 for i in range(len(matrices))}
+    cut: dict[tuple[int, int], int] = {}
+    for length in range(1, len(matrices)):
+        for i in range(len(matrices) - length):
+            j = i + length
+            cost[i, j] = math.inf
+            for k in range(i, j):
+                price = cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1]
+                if price < cost[i, j]:
+                    cost[i, j], cut[i, j] = price, k
+
+    def product(i: int, j: int) -> Any:
+        return matrices[i] if i == j else product(i, cut[i, j]) @ product(cut[i, j] + 1, j)
+
+    return product(0, len(matrices) - 1)
+
+
+@composed(
+    np.linalg.multi_dot,
+    sample=[
+        call([real(2, 3), real(3, 4)]),
+        call([real(2, 3), real(3, 4), real(4, 2)]),
+        call([real(3), real(3, 4), real(4, 2), real(2)]),
+    ],
+)
+def _multi_dot(arrays: Any, *, out: Any = None) -> Any:
+    refuse_out("multi_dot", out)
+    matrices = [as_operand(x) for x in arrays]
+    if len(matrices) < 2:
+        raise OperandError(f"multi_dot: {len(matrices)} array is no product; give at least two")
+    first, last = matrices[0].ndim, matrices[-1].ndim
+    if first == 1:
+        matrices[0] = matrices[0][None, :]
+    if last == 1:
+        matrices[-1] = matrices[-1][:, None]
+    if any(matrix.ndim != 2 for matrix in matrices):
+        raise OperandError(
+            f"multi_dot: operands of {[x.ndim for x in matrices]} dimensions; all must be matrices, only the "
+            f"first and the last may be vectors"
+        )
+    y = chain(matrices)
+    return y[0, 0] if first == last == 1 else y[0] if first == 1 else y[:, 0] if last == 1 else y
