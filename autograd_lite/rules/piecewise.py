@@ -1,0 +1,209 @@
+"""Elementwise rules: rounding and signs, taking numbers apart, choosing by a condition, bounds.
+
+Between their jumps these functions are constant or linear; the derivative is that of the piece.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.errors import InPlaceError
+from autograd_lite.rules.table import Input, call, composed, conj, elementwise, numbers_of, real, rule
+
+_AWAY = elementwise("away")
+
+
+# --- constant between jumps ------------------------------------------------------------------------------------
+
+
+def _sign_slope(g: Any, y: Any, x: Any) -> Any:
+    """0; a complex sign x / |x| turns with x, and only what is at right angles to it moves it."""
+    if g.dtype.kind != "c":
+        return np.zeros_like(g)
+    zero = numbers_of(x) == 0
+    size = np.where(zero, 1.0, np.absolute(np.where(zero, 1.0, x)))
+    return (g - np.real(g * conj(y)) * y) / size * ~zero
+
+
+rule(np.sign, _sign_slope, prints="sign({})", sample=elementwise("nonzero"))
+_function: Any
+for _function in (np.floor, np.ceil, np.rint, np.trunc):
+    rule(
+        _function,
+        lambda g, y, x: np.zeros_like(g),
+        prints=_function.__name__ + "({})",
+        sample=_AWAY,
+    )
+for _function in (np.round, np.around):
+    rule(
+        _function,
+        lambda g, y, x, decimals=0: np.zeros_like(g),
+        prints="round({})",
+        sample=[call(Input((3, 4), "away")), call(Input((3,), "away"), 0), call(Input((3,), "away"), decimals=-1)],
+    )
+rule(
+    np.heaviside,
+    lambda g, y, x, at_zero: np.zeros_like(g),
+    lambda g, y, x, at_zero: g * (numbers_of(x) == 0),
+    prints="heaviside({}, {})",
+    sample=elementwise("nonzero", "real"),
+)
+# The distance to the next number is constant between powers of two, and stepping to the next number adds it.
+rule(np.spacing, lambda g, y, x: np.zeros_like(g), prints="spacing({})", sample=elementwise("positive"))
+rule(
+    np.nextafter,
+    lambda g, y, a, b: g,
+    lambda g, y, a, b: np.zeros_like(g),
+    prints="nextafter({}, {})",
+    sample=elementwise("distinct", "distinct"),
+)
+
+
+@composed(np.fix, sample=[call(Input((3, 4), "away"))])
+def _fix(x: Any, out: Any = None) -> Any:
+    return np.trunc(x) if out is None else np.trunc(x, out=out)
+
+
+# --- numbers taken apart and put together ------------------------------------------------------------------------
+
+rule(
+    np.copysign,
+    lambda g, y, a, b: g * (np.sign(a) * np.sign(y)),
+    lambda g, y, a, b: np.zeros_like(g),
+    prints="copysign({}, {})",
+    sample=elementwise("nonzero", "nonzero"),
+)
+
+
+rule(
+    np.ldexp,
+    lambda g, y, x, exponent: np.ldexp(g, exponent),
+    None,
+    prints="{} * 2 ** {}",
+    sample=[call(real(3, 4), np.array([-1, 0, 2, 3])), call(real(3), 2)],
+)
+_mantissa = rule(
+    lambda x: np.frexp(x)[0],
+    lambda g, y, x: np.ldexp(g, -np.frexp(numbers_of(x))[1]),
+    name="mantissa",
+    prints="mantissa({})",
+    sample=elementwise("positive"),
+)
+_fraction = rule(
+    lambda x: np.modf(x)[0],
+    lambda g, y, x: g,
+    name="fraction",
+    prints="fraction({})",
+    sample=_AWAY,
+)
+
+
+@composed(np.frexp)
+def _frexp(x: Any) -> Any:
+    return _mantissa(x), np.frexp(numbers_of(x))[1]
+
+
+@composed(np.modf)
+def _modf(x: Any) -> Any:
+    return _fraction(x), np.trunc(x)
+
+
+@composed(np.divmod)
+def _divmod(a: Any, b: Any) -> Any:
+    return np.floor_divide(a, b), np.remainder(a, b)
+
+
+# --- choosing by a condition -------------------------------------------------------------------------------------
+
+
+def _pick(condition: Any, a: Any, b: Any) -> Any:
+    return np.where(condition, a, b)
+
+
+_choice = rule(
+    _pick,
+    None,
+    lambda g, y, condition, a, b: np.where(condition, g, 0),
+    lambda g, y, condition, a, b: np.where(condition, 0, g),
+    name="where",
+    prints="where({}, {}, {})",
+    sample=[
+        call(Input((3, 4), "boolean"), real(3, 4), real(3, 4)),
+        call(Input((3, 1), "boolean"), real(4), real(3, 4)),
+        call(Input((4,), "boolean"), real(3, 4), 0.0),
+    ],
+)
+
+
+@composed(
+    np.where,
+    sample=[
+        call(Input((3, 4), "boolean"), real(3, 4), real(4)),
+        call(Input((4,), "boolean"), 1.0, real(3, 4)),
+        call(np.array([True, False]), real(2), real(2)),
+    ],
+)
+def _where(condition: Any, *choices: Any) -> Any:
+    return _choice(condition, *choices) if choices else np.nonzero(numbers_of(condition))
+
+
+@composed(
+    np.clip,
+    sample=[
+        call(real(3, 4), -0.5, 0.75),
+        call(real(3, 4), None, 0.75),
+        call(real(3, 4), -0.5, None),
+        call(real(3, 4), a_min=-0.5, a_max=real(4)),
+        call(real(3, 4), real(3, 1), 1.5),
+    ],
+)
+def _clip(
+    a: Any,
+    a_min: Any = np._NoValue,
+    a_max: Any = np._NoValue,
+    out: Any = None,
+    *,
+    min: Any = np._NoValue,  # NumPy's names
+    max: Any = np._NoValue,
+    **forms: Any,
+) -> Any:
+    """As NumPy defines it, the smaller of the upper bound and the larger of the lower one: ties share."""
+    lower, upper = (min, max) if a_min is np._NoValue and a_max is np._NoValue else (a_min, a_max)
+    lower = None if lower is np._NoValue else lower
+    upper = None if upper is np._NoValue else upper
+    if out is not None:
+        forms["out"] = out
+    if upper is None:
+        return np.positive(a, **forms) if lower is None else np.maximum(a, lower, **forms)
+    if lower is None:
+        return np.minimum(a, upper, **forms)
+    return np.minimum(np.maximum(a, lower), upper, **forms)
+
+
+def _was_finite(g: Any, x: Any) -> Any:
+    x = numbers_of(x)
+    if x.dtype.kind != "c":
+        return g * np.isfinite(x)
+    return np.real(g) * np.isfinite(x.real) + np.imag(g) * 1j * np.isfinite(x.imag)
+
+
+def _numbers_only(x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
+
+
+_replaced = rule(
+    _numbers_only,
+    lambda g, y, x, nan=0.0, posinf=None, neginf=None: _was_finite(g, x),
+    name="nan_to_num",
+    prints="nan_to_num({})",
+    sample=[call(real(3, 4)), call(real(3), nan=1.0)],
+)
+
+
+@composed(np.nan_to_num, sample=[call(real(3, 4)), call(real(3), True, 1.0, posinf=2.0)])
+def _nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    if not copy:
+        raise InPlaceError("nan_to_num: copy=False would write into the graph; leave it out, and use the result")
+    return _replaced(x, nan=nan, posinf=posinf, neginf=neginf)
