@@ -1,2 +1,2 @@
 """The table of derivative rules, one module per family."""
-from autograd_lite.rules import comparisons, complex_parts, cumulative, elementwise, indexing, linear_algebra, piecewise, products, reductions, shape, transcendental  # noqa: F401
+from autograd_lite.rules import comparisons, complex_parts, cumulative, einsum, elementwise, indexing, linear_algebra, piecewise, products, reductions, shape, transcendental  # noqa: F401
