@@ -1,0 +1,67 @@
+"""Which modules an operation belongs to.
+
+A module's call leaves one remark on the node of its result, `("modules", [(label, inputs), ...])`, the innermost
+module first: recording costs nothing more. Everything between those inputs and the result is the group.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from autograd_lite.record import Leaf, Node
+
+__all__ = ["common", "groups_of"]
+
+
+def groups_of(order: list[Any]) -> dict[Node, tuple[str, ...]]:
+    """For each node of `order` the labels of the groups around it, the outermost first."""
+    paths: dict[Node, tuple[str, ...]] = {}
+    found: list[tuple[str, set[Node]]] = []
+    used: dict[str, int] = {}
+    for node in order:
+        for label, inputs in (node.details or {}).get("modules", ()):
+            members = _between(inputs, node)
+            if members:
+                used[label] = used.get(label, 0) + 1
+                found.append((label if used[label] == 1 else f"{label} ({used[label]})", members))
+    found.sort(key=lambda group: -len(group[1]))
+    for label, members in found:
+        for node in members:
+            paths[node] = (*paths.get(node, ()), label)
+    for node in order:
+        paths.setdefault(node, ())
+    return _shared_leaves_outside(order, paths)
+
+
+def _between(inputs: Any, result: Node) -> set[Node]:
+    """The nodes that `result` depends on, down to `inputs`, which are left out."""
+    members: set[Node] = set()
+    waiting = [result]
+    outside = set(inputs)
+    while waiting:
+        node = waiting.pop()
+        if node not in members and node not in outside:
+            members.add(node)
+            waiting.extend(source for source in node.inputs if isinstance(source, Node))
+    return members
+
+
+def _shared_leaves_outside(order: list[Any], paths: dict[Node, tuple[str, ...]]) -> dict[Node, tuple[str, ...]]:
+    """A leaf stands in the smallest group that holds it and all of its users."""
+    around: dict[Node, tuple[str, ...]] = {}
+    for node in order:
+        for source in node.inputs:
+            if isinstance(source, Leaf):
+                around[source] = common(around.get(source, paths[node]), paths[node])
+    for leaf, path in around.items():
+        holds = [label in paths[leaf] for label in path]
+        paths[leaf] = path[: holds.index(False)] if False in holds else path
+    return paths
+
+
+def common(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...]:
+    """What two paths begin with."""
+    length = 0
+    while length < min(len(a), len(b)) and a[length] == b[length]:
+        length += 1
+    return a[:length]

@@ -1,0 +1,181 @@
+import numpy as np
+import pytest
+from networks import chain, in_module, layers, xor
+
+import autograd_lite as ag
+from autograd_lite import Tensor
+from autograd_lite.show.errors import NoGraphError
+from autograd_lite.show.graph import walk
+
+
+def by_name(graph):
+    return {entry.name: entry for entry in graph if entry.name}
+
+
+def test_inputs_come_before_users_and_the_result_last():
+    loss, _ = xor()
+    graph = walk(loss)
+    seen = set()
+    for entry in graph:
+        assert all(edge.source in seen for edge in entry.inputs)
+        seen.add(entry.id)
+    assert graph.result.name == "loss"
+    assert [entry.id for entry in graph] == [f"n{i}" for i in range(len(graph))]
+
+
+def test_kinds_are_told_apart():
+    loss, _ = xor()
+    kinds = {name: entry.kind for name, entry in by_name(walk(loss)).items()}
+    assert kinds == {
+        **dict.fromkeys(["W1", "b1", "W2", "b2"], "parameter"),
+        **dict.fromkeys(["x", "y"], "data"),
+        **dict.fromkeys(["v1", "loss"], "operation"),
+    }
+    assert [entry.value for entry in walk(loss) if entry.kind == "constant"] == [1, 1, 1, 1, 2]
+
+
+def test_a_square_written_as_a_product_has_two_edges():
+    x = Tensor(3.0, requires_grad=True)
+    assert [(edge.index, edge.source) for edge in walk(x * x).result.inputs] == [(0, "n0"), (1, "n0")]
+
+
+def test_broadcasting_is_noted_on_the_edge():
+    a, b = Tensor(np.ones((4, 2)), requires_grad=True), Tensor(np.ones(2), requires_grad=True)
+    assert [edge.broadcast for edge in walk(a + b).result.inputs] == [None, (4, 2)]
+    assert [edge.broadcast for edge in walk(a @ b).result.inputs] == [None, None]
+    stack = Tensor(np.ones((5, 2, 3)))
+    assert [edge.broadcast for edge in walk(a @ stack).result.inputs] == [(5, 4, 2), None]
+
+
+def test_values_before_backward_are_those_of_the_forward_pass():
+    loss, p = xor()
+    graph = walk(loss, values=True)
+    named = by_name(graph)
+    v1 = 1 / (1 + np.exp(-(p["W1"].numpy() @ [[0.0], [1.0]] + p["b1"].numpy())))
+    np.testing.assert_allclose(named["v1"].value, v1, rtol=1e-14)
+    assert graph.result.value == pytest.approx(0.05084754666230897, rel=1e-14)
+    assert all(entry.value is not None for entry in graph)
+    assert graph.remarks == []
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_gradients_are_those_of_backward_before_and_after_it(after):
+    loss, parameters = xor()
+    if after:
+        loss.backward()
+    graph = walk(loss, gradients=True)
+    if not after:
+        assert all(p.grad is None for p in parameters.values())
+        loss.backward()
+    for name, p in parameters.items():
+        np.testing.assert_allclose(by_name(graph)[name].gradient, p.grad, rtol=1e-13)
+    assert bool(graph.remarks) == after
+
+
+def test_reading_leaves_the_graph_as_it_was():
+    loss, parameters = xor()
+    calls = []
+    parameters["W1"].register_hook(calls.append)
+    graph = walk(loss, values=True, gradients=True)
+    assert calls == [] and graph.hooked and "Hooks" in graph.remarks[0]
+    loss.backward()
+    assert len(calls) == 1
+
+
+def test_what_is_sent_along_the_edges_adds_up_to_the_gradient():
+    x = Tensor([1.0, 2.0], requires_grad=True, name="x")
+    loss = (np.tanh(x) * x + x).sum()
+    graph = walk(loss, gradients=True)
+    sent = [edge.sent for entry in graph for edge in entry.inputs if edge.source == "n0"]
+    assert len(sent) == 3
+    np.testing.assert_allclose(sum(sent), by_name(graph)["x"].gradient)
+
+
+def test_a_leaf_changed_since_gives_no_wrong_values():
+    loss, parameters = xor()
+    before = {entry.id: entry.value for entry in walk(loss, values=True)}
+    parameters["b2"].data += 1.0
+    graph = walk(loss, values=True)
+    assert graph.changed and "changed" in graph.remarks[0]
+    shown = [entry for entry in graph if entry.kind == "operation" and entry.value is not None]
+    assert shown
+    for entry in shown:
+        np.testing.assert_allclose(entry.value, before[entry.id], rtol=1e-13)
+    loss.backward()
+    graph = walk(loss, values=True, gradients=True)
+    named = by_name(graph)
+    assert named["v1"].value is None and named["v1"].gradient is None
+    np.testing.assert_array_equal(named["W1"].gradient, parameters["W1"].grad)
+
+
+def test_an_array_operand_has_the_value_that_was_kept_of_it():
+    x = Tensor([1.0, 2.0], requires_grad=True, name="x")
+    graph = walk((x * np.array([3.0, 4.0])).sum(), values=True)
+    (data,) = [entry for entry in graph if entry.kind == "data"]
+    np.testing.assert_array_equal(data.value, [3.0, 4.0])
+
+
+def test_a_passive_comparison_is_part_of_the_graph():
+    x = Tensor([-1.0, 2.0], requires_grad=True, name="x")
+    graph = walk((x * (x > 0)).sum(), values=True, gradients=True)
+    (mask,) = [entry for entry in graph if entry.operation == "greater"]
+    assert mask.value.tolist() == [False, True] and mask.gradient is None
+    assert by_name(graph)["x"].gradient.tolist() == [0.0, 1.0]
+
+
+def test_a_graph_of_the_gradient_can_be_read():
+    x = Tensor([1.0, 2.0], requires_grad=True, name="x")
+    (np.tanh(x) ** 2).sum().backward(create_graph=True)
+    graph = walk(x.grad.sum(), values=True, gradients=True)
+    t = np.tanh([1.0, 2.0])
+    np.testing.assert_allclose(graph.result.value, (2 * t * (1 - t * t)).sum())
+    np.testing.assert_allclose(by_name(graph)["x"].gradient, (1 - t * t) * (2 - 6 * t * t), rtol=1e-12)
+
+
+def test_modules_nest_and_a_shared_parameter_stands_around_its_users():
+    graph = walk(layers(2))
+    named = by_name(graph)
+    assert named["W0"].group == ("net", "layer0") and named["W1"].group == ("net", "layer1")
+    assert graph.result.group == () and named["x"].group == ()
+    w, x = Tensor(2.0, requires_grad=True, name="w"), Tensor(1.0)
+    h = in_module("first", [x], np.tanh(w * x))
+    graph = walk(in_module("second", [h], np.tanh(w * h)))
+    assert by_name(graph)["w"].group == ()
+
+
+def test_the_same_module_called_twice_is_two_groups():
+    x = Tensor(1.0, requires_grad=True)
+    h = in_module("square", [x], x * x)
+    graph = walk(in_module("square", [h], h * h))
+    assert [entry.group for entry in graph] == [(), ("square",), ("square (2)",)]
+
+
+def test_a_long_chain_is_read_without_recursion():
+    loss, w = chain(20_000)
+    graph = walk(loss, values=True, gradients=True)
+    loss.backward()
+    np.testing.assert_allclose(by_name(graph)["w"].gradient, w.grad)
+
+
+@pytest.mark.parametrize(
+    "tensor", [Tensor([1.0], requires_grad=True), Tensor(1.0), 3.0, np.ones(2)], ids=["leaf", "data", "float", "array"]
+)
+def test_what_has_no_graph_is_refused(tensor):
+    with pytest.raises(NoGraphError, match="pass the"):
+        walk(tensor)
+
+
+def test_a_result_made_without_recording_is_refused():
+    x = Tensor(1.0, requires_grad=True)
+    with ag.no_grad():
+        y = x * 2
+    with pytest.raises(NoGraphError, match="no_grad"):
+        walk(y)
+
+
+def test_gradients_of_what_is_not_a_real_scalar_are_refused():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(ag.BackwardError, match="sum"):
+        walk(2 * x, gradients=True)
+    with pytest.raises(ag.BackwardError, match="requires_grad"):
+        walk((x > 0), gradients=True)
