@@ -1,2 +1,18 @@
 """The table of derivative rules, one module per family."""
-from autograd_lite.rules import comparisons, complex_parts, cumulative, einsum, elementwise, indexing, linear_algebra, piecewise, products, reductions, shape, transcendental  # noqa: F401
+
+from autograd_lite.rules import (  # noqa: F401
+    comparisons,
+    complex_parts,
+    cumulative,
+    diagonals,
+    einsum,
+    elementwise,
+    indexing,
+    joining,
+    linear_algebra,
+    piecewise,
+    products,
+    reductions,
+    shape,
+    transcendental,
+)

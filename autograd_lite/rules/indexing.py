@@ -1,14 +1,195 @@
+"""Rules for `x[index]` and `x[index] = v`, and the scatter that is their gradient.
+
+Reading `x[index]` sends the gradient back to the places it was read from: zeros, with `g` written at `index`, or
+added where an element was read more than once. Writing `x[index] = v` gives `v` the gradient of the places that
+it was written to, and `x` the gradient of all others.
+"""
+
+from __future__ import annotations
+
 import operator
+from types import EllipsisType, NoneType
+from typing import Any
+
 import numpy as np
-from autograd_lite.rules.table import rule
-def _scatter(g, index, spec):
-    z = np.zeros(spec.shape, spec.dtype)
-    np.add.at(z, index, g)
+
+from autograd_lite.errors import OperandError
+from autograd_lite.rules.table import call, real, rule
+
+__all__ = ["getitem", "scatter", "setitem"]
+
+_BASIC = frozenset({int, slice, NoneType, EllipsisType})
+
+
+def _differ(positions: Any) -> bool:
+    """Whether the integers `positions` certainly name different places."""
+    if positions.size < 2:
+        return True
+    if positions.size <= 256:
+        listed = positions.ravel().tolist()
+        return len({*listed}) == len(listed) and (min(listed) >= 0 or max(listed) < 0)
+    ordered = np.sort(positions, axis=None)
+    return bool((ordered[1:] != ordered[:-1]).all() and (ordered[0] >= 0 or ordered[-1] < 0))
+
+
+def _selects_once(index: Any) -> bool:
+    """Whether `index` certainly selects no element twice: it is basic, a mask, or integers that differ."""
+    if index.__class__ in _BASIC:
+        return True
+    parts = index if index.__class__ is tuple else (index,)
+    arrays = [np.asarray(part) for part in parts if part.__class__ not in _BASIC]
+    integers = [array for array in arrays if array.ndim and array.dtype.kind != "b"]
+    if not integers:
+        return True
+    if len(integers) < len(arrays) and any(array.dtype.kind == "b" for array in arrays):
+        return False
+    size = np.broadcast(*integers).size
+    return any(array.size == size and _differ(array) for array in integers)
+
+
+def _in_c_order(index: Any) -> Any:
+    """`index` with its arrays in C order, so that of several writes to one place the last in C order wins.
+
+    NumPy writes in the order of memory, which for arrays in C order is the same.
+    """
+    if index.__class__ is tuple:
+        return tuple([_in_c_order(part) for part in index])
+    return index if index.__class__ in _BASIC else np.asarray(index, _dtype_of_index(index), order="C")
+
+
+def _dtype_of_index(index: Any) -> Any:
+    return np.intp if index.__class__ is list and not index else None
+
+
+def _last_writers(index: Any, written: tuple[int, ...], shape: tuple[int, ...]) -> tuple[Any, Any]:
+    """For every place of `x[index]`, its own number and the number of the last one that is the same element."""
+    numbers = np.arange(np.prod(written, dtype=int)).reshape(written)
+    last = np.empty(shape, np.intp)
+    last[_in_c_order(index)] = numbers
+    return numbers, last[index]
+
+
+def _scatter(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
+    z = np.zeros(shape, g.dtype)
+    if _selects_once(index):
+        z[index] = g
+    elif index.__class__ is np.ndarray and z.size:  # rows, some of them repeatedly: an embedding
+        width = z.size // shape[0]
+        places = (
+            index.reshape(-1) if width == 1 else (index.reshape(-1, 1) * width + np.arange(width)).reshape(-1)
+        )
+        np.add.at(z.reshape(-1), places, g.reshape(-1))
+    else:
+        numbers, last = _last_writers(index, g.shape, shape)
+        if (numbers == last).all():
+            z[index] = g
+        else:
+            total = np.zeros(g.size, g.dtype)
+            np.add.at(total, last.reshape(-1), g.reshape(-1))
+            z[index] = total[last]
     return z
-scatter = rule(_scatter, lambda g, y, x, index=None, spec=None: g[index], name="scatter")
-def _getitem(x, index): return x[index]
-getitem = rule(operator.getitem, lambda g, y, x, index=None: scatter(g, index=index, spec=x), fn=_getitem, name="getitem", view=True)
-def _setitem(x, v, index):
-    x = x.copy(); x[index] = v
-    return x
-setitem = rule(operator.setitem, lambda g,y,x,v,index=None: setitem(g, 0.0, index=index), lambda g,y,x,v,index=None: g[index], fn=_setitem, name="setitem")
+
+
+#: zeros of `shape`, with `g` added at `index`
+scatter = rule(
+    _scatter,
+    lambda g, y, x, index=None, shape=None: g[index],
+    name="scatter",
+    sample=[
+        call(real(2, 3), index=slice(1, 3), shape=(4, 3)),
+        call(real(3), index=np.array([0, 2, 0]), shape=(4,)),
+        call(real(3), index=(np.array([0, 1, 0]), np.array([2, -1, 2])), shape=(2, 3)),
+        call(real(), index=(0, 1), shape=(2, 3)),
+    ],
+)
+
+
+def _getitem(x: Any, index: Any) -> Any:
+    return x[index]
+
+
+getitem = rule(
+    operator.getitem,
+    lambda g, y, x, index=None: scatter(g, index=index, shape=x.shape),
+    fn=_getitem,
+    name="getitem",
+    view=True,
+    sample=[
+        call(real(4), index=1),
+        call(real(4, 3), index=slice(None, None, -2)),
+        call(real(4, 3), index=(slice(1, 3), 0)),
+        call(real(4, 3), index=(Ellipsis, None, 1)),
+        call(real(4, 3), index=np.array([0, 2, 0, -4])),
+        call(real(4, 3), index=[3, 1]),
+        call(real(4, 3), index=(slice(None), [0, 0, 2])),
+        call(real(4, 3), index=(np.array([[0], [1]]), np.array([0, 2]))),
+        call(real(4, 3), index=(np.array([0, 0]), np.array([1, 1]))),
+        call(real(4), index=np.array([True, False, True, True])),
+        call(real(2, 2), index=np.array([[True, False], [True, True]])),
+        call(real(2, 3, 4), index=(np.array([1, 1]), slice(None), np.array([0, 0]))),
+        call(real(2, 3, 4), index=(0, slice(None), np.array([3, 0, 3]))),
+        call(real(3), index=None),
+        call(real(), index=()),
+    ],
+)
+
+
+_RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
+
+
+def _setitem(x: Any, v: Any, index: Any) -> Any:
+    kind = (
+        v.dtype.kind
+        if hasattr(v, "dtype")
+        else "c"
+        if v.__class__ is complex
+        else "f"
+        if v.__class__ is float
+        else "b"
+    )
+    if _RANK[kind] > max(_RANK[x.dtype.kind], 1):
+        raise OperandError(
+            f"x[...] = v: values of dtype {getattr(v, 'dtype', type(v).__name__)} do not fit into a Tensor of dtype "
+            f"{x.dtype} without loss; create it with another dtype, or convert the values with .astype"
+        )
+    z = np.array(x)
+    if index.__class__ in _BASIC or _selects_once(index):
+        z[index] = v
+    else:
+        z[_in_c_order(index)] = np.asarray(v, order="C")
+    return z
+
+
+def _written(g: Any, y: Any, x: Any, v: Any, index: Any = None) -> Any:
+    r = g[index]
+    if not _selects_once(index):
+        numbers, last = _last_writers(index, r.shape, x.shape)
+        overwritten = numbers != last
+        if overwritten.any():
+            r = setitem(r, 0.0, index=overwritten)
+    if v.ndim > r.ndim:  # NumPy lets v have more axes, of length 1
+        r = r.reshape((1,) * (v.ndim - r.ndim) + r.shape)
+    return r
+
+
+setitem = rule(
+    operator.setitem,
+    lambda g, y, x, v, index=None: setitem(g, 0.0, index=index),
+    _written,
+    fn=_setitem,
+    name="setitem",
+    sample=[
+        call(real(4), real(), index=1),
+        call(real(4, 3), real(3), index=slice(None, None, -2)),
+        call(real(4, 3), real(2, 1), index=(slice(1, 3), slice(0, 2))),
+        call(real(4, 3), real(4, 1), index=(Ellipsis, None, 1)),
+        call(real(4, 3), real(4, 3), index=np.array([0, 2, 0, -4])),
+        call(real(4, 3), real(3), index=[3, 1]),
+        call(real(4, 3), real(2), index=(np.array([0, 0]), np.array([1, 1]))),
+        call(real(4), real(3), index=np.array([True, False, True, True])),
+        call(real(4), real(), index=np.array([True, False, True, True])),
+        call(real(2, 3, 4), real(2, 3), index=(np.array([1, 1]), slice(None), np.array([0, 0]))),
+        call(real(), real(), index=()),
+        call(real(2, 3), real(1, 2, 3), index=Ellipsis),
+    ],
+)
