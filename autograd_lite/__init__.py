@@ -1,18 +1,20 @@
 """Reverse-mode automatic differentiation on NumPy that shows its work."""
 
+from autograd_lite.custom import checkpoint, custom
 from autograd_lite.errors import (
     AutogradError,
     BackwardError,
     DetachedError,
     FreedGraphError,
     InPlaceError,
+    NaNError,
     NotDifferentiableError,
     OperandError,
     RequiresGradError,
 )
+from autograd_lite.nans import trace_nan
 from autograd_lite.record import debug, enable_grad, is_grad_enabled, no_grad
 from autograd_lite.tensor import Tensor
-from autograd_lite.custom import checkpoint, custom
 from autograd_lite.transforms import (
     grad,
     hessian,
@@ -23,6 +25,7 @@ from autograd_lite.transforms import (
     value_and_grad,
     vjp,
 )
+from autograd_lite.why import why_no_grad
 
 __version__ = "0.1.0"
 
@@ -32,6 +35,7 @@ __all__ = [
     "DetachedError",
     "FreedGraphError",
     "InPlaceError",
+    "NaNError",
     "NotDifferentiableError",
     "OperandError",
     "RequiresGradError",
@@ -48,6 +52,8 @@ __all__ = [
     "jvp",
     "no_grad",
     "stop_gradient",
+    "trace_nan",
     "value_and_grad",
     "vjp",
+    "why_no_grad",
 ]

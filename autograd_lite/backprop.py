@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import BackwardError, FreedGraphError, OperandError
-from autograd_lite.record import OFF, ON, Leaf, Node, Spec, _recording, recording, topological
+from autograd_lite.nans import watch_backward
+from autograd_lite.record import NANS, OFF, ON, Leaf, Node, Spec, _recording, describe, recording, topological
 from autograd_lite.tensor import Tensor, wrap
 
 __all__ = ["backward", "sweep", "unbroadcast"]
@@ -54,7 +55,7 @@ def _seed(tensor: Tensor, gradient: Any, create_graph: bool) -> Any:
             )
         if tensor.dtype.kind == "c":
             raise BackwardError(
-                "backward: a complex result has no gradient of its own; take .real or abs, or pass backward(gradient=...)"
+                "backward: a complex result has no gradient of its own; take .real or abs, or pass a gradient"
             )
         gradient = np.ones(tensor.shape, tensor.dtype) if tensor.ndim else tensor.dtype.type(1)
     elif not isinstance(gradient, Tensor):
@@ -83,19 +84,21 @@ def sweep(
     if create_graph:
         seeds = {node: g if isinstance(g, Tensor) else wrap(g) for node, g in seeds.items()}
     tensors = any(isinstance(g, Tensor) for g in seeds.values())
-    token = _recording.set(max(recording(), ON) if tensors else OFF)
+    how = recording()
+    token = _recording.set(how | ON if tensors else OFF)
     try:
-        return _sweep(dict(seeds), retain_graph, create_graph, targets)
+        return _sweep(dict(seeds), retain_graph, create_graph, targets, bool(how & NANS))
     finally:
         _recording.reset(token)
 
 
 def _sweep(
-    waiting: dict[Any, Any], retain_graph: bool, create_graph: bool, targets: Collection[Node]
+    waiting: dict[Any, Any], retain_graph: bool, create_graph: bool, targets: Collection[Node], nans: bool
 ) -> dict[Any, Any]:
     """The loop of `sweep`. `waiting` holds the gradients of operations that were not swept yet."""
     arrived: dict[Any, Any] = {}
     useful = _leading_to(targets, waiting) if targets else None
+    roots = tuple(waiting)
     order: list[Any] | None = None
     for leaf in [node for node in waiting if node.__class__ is not Node]:
         arrived[leaf] = waiting.pop(leaf)
@@ -114,7 +117,7 @@ def _sweep(
         details = node.details
         if details is not None:
             g = _attend(node, g)
-        if node in targets:
+        if targets and node in targets:
             arrived[node] = g
             continue
 
@@ -143,6 +146,8 @@ def _sweep(
             except Exception as error:
                 error.add_note(f"raised by the derivative rule of {describe(node)}, input {position}")
                 raise
+            if nans:
+                watch_backward(roots, node, position, g, r)
             if source.spec is not spec:
                 r = fit(r, source.spec)
             sink = waiting if kind is Node else arrived
@@ -152,9 +157,9 @@ def _sweep(
         if not retain_graph:
             node.saved = None
 
-    for leaf in arrived:
+    for leaf, g in arrived.items():
         if leaf.details is not None and leaf.__class__ is Leaf:
-            arrived[leaf] = _attend(leaf, arrived[leaf])
+            arrived[leaf] = _attend(leaf, g)
     return arrived
 
 
@@ -228,11 +233,3 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     if isinstance(g, Tensor):
         return g.sum(axis=axes).reshape(shape)
     return np.add.reduce(g, axis=axes).reshape(shape)
-
-
-def describe(node: Node) -> str:
-    """A node as errors name it: operation, shape, name, and the line that made it where that was noted."""
-    what = f"{node.op.name!r}" if node.op is not None else "a leaf"
-    name = f" ({node.name})" if node.name else ""
-    line = (node.details or {}).get("line")
-    return f"{what} of shape {node.spec.shape}{name}" + (f" at {line}" if line else "")

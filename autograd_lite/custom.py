@@ -9,9 +9,10 @@ import numpy as np
 
 from autograd_lite.backprop import sweep, unbroadcast
 from autograd_lite.errors import DetachedError, InPlaceError, NotDifferentiableError, OperandError
-from autograd_lite.record import Leaf, Primitive, enable_grad, recording, topological
+from autograd_lite.operations import apply
+from autograd_lite.record import Leaf, Primitive, enable_grad, is_grad_enabled, topological
 from autograd_lite.rules.table import numbers_of
-from autograd_lite.tensor import Tensor, apply, wrap
+from autograd_lite.tensor import Tensor, wrap
 
 __all__ = ["checkpoint", "custom"]
 
@@ -41,7 +42,7 @@ def custom(forward: Callable[..., Any], *rules: Callable[..., Any] | None, name:
     """
     if not rules:
         raise OperandError("custom: at least one rule is needed, one per input; use None where nothing flows")
-    called = name or getattr(forward, "__name__", "custom")
+    called = name or str(getattr(forward, "__name__", "custom"))
 
     def compute(*arrays: Any, **static: Any) -> Any:
         y = np.asarray(forward(*[_frozen(array) for array in arrays], **static))
@@ -94,14 +95,14 @@ def _guarded(name: str, rule: Callable[..., Any], position: int) -> Callable[...
                     f"{name}: its rule for input {position} returned a plain array for a Tensor, so the second "
                     f"derivative would be lost; write it with np functions, or make it of another ag.custom"
                 )
-        shape = np.shape(inputs[position])
+        shape = getattr(inputs[position], "shape", ())
         return r if r.shape == shape else unbroadcast(r, shape)
 
     return guarded
 
 
 def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that computes like `f` but does not keep the values inside it: they are computed again on the way back.
+    """A function that computes like `f` and forgets the values inside it, to compute them again on the way back.
 
     The memory of a long computation then grows with the number of checkpointed pieces instead of the number of
     operations, for the time of one more forward pass. `f` takes positional Tensors or arrays and returns one
@@ -115,14 +116,17 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     called = f"checkpoint({getattr(f, '__name__', 'f')})"
 
     def run(*args: Any) -> Any:
-        if not recording():
+        if not is_grad_enabled():
             return f(*args)
         places = [i for i, arg in enumerate(args) if isinstance(arg, Tensor) and arg.requires_grad]
         y, parameters = _parameters(called, f, args, places)
         if not places and not parameters:
             return y
         prints = [hash(leaf.value.tobytes()) for leaf in parameters]
-        last: list[Any] = [None, None]  # a gradient of the output, and what it gave: the rule asks input by input
+        last: list[Any] = [
+            None,
+            None,
+        ]  # a gradient of the output, and what it gave: the rule asks input by input
 
         def gradients(g: Any, y: Any, *inputs: Any) -> list[Any]:
             if [hash(leaf.value.tobytes()) for leaf in parameters] != prints:
@@ -154,7 +158,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
                 last[:] = None, None
             return r
 
-        op = Primitive(lambda *arrays: y._data, (rule,), name=called, prints=f"{called}(...)", variadic=True)
+        op = Primitive(lambda *_: y._data, (rule,), name=called, prints=f"{called}(...)", variadic=True)
         given = [args[place] for place in places]
         return apply(op, (*given, *[wrap(leaf.value, leaf) for leaf in parameters]), {})
 
@@ -173,7 +177,7 @@ def _parameters(called: str, f: Callable[..., Any], args: Any, places: list[int]
         raise OperandError(f"{called}: it returned a {type(y).__name__}; it must return one Tensor")
     own = {standing[place]._node for place in places}
     roots = [y._node] if y.requires_grad else []
-    return y, [
+    return wrap(y._data), [  # without its graph, which would keep the values inside alive
         node
         for node in topological(roots, everything=True)
         if node.__class__ is Leaf and node.requires_grad and node not in own

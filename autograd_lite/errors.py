@@ -6,6 +6,7 @@ __all__ = [
     "DetachedError",
     "FreedGraphError",
     "InPlaceError",
+    "NaNError",
     "NotDifferentiableError",
     "OperandError",
     "RequiresGradError",
@@ -42,3 +43,7 @@ class InPlaceError(AutogradError, RuntimeError):
 
 class NotDifferentiableError(AutogradError, TypeError):
     """A function without a derivative rule met a Tensor that requires grad."""
+
+
+class NaNError(AutogradError, FloatingPointError):
+    """Inside `trace_nan`: an operation made the first NaN."""

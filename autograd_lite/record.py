@@ -8,6 +8,7 @@ after `backward` the saved arrays are gone, and the graph can still be drawn.
 from __future__ import annotations
 
 import dis
+import itertools
 import linecache
 import math
 import os
@@ -19,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Leaf",
+__all__ = [
+    "Leaf",
     "Node",
     "Passive",
     "Primitive",
@@ -117,6 +119,7 @@ class Node:
 
     @property
     def name(self) -> str | None:
+        """What the user calls the result, if anything."""
         return (self.details or {}).get("name")
 
     def note(self, key: str, value: Any) -> None:
@@ -127,7 +130,7 @@ class Node:
 
     def __repr__(self) -> str:
         name = f"{self.name}: " if self.name else ""
-        return f"<{type(self).__name__} {name}{self.op.name if self.op else 'leaf'} {self.spec!r}>"
+        return f"<{type(self).__name__} {name}{'leaf' if isinstance(self, Leaf) else self.op.name} {self.spec!r}>"
 
 
 class Passive(Node):
@@ -167,7 +170,7 @@ def _reads(rule: Rule) -> dict[str, int]:
     reads = dict.fromkeys(code.co_varnames[: code.co_argcount], NOTHING)
     reads.update(dict.fromkeys(set(code.co_cellvars) & reads.keys(), VALUE))
     steps = list(dis.get_instructions(code))
-    for step, following in zip(steps, steps[1:]):
+    for step, following in itertools.pairwise(steps):
         if "LOAD_FAST" not in step.opname:
             continue
         names = step.argval if isinstance(step.argval, tuple) else (step.argval,)
@@ -234,6 +237,7 @@ class Primitive:
 
     @property
     def differentiable(self) -> bool:
+        """Whether a gradient flows to any input."""
         return self.variadic or any(rule is not None for rule in self.rules)
 
     @property
@@ -253,7 +257,7 @@ class Primitive:
         self._keeps = ((VALUE,) * width,) * (width - 1)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Apply it: to arrays at NumPy's speed, to Tensors recording. A variadic one takes its static arguments by name."""
+        """Apply it: to arrays at NumPy's speed, to Tensors recording. Static arguments of a variadic one go by name."""
         for arg in args:
             if hasattr(arg, "_node"):
                 return arg._apply(self, args, kwargs)
@@ -266,8 +270,9 @@ class Primitive:
         raise TypeError(f"{self.name}: a recorded graph cannot be pickled; detach() the Tensor first")
 
 
-# Whether operations are recorded: no, yes, or yes with the line of user code that asked for each.
-OFF, ON, WITH_LINES = range(3)
+# How operations are recorded here and now, as a sum of: recorded at all, with the line of user code that asked for
+# each, watched for the first NaN. Lines without recording stand for a `no_grad` block inside a `debug` block.
+OFF, ON, LINES, NANS = 0, 1, 2, 4
 _recording: ContextVar[int] = ContextVar("autograd_lite_recording", default=ON)
 recording = _recording.get
 
@@ -287,7 +292,7 @@ def is_grad_enabled() -> bool:
     >>> is_grad_enabled()
     True
     """
-    return recording() != OFF
+    return bool(recording() & ON)
 
 
 def no_grad() -> Any:
@@ -299,12 +304,12 @@ def no_grad() -> Any:
     ...     (2 * x).requires_grad
     False
     """
-    return _recorded(OFF)
+    return _recorded(recording() & ~ON)
 
 
 def enable_grad() -> Any:
     """Record inside this block again, within a surrounding `no_grad`."""
-    return _recorded(max(recording(), ON))
+    return _recorded(recording() | ON)
 
 
 def debug() -> Any:
@@ -316,7 +321,12 @@ def debug() -> Any:
     >>> "line" in y._node.details
     True
     """
-    return _recorded(WITH_LINES)
+    return _recorded(recording() | ON | LINES)
+
+
+def watch_nans() -> Any:
+    """Raise at the first operation that makes a NaN; see `questions.trace_nan`."""
+    return _recorded(recording() | ON | LINES | NANS)
 
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
@@ -330,6 +340,14 @@ def note_line(node: Node) -> None:
     file, line = frame.f_code.co_filename, frame.f_lineno
     source = linecache.getline(file, line).strip()
     node.note("line", f"{os.path.basename(file)}:{line}" + (f": {source}" if source else ""))
+
+
+def describe(node: Node) -> str:
+    """A node as errors name it: operation, shape, name, and the line that made it where that was noted."""
+    what = "a leaf" if isinstance(node, Leaf) else f"{node.op.name!r}"
+    name = f" ({node.name})" if node.name else ""
+    line = (node.details or {}).get("line")
+    return f"{what} of shape {node.spec.shape}{name}" + (f" at {line}" if line else "")
 
 
 def topological(roots: Iterable[Any], *, everything: bool = False) -> list[Any]:

@@ -11,38 +11,36 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterator
 from sys import getrefcount
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-import autograd_lite.rules  # noqa: F401  # fills the table
 from autograd_lite.errors import (
-    AutogradError,
     DetachedError,
     InPlaceError,
-    NotDifferentiableError,
     OperandError,
     RequiresGradError,
 )
-from autograd_lite.record import (
-    NOTHING,
-    ON,
-    VALUE,
-    WITH_LINES,
-    Leaf,
-    Node,
-    Passive,
-    Primitive,
-    note_line,
-    recording,
-    spec_of,
-)
-from autograd_lite.rules.table import COMPOSED, PLAIN, TABLE
+from autograd_lite.record import LINES, Leaf, Node, Passive, Primitive, is_grad_enabled, note_line, recording, spec_of
 
-__all__ = ["Tensor", "apply", "wrap"]
+__all__ = ["Tensor", "wrap"]
 
-# What `_shared` holds once `t.data` has handed out the array; otherwise None or, for a view, (base, its array).
-_LENT = ("lent",)
+# What a debug block records for `.detach()`
+_DETACH = Primitive(np.positive, (None,), name="detach", prints="detach({})")
+
+_np: Any = np  # NumPy as the dispatcher sees it: given Tensors, it returns Tensors
+
+#: what `_shared` holds once `t.data` has handed out the array; otherwise None or, for a view, (base, its array).
+LENT = ("lent",)
+
+
+if TYPE_CHECKING:
+
+    class _Operator:
+        def __call__(self, other: Any) -> Tensor: ...
+
+    class _Method:
+        def __call__(self, *args: Any, **kwargs: Any) -> Tensor: ...
 
 
 class Tensor:
@@ -68,15 +66,25 @@ class Tensor:
     """
 
     __slots__ = ("__weakref__", "_data", "_node", "_shared")
+
+    if TYPE_CHECKING:  # operators and methods that `operations` makes from the table of rules
+        __add__ = __radd__ = __iadd__ = __sub__ = __rsub__ = __isub__ = _Operator()
+        __mul__ = __rmul__ = __imul__ = __truediv__ = __rtruediv__ = __itruediv__ = _Operator()
+        __pow__ = __rpow__ = __ipow__ = __matmul__ = __rmatmul__ = __imatmul__ = _Operator()
+        __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __divmod__ = _Operator()
+        __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = _Operator()
+        __lt__ = __le__ = __gt__ = __ge__ = _Operator()
+        __neg__ = __pos__ = __abs__ = __invert__ = _Method()
+        sum = mean = std = var = prod = min = max = cumsum = cumprod = any = all = argmin = argmax = _Method()
+        argsort = nonzero = searchsorted = clip = round = dot = ravel = squeeze = swapaxes = repeat = _Method()
+        take = diagonal = trace = conj = conjugate = ptp = compress = choose = copy = _Method()
     __array_priority__ = 1000.0
 
     _data: Any
     _node: Node | None
     _shared: tuple[Any, ...] | None
 
-    def __init__(
-        self, data: Any, requires_grad: bool = False, dtype: Any = None, name: str | None = None
-    ) -> None:
+    def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None, name: str | None = None) -> None:
         array = np.array(data, dtype=dtype)
         if array.dtype.kind not in "biufc":
             raise OperandError(
@@ -104,18 +112,18 @@ class Tensor:
         >>> t
         tensor([5., 2.])
         """
-        if self._shared is not _LENT:
+        if self._shared is not LENT:
             if self._shared is not None:
                 array = np.asarray(self._settled()).view()
                 array.flags.writeable = False
                 return array
             self._replace(np.array(self._data))
-            self._shared = _LENT
-        return self._data  # type: ignore[no-any-return]
+            self._shared = LENT
+        return self._data
 
     @data.setter
     def data(self, value: Any) -> None:
-        if value is self._data and self._shared is _LENT:
+        if value is self._data and self._shared is LENT:
             return  # the end of `t.data -= ...`
         if isinstance(value, Tensor):
             value = value.numpy()
@@ -127,16 +135,16 @@ class Tensor:
             )
         self._check_not_view("data = ...")
         self._replace(array)
-        self._shared = _LENT
+        self._shared = LENT
 
     def _replace(self, array: Any) -> None:
         self._data = array
         if self._node.__class__ is Leaf:
-            self._node.value = array  # type: ignore[union-attr]
+            self._node.value = array
 
     def _settled(self, kept: bool = True) -> Any:
         """The array to compute with, when it may be shared with the user or with another Tensor."""
-        if self._shared is _LENT:
+        if self._shared is LENT:
             return self._data.copy() if kept else self._data
         if self._shared is not None:
             base, array = self._shared
@@ -174,35 +182,45 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """A Tensor of the same values that no gradient flows through."""
-        return wrap(self._data.copy() if self._shared is _LENT else self._data)
+        made = wrap(self._data.copy() if self._shared is LENT else self._data)
+        if self._node is not None and recording() & LINES:  # so that `why_no_grad` finds the place
+            made._node = Passive(_DETACH, (self._node,), None, self._node.spec)
+            note_line(made._node)
+        return made
 
     def clone(self) -> Tensor:
         """A differentiable copy."""
-        return np.positive(self)  # type: ignore[return-value]
+        return _np.positive(self)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self._data.shape  # type: ignore[no-any-return]
+        """The length of each axis."""
+        return self._data.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self._data.dtype  # type: ignore[no-any-return]
+        """The type of the elements."""
+        return self._data.dtype
 
     @property
     def ndim(self) -> int:
-        return self._data.ndim  # type: ignore[no-any-return]
+        """The number of axes."""
+        return self._data.ndim
 
     @property
     def size(self) -> int:
-        return self._data.size  # type: ignore[no-any-return]
+        """The number of elements."""
+        return self._data.size
 
     @property
     def itemsize(self) -> int:
-        return self._data.itemsize  # type: ignore[no-any-return]
+        """The bytes of one element."""
+        return self._data.itemsize
 
     @property
     def nbytes(self) -> int:
-        return self._data.nbytes  # type: ignore[no-any-return]
+        """The bytes of all elements."""
+        return self._data.nbytes
 
     # --- the graph -------------------------------------------------------------------------------------------
 
@@ -247,7 +265,7 @@ class Tensor:
         """
         node = self._node
         if node.__class__ is Leaf:
-            return node.grad  # type: ignore[union-attr]
+            return node.grad
         return (node.details or {}).get("grad") if node is not None else None
 
     @grad.setter
@@ -264,7 +282,7 @@ class Tensor:
                 value = value.astype(self.dtype)
         node = self._leaf()
         if node.__class__ is Leaf:
-            node.grad = value  # type: ignore[attr-defined]
+            node.grad = value
         else:
             node.note("grad", value)
 
@@ -331,28 +349,13 @@ class Tensor:
     # --- NumPy's protocols -----------------------------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method == "__call__" and not kwargs:
-            row = TABLE.get(ufunc)
-            if row is not None:
-                return _apply_unary(row, inputs[0]) if len(inputs) == 1 else apply(row, inputs, kwargs)
-            if ufunc in COMPOSED:
-                return COMPOSED[ufunc](*inputs)
-        made = COMPOSED.get((ufunc, method)) or COMPOSED.get(method)
-        if made is not None:
-            return made(ufunc, *inputs, **kwargs)
-        return _without_rule(getattr(ufunc, method), inputs, kwargs)
+        return operations.call_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        row = TABLE.get(function)
-        if row is not None:
-            return apply(row, *_bound(function, row, args, kwargs))
-        made = COMPOSED.get(function)
-        if made is not None:
-            return made(*args, **kwargs)
-        return _without_rule(function, args, kwargs)
+        return operations.call_function(function, args, kwargs)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        if self.requires_grad and recording():
+        if self.requires_grad and is_grad_enabled():
             raise DetachedError(
                 f"turning a Tensor of shape {self.shape} that requires grad into an ndarray would lose its "
                 f"gradient; join Tensors with np.stack or np.concatenate, assign into a Tensor instead of an "
@@ -361,7 +364,7 @@ class Tensor:
         return np.array(self._data, dtype=dtype)
 
     def _number(self, kind: str) -> Any:
-        if self.requires_grad and recording():
+        if self.requires_grad and is_grad_enabled():
             raise DetachedError(
                 f"{kind}() of a Tensor that requires grad would lose its gradient; use .item() for the plain number, "
                 f"or the np function (np.sqrt(t), not math.sqrt(t)) to stay in the graph"
@@ -382,9 +385,7 @@ class Tensor:
 
     def __bool__(self) -> bool:
         if self._data.size != 1:
-            raise OperandError(
-                f"bool: the truth of a Tensor of shape {self.shape} is ambiguous; use .any() or .all()"
-            )
+            raise OperandError(f"bool: the truth of a Tensor of shape {self.shape} is ambiguous; use .any() or .all()")
         return bool(self._data)
 
     def __len__(self) -> int:
@@ -403,57 +404,87 @@ class Tensor:
     __hash__ = object.__hash__
 
     def __getitem__(self, index: Any) -> Tensor:
-        return apply(TABLE[operator.getitem], (self,), {"index": _plain_index(index)})
+        return operations.getitem(self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self._become(apply(TABLE[operator.setitem], (self, value), {"index": _plain_index(index)}), "[...] =")
+        self._become(operations.setitem(self, index, value), "[...] =")
 
     @staticmethod
     def _apply(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-        return apply(op, args, kwargs)
+        return operations.apply(op, args, kwargs)
 
     # --- methods whose signature is not that of the NumPy function ------------------------------------------------
 
     def reshape(self, *shape: Any, order: str = "C") -> Tensor:
         """`np.reshape` of this Tensor; the shape as one tuple or as several numbers."""
-        return np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)  # type: ignore[no-any-return, call-overload]
+        return _np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)
 
     def transpose(self, *axes: Any) -> Tensor:
         """`np.transpose` of this Tensor; the axes as one tuple, as several numbers, or left out to reverse them."""
         chosen = None if not axes else axes[0] if len(axes) == 1 else axes
-        return np.transpose(self, chosen)  # type: ignore[no-any-return, call-overload]
+        return _np.transpose(self, chosen)
 
     @property
     def T(self) -> Tensor:
-        return np.transpose(self)  # type: ignore[no-any-return, call-overload]
+        """The axes in reverse order."""
+        return _np.transpose(self)
 
     @property
     def mT(self) -> Tensor:
-        return np.matrix_transpose(self)  # type: ignore[no-any-return, call-overload]
+        """The last two axes exchanged."""
+        return _np.matrix_transpose(self)
 
     @property
     def real(self) -> Tensor:
-        return np.real(self)  # type: ignore[no-any-return, call-overload]
+        """The real part."""
+        return _np.real(self)
 
     @property
     def imag(self) -> Tensor:
-        return np.imag(self)  # type: ignore[no-any-return, call-overload]
+        """The imaginary part."""
+        return _np.imag(self)
 
     @property
     def flat(self) -> Iterator[Tensor]:
-        return iter(np.ravel(self))  # type: ignore[call-overload]
+        """The elements, one by one, each a Tensor."""
+        return iter(_np.ravel(self))
 
     def flatten(self, order: str = "C") -> Tensor:
         """A one-dimensional copy."""
-        return np.ravel(self, order=order).clone()  # type: ignore[call-overload, no-any-return]
+        return _np.ravel(self, order=order).clone()
+
+    def astype(self, dtype: Any, order: str = "K", casting: str = "unsafe", copy: bool = True) -> Tensor:
+        """The values converted to `dtype`; a gradient comes back in the dtype it left with."""
+        if not np.can_cast(self.dtype, dtype, casting):  # type: ignore[arg-type]
+            raise OperandError(
+                f"astype: {self.dtype} cannot be cast to {np.dtype(dtype)} under the rule {casting!r}; "
+                f"use casting='unsafe'"
+            )
+        return _np.astype(self, np.dtype(dtype))
+
+    def sort(self, axis: int = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> None:
+        """Sort in place, as an array's method does; `np.sort` returns a sorted copy."""
+        self._become(_np.sort(self, axis=axis, kind=kind, order=order, stable=stable), "sort()")
+
+    def partition(self, kth: Any, axis: int = -1) -> None:
+        """Partition in place, as an array's method does; `np.partition` returns a copy."""
+        self._become(_np.partition(self, kth, axis=axis), "partition()")
+
+    def fill(self, value: Any) -> None:
+        """Set every element to `value`, in place."""
+        self[...] = value
+
+    def put(self, indices: Any, values: Any, mode: str = "raise") -> None:
+        """Set elements of the flattened Tensor, in place."""
+        _np.put(self, indices, values, mode=mode)
 
     # --- in-place operations: this Tensor takes over the result -----------------------------------------------
 
     def _become(self, result: Any, what: str) -> Tensor:
         node = self._node
         if result is NotImplemented:
-            return NotImplemented  # type: ignore[no-any-return]
-        if recording() and node.__class__ is Leaf and node.requires_grad:  # type: ignore[union-attr]
+            return NotImplemented
+        if is_grad_enabled() and node.__class__ is Leaf and node.requires_grad:
             raise InPlaceError(
                 f"'{what}' on a leaf of shape {self.shape} that requires grad would lose the leaf; "
                 f"put an update under `with ag.no_grad():`, or write it out of place (w = w - ...)"
@@ -477,7 +508,7 @@ class Tensor:
             if node is not None and node.name:
                 recorded.note("name", node.name)
             self._data, self._node = result._data, recorded
-        elif node is None or (node.__class__ is Leaf and node.requires_grad) or not recording():
+        elif node is None or (node.__class__ is Leaf and node.requires_grad) or not is_grad_enabled():
             self._replace(result._data)
         else:  # data that a graph already shows with its old value
             self._data, self._node = result._data, None
@@ -487,7 +518,7 @@ class Tensor:
 
     def _check_not_view(self, what: str) -> None:
         shared = self._shared
-        if shared is not None and shared is not _LENT and _references(shared) > _ALONE:
+        if shared is not None and shared is not LENT and _references(shared) > _ALONE:
             raise InPlaceError(
                 f"'{what}' on a Tensor of shape {self.shape} that is a view of another: NumPy would change both; "
                 f"assign into the other one (x[i] = ...), or take a .copy() first"
@@ -578,378 +609,5 @@ def wrap(array: Any, node: Node | None = None) -> Tensor:
     return tensor
 
 
-# --- recording an operation ----------------------------------------------------------------------------------
-
-
-def apply(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-    """Carry out `op` on Tensors, arrays and numbers, and record it if a gradient or a mask depends on it.
-
-    `args` are the array inputs, then static arguments as NumPy orders them; `kwargs` are static.
-    """
-    count = len(args) if op.variadic else len(op.rules)
-    if len(args) > count:
-        kwargs = {**dict(zip(op.static, args[count:])), **kwargs}
-        args = args[:count]
-    if kwargs:
-        kwargs = _static(op, kwargs)
-
-    values: list[Any] = []
-    sources: list[Any] = []
-    exposed: list[int] = []  # where an input's memory is within reach of the user
-    active = passive = False
-    for operand in args:
-        if isinstance(operand, Tensor):
-            values.append(operand._data if operand._shared is None else operand._settled(op.view))
-            if operand._shared is _LENT and not op.view:
-                exposed.append(len(values))
-            node = operand._node
-            sources.append(node if node is not None else operand)
-            if node is not None:
-                if node.requires_grad:
-                    active = True
-                elif node.__class__ is Passive:
-                    passive = True
-        elif operand.__class__ is float or operand.__class__ is int:
-            values.append(operand)
-            sources.append(operand)
-        else:
-            operand = _operand(op, operand)
-            values.append(operand)
-            if operand.__class__ is np.ndarray:
-                exposed.append(len(values))
-            sources.append(operand)
-
-    try:
-        y = op.fn(*values, **kwargs)
-    except AutogradError:
-        raise
-    except Exception as error:
-        raise _refused(op, values, kwargs, error) from error
-    if exposed and op.view:
-        y = np.array(y)  # NumPy may have given a view of an array that the user can write to
-
-    out = wrap(y)
-    if op.view and y.base is not None and isinstance(args[0], Tensor):
-        base = args[0]._shared
-        out._shared = base if base is not None and base is not _LENT else (args[0], values[0])
-    if (active or passive) and recording():
-        details = {"kwargs": kwargs} if kwargs else None
-        saved = _saved(op, y, values, sources, exposed) if active and y.dtype.kind in "fc" else None
-        kind = Passive if saved is None else Node
-        out._node = kind(op, tuple([_source(source) for source in sources]), saved, spec_of(y), details)
-        if recording() == WITH_LINES:
-            note_line(out._node)
-    return out
-
-
-def _saved(
-    op: Primitive, y: Any, values: list[Any], sources: list[Any], exposed: list[int]
-) -> tuple[Any, ...] | None:
-    """What the rules of those inputs that need a gradient read; None if no gradient flows to any."""
-    wanted: list[int] | None = None
-    if op.variadic:
-        wanted = [op.keeps[0][0]] + [op.keeps[0][1]] * len(values)
-    else:
-        for source, rule, keeps in zip(sources, op.rules, op.keeps):
-            if rule is not None and isinstance(source, Node) and source.requires_grad:
-                wanted = list(keeps) if wanted is None else list(map(max, wanted, keeps))
-    if wanted is None:
-        return None
-    saved = [y, *values]
-    for position, want in enumerate(wanted):
-        if want == NOTHING:
-            saved[position] = None
-        elif want != VALUE:
-            value = saved[position]
-            saved[position] = spec_of(value if hasattr(value, "dtype") else np.asarray(value))
-        elif position in exposed:
-            saved[position] = saved[position].copy()  # the user may change it before the backward pass
-    return tuple(saved)
-
-
-def _source(source: Any) -> Any:
-    """The entry of `Node.inputs`: a node or a plain number; arrays and data Tensors get a leaf."""
-    if isinstance(source, Tensor):
-        return source._leaf()
-    return Leaf(None, spec_of(source)) if source.__class__ is np.ndarray else source
-
-
-def _operand(op: Primitive, operand: Any) -> Any:
-    """An operand that is neither Tensor nor int nor float, as something NumPy computes with."""
-    if isinstance(operand, (np.ndarray, np.generic, bool, complex)):
-        array = operand
-    elif isinstance(operand, (list, tuple, range)):
-        array = np.asarray(operand)
-    else:
-        array = None
-    if array is None or (isinstance(array, (np.ndarray, np.generic)) and array.dtype.kind not in "biufc"):
-        raise OperandError(
-            f"{op.name}: cannot compute with {_short(operand)}; operands are Tensors, arrays and numbers"
-        )
-    return array
-
-
-def _static(op: Primitive, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Static arguments, with Tensors among them as plain values and NumPy's "not given" left out."""
-    made = {}
-    for key, value in kwargs.items():
-        if isinstance(value, Tensor):
-            if value.requires_grad:
-                raise NotDifferentiableError(
-                    f"{op.name}: no derivative with respect to '{key}', a Tensor of shape {value.shape} that "
-                    f"requires grad; pass {key}.item(), .numpy() or .detach() instead"
-                )
-            value = value.numpy()
-        if key == "out":
-            if value is not None and value != (None,):
-                raise InPlaceError(
-                    f"{op.name}: out= writes into an array behind the graph's back; use the returned Tensor"
-                )
-            continue
-        if isinstance(value, np.ndarray):
-            value = value.copy()  # a mask or an index that the user may change before the backward pass
-        if value is not np._NoValue:
-            made[key] = value
-    return made
-
-
-def _refused(op: Primitive, values: list[Any], kwargs: dict[str, Any], error: Exception) -> OperandError:
-    shapes = ", ".join(str(np.shape(value)) for value in values)
-    static = "".join(f", {key}={_short(value)}" for key, value in kwargs.items())
-    return OperandError(f"{op.name}: operands of shape {shapes}{static}: {str(error).strip().rstrip('.')}")
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _bound(function: Any, op: Primitive, args: Any, kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The call with its array inputs in front, whichever of them were given by name."""
-    missing = len(op.rules) - len(args)
-    if missing <= 0 or op.variadic:
-        return args, kwargs
-    import inspect
-
-    names = list(inspect.signature(function).parameters)[len(args) : len(op.rules)]
-    kwargs = dict(kwargs)
-    try:
-        return (*args, *[kwargs.pop(name) for name in names]), kwargs
-    except KeyError as error:
-        raise OperandError(f"{op.name}: argument {error} is missing") from None
-
-
-def _plain_index(index: Any) -> Any:
-    """An index with the Tensors in it as the integer or boolean arrays they hold."""
-    if isinstance(index, Tensor):
-        if index.dtype.kind not in "biu":
-            raise OperandError(
-                f"indexing: a Tensor of dtype {index.dtype} cannot be an index; use integers or booleans"
-            )
-        return index._data if index._shared is None else index.numpy()
-    if isinstance(index, tuple):
-        return tuple([_plain_index(part) for part in index])
-    if isinstance(index, np.ndarray):
-        return index.copy()
-    return index
-
-
-def _without_rule(function: Any, args: Any, kwargs: Any) -> Any:
-    """Call a function that has no rule on plain arrays, or refuse if a gradient would be lost."""
-
-    def bare(value: Any) -> Any:
-        if isinstance(value, Tensor):
-            if function not in PLAIN and value.requires_grad and recording():
-                raise NotDifferentiableError(
-                    f"{getattr(function, '__qualname__', function)}: no derivative rule is known for a Tensor of "
-                    f"shape {value.shape} that requires grad; compose it from functions that have one, add a "
-                    f"row with ag.custom, or say .detach() to leave the graph"
-                )
-            return value.numpy()
-        if isinstance(value, (list, tuple)):
-            return type(value)([bare(part) for part in value])
-        if isinstance(value, dict):
-            return {key: bare(part) for key, part in value.items()}
-        return value
-
-    return function(*bare(list(args)), **bare(dict(kwargs)))
-
-
-# --- operators and methods: the same rows, recorded directly -----------------------------------------------------
-
-_new = Tensor.__new__
-_OPERANDS = (Tensor, np.ndarray, np.generic, int, float, complex, list, tuple)
-
-
-def _apply_unary(op: Primitive, operand: Tensor) -> Tensor:
-    """`apply` for the usual case of an elementwise function: one Tensor, no static arguments."""
-    node = operand._node
-    if node is None or not node.requires_grad or recording() != ON or op.rules[0] is None:
-        return apply(op, (operand,), {})
-    keep_y, keep_x = op.keeps[0]
-    x = operand._data if operand._shared is None else operand._settled(keep_x)
-    y = op.fn(x)
-    out = _new(Tensor)
-    out._data = y
-    out._shared = None
-    spec = node.spec if y.dtype is node.spec.dtype and y.shape == node.spec.shape else spec_of(y)
-    out._node = Node(op, (node,), (y if keep_y else None, x if keep_x else None), spec)
-    return out
-
-
-def _binary(function: Any, forward: Callable[[Any, Any], Any], *, elementwise: bool = True) -> tuple[Any, Any]:
-    """An operator and its reflected form.
-
-    They repeat `apply` for their usual operands, Tensors and Python numbers, because this is the inner loop of
-    every small model: half a microsecond here is a third of the time of a small network.
-    """
-    op = TABLE[function]
-    if_a, if_b = op.keeps
-    both = tuple(map(max, if_a, if_b))
-    kept = ((), if_a, if_b, both)  # what to keep when a gradient flows to neither, to a, to b, to both
-
-    def method(self: Tensor, other: Any) -> Any:
-        b = other
-        if other.__class__ is Tensor:
-            b = other._node
-        elif other.__class__ is not float and other.__class__ is not int:
-            return apply(op, (self, other), {}) if isinstance(other, _OPERANDS) else NotImplemented
-        a = self._node
-        flows = 1 if a is not None and a.requires_grad else 0
-        if b.__class__ is Node or (b.__class__ is Leaf and b.requires_grad):
-            flows += 2
-        if not flows or recording() != ON:
-            return apply(op, (self, other), {})
-        keep_y, keep_a, keep_b = kept[flows]
-        x = self._data if self._shared is None else self._settled(keep_a)
-        z = other
-        if other.__class__ is Tensor:
-            z = other._data if other._shared is None else other._settled(keep_b)
-        try:
-            y = forward(x, z)
-        except Exception as error:
-            raise _refused(op, [x, z], {}, error) from error
-        if a is None:
-            a = self._leaf()
-        if b is None:
-            b = other._leaf()
-        spec = a.spec
-        if not elementwise or (b is not z and spec is not b.spec):
-            spec = spec_of(y)
-        out = _new(Tensor)
-        out._data = y
-        out._shared = None
-        out._node = Node(
-            op, (a, b), (y if keep_y else None, x if keep_a else None, z if keep_b else None), spec
-        )
-        return out
-
-    def reflected(self: Tensor, other: Any) -> Any:
-        b = self._node
-        number = other.__class__ is float or other.__class__ is int
-        if not (number and b is not None and b.requires_grad and recording() == ON):
-            return apply(op, (other, self), {}) if isinstance(other, _OPERANDS) else NotImplemented
-        keep_y, keep_a, keep_b = if_b
-        z = self._data if self._shared is None else self._settled(keep_b)
-        try:
-            y = forward(other, z)
-        except Exception as error:
-            raise _refused(op, [other, z], {}, error) from error
-        out = _new(Tensor)
-        out._data = y
-        out._shared = None
-        out._node = Node(
-            op, (other, b), (y if keep_y else None, other if keep_a else None, z if keep_b else None), b.spec
-        )
-        return out
-
-    return method, reflected
-
-
-def _method(function: Any) -> Any:
-    """The method that calls a NumPy function with this Tensor in front."""
-    row = TABLE.get(function)
-
-    def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
-        if row is None:
-            return function(self, *args, **kwargs)
-        if args or kwargs or len(row.rules) != 1:
-            return apply(row, (self, *args), kwargs)
-        return _apply_unary(row, self)
-
-    method.__name__ = function.__name__
-    method.__doc__ = f"`np.{function.__name__}` of this Tensor."
-    return method
-
-
-def _in_place(operate: Callable[[Any, Any], Any], symbol: str) -> Any:
-    def method(self: Tensor, other: Any) -> Tensor:
-        return self._become(operate(self, other), symbol)
-
-    return method
-
-
-def _operator(function: Any, *, reflected: bool = False) -> Any:
-    def method(self: Tensor, other: Any) -> Any:
-        if not isinstance(other, _OPERANDS):
-            return NotImplemented
-        return function(other, self) if reflected else function(self, other)
-
-    return method
-
-
-for _name, _symbol, _function, _operate in (
-    ("add", "+=", np.add, operator.add),
-    ("sub", "-=", np.subtract, operator.sub),
-    ("mul", "*=", np.multiply, operator.mul),
-    ("truediv", "/=", np.true_divide, operator.truediv),
-    ("pow", "**=", np.power, operator.pow),
-    ("matmul", "@=", np.matmul, operator.matmul),
-):
-    _direct, _reflected = _binary(_function, _operate, elementwise=_name != "matmul")
-    setattr(Tensor, f"__{_name}__", _direct)
-    setattr(Tensor, f"__r{_name}__", _reflected)
-    setattr(Tensor, f"__i{_name}__", _in_place(_operate, _symbol))
-
-for _name, _function in (
-    ("floordiv", np.floor_divide),
-    ("mod", np.remainder),
-    ("divmod", np.divmod),
-    ("and", np.bitwise_and),
-    ("or", np.bitwise_or),
-    ("xor", np.bitwise_xor),
-    ("lshift", np.left_shift),
-    ("rshift", np.right_shift),
-):
-    setattr(Tensor, f"__{_name}__", _operator(_function))
-    setattr(Tensor, f"__r{_name}__", _operator(_function, reflected=True))
-    if _name != "divmod":
-        setattr(Tensor, f"__i{_name}__", _in_place(_operator(_function), f"{_name}="))
-
-for _name, _function in (
-    ("lt", np.less),
-    ("le", np.less_equal),
-    ("gt", np.greater),
-    ("ge", np.greater_equal),
-    ("eq", np.equal),
-    ("ne", np.not_equal),
-):
-    setattr(Tensor, f"__{_name}__", _operator(_function))
-
-for _name, _function in (
-    ("neg", np.negative),
-    ("pos", np.positive),
-    ("abs", np.absolute),
-    ("invert", np.invert),
-):
-    setattr(Tensor, f"__{_name}__", _method(_function))
-
-for _function in (
-    *(np.sum, np.mean, np.std, np.var, np.prod, np.min, np.max, np.cumsum, np.cumprod, np.any, np.all),
-    *(np.argmin, np.argmax, np.argsort, np.nonzero, np.searchsorted, np.clip, np.round, np.dot),
-    *(np.ravel, np.squeeze, np.swapaxes, np.repeat, np.take, np.diagonal, np.trace, np.conj, np.astype),
-    *(np.ptp, np.compress, np.choose, np.sort, np.partition, np.argpartition, np.copy),
-):
-    setattr(Tensor, _function.__name__, _method(_function))
-
-from autograd_lite import backprop  # noqa: E402  # the sweep is built on Tensor, and `backward` starts it
+# Both are built on the class above, whose operators and `backward` they are.
+from autograd_lite import backprop, operations  # noqa: E402

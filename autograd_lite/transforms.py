@@ -17,7 +17,7 @@ import numpy as np
 
 from autograd_lite.backprop import sweep
 from autograd_lite.errors import BackwardError, OperandError, RequiresGradError
-from autograd_lite.record import Leaf, Node, enable_grad, recording, topological
+from autograd_lite.record import Leaf, Node, enable_grad, is_grad_enabled, topological
 from autograd_lite.tensor import Tensor, wrap
 
 __all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "stop_gradient", "value_and_grad", "vjp"]
@@ -45,7 +45,7 @@ def flatten(tree: Any) -> tuple[list[Any], Callable[[Sequence[Any]], Any]]:
     elif isinstance(tree, (tuple, list)):
         keys, children = None, list(tree)
     elif tree is None:
-        return [], lambda leaves: None
+        return [], lambda _: None
     else:
         return [tree], lambda leaves: leaves[0]
     parts = [flatten(child) for child in children]
@@ -84,14 +84,16 @@ class _Trace:
         leaves, self.rebuild_inputs = flatten(
             tuple(args[i] for i in chosen) if isinstance(argnums, (tuple, list)) else args[chosen[0]]
         )
-        self.recorded = bool(recording())
+        self.recorded = is_grad_enabled()
         self.on_tensors = any(isinstance(leaf, Tensor) for leaf in leaves)
         with enable_grad():
             self.inputs = [_stand_in(what, leaf) for leaf in leaves]
             self.targets = [tensor._node for tensor in self.inputs]
             stood = self.rebuild_inputs(self.inputs)
             filled = list(args)
-            for position, argument in zip(chosen, stood if isinstance(argnums, (tuple, list)) else [stood]):
+            for position, argument in zip(
+                chosen, stood if isinstance(argnums, (tuple, list)) else [stood], strict=True
+            ):
                 filled[position] = argument
             token = _running.set(_running.get().union(self.targets))
             try:
@@ -276,7 +278,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
         for part, tensor in zip(_matching("jvp", tuple(tangents), trace.inputs), trace.inputs, strict=True)
     ]
     push = _pushforward(trace)
-    live = recording() and any(isinstance(part, Tensor) and part.requires_grad for part in directions)
+    live = is_grad_enabled() and any(isinstance(part, Tensor) and part.requires_grad for part in directions)
     found = push(directions)
     value = trace.rebuild_outputs([trace.given(output) for output in trace.outputs])
     if live and not trace.nested:
@@ -361,7 +363,12 @@ def _rows(trace: _Trace, position: int) -> list[Any]:
         seeds = [*zeros[:position], unit, *zeros[position + 1 :]]
         found.append(trace.pull(seeds, create_graph=trace.nested))
     return [
-        _stacked([row[i] for row in found], (*output.shape, *tensor.shape), (*output.shape, *tensor.shape), tensor.dtype)
+        _stacked(
+            [row[i] for row in found],
+            (*output.shape, *tensor.shape),
+            (*output.shape, *tensor.shape),
+            tensor.dtype,
+        )
         for i, tensor in enumerate(trace.inputs)
     ]
 
@@ -376,7 +383,12 @@ def _columns(trace: _Trace) -> list[list[Any]]:
         row = []
         for o, output in enumerate(trace.outputs):
             full = (*output.shape, *tensor.shape)
-            block = _stacked([column[o] for column in found], (tensor.size, *output.shape), (0, *output.shape), output.dtype)
+            block = _stacked(
+                [column[o] for column in found],
+                (tensor.size, *output.shape),
+                (0, *output.shape),
+                output.dtype,
+            )
             row.append(np.moveaxis(block, 0, -1).reshape(full))
         blocks.append(row)
     return blocks
@@ -406,8 +418,7 @@ def hvp(f: Function, x: Any, v: Any) -> Any:
         raise BackwardError(f"hvp: the function returned {len(trace.outputs)} arrays; it must return one scalar")
     seed = _scalar("hvp", trace.outputs[0])
     directions = [
-        _like("hvp", part, tensor)
-        for part, tensor in zip(_matching("hvp", v, trace.inputs), trace.inputs, strict=True)
+        _like("hvp", part, tensor) for part, tensor in zip(_matching("hvp", v, trace.inputs), trace.inputs, strict=True)
     ]
     gradients = trace.pull([seed], create_graph=True)
     # The Hessian is symmetric: pulling v back through the gradient multiplies it by the Hessian.
@@ -450,7 +461,7 @@ def _like(what: str, value: Any, tensor: Tensor) -> Any:
         raise OperandError(
             f"{what}: an array of shape {value.shape} does not fit a value of shape {tensor.shape}; they must be equal"
         )
-    if isinstance(value, Tensor) and not (value.requires_grad and recording()):
+    if isinstance(value, Tensor) and not (value.requires_grad and is_grad_enabled()):
         value = value.numpy()
     return value if value.dtype == tensor.dtype else value.astype(tensor.dtype)
 

@@ -69,9 +69,7 @@ def rule(
     """
     _claim(function)
     name = name or function.__name__
-    row = Primitive(
-        fn or function, rules, name=name, prints=prints, variadic=variadic, reads=reads, view=view
-    )
+    row = Primitive(fn or function, rules, name=name, prints=prints, variadic=variadic, reads=reads, view=view)
     TABLE[function] = row
     SAMPLES[function] = sample
     return row
@@ -174,16 +172,20 @@ class Reduction(NamedTuple):
 
 
 def elementwise(*kinds: str) -> Elementwise:
+    """Sample of an elementwise row."""
     return Elementwise(kinds)
 
 
 def reduction(kind: str = "real", *, empty: bool = True, tuples: bool = True) -> Reduction:
+    """Sample of a reduction."""
     return Reduction(kind, empty, tuples)
 
 
 def real(*shape: int) -> Input:
+    """An input drawn between -2 and 2."""
     return Input(shape)
 
 
 def call(*args: Any, **kwargs: Any) -> Call:
+    """One sample call."""
     return Call(args, kwargs)

@@ -1,0 +1,454 @@
+"""Carrying out operations: `apply` records one, and the operators and methods of `Tensor` are made of it."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import autograd_lite.rules  # noqa: F401  # fills the table
+from autograd_lite.errors import AutogradError, InPlaceError, NotDifferentiableError, OperandError
+from autograd_lite.nans import watch_forward
+from autograd_lite.record import (
+    LINES,
+    NANS,
+    NOTHING,
+    ON,
+    VALUE,
+    Leaf,
+    Node,
+    Passive,
+    Primitive,
+    is_grad_enabled,
+    note_line,
+    recording,
+    spec_of,
+)
+from autograd_lite.rules.table import COMPOSED, PLAIN, TABLE
+from autograd_lite.tensor import LENT, Tensor, wrap
+
+__all__ = ["apply", "call_function", "call_ufunc", "getitem", "setitem"]
+
+
+def apply(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+    """Carry out `op` on Tensors, arrays and numbers, and record it if a gradient or a mask depends on it.
+
+    `args` are the array inputs, then static arguments as NumPy orders them; `kwargs` are static.
+    """
+    count = len(args) if op.variadic else len(op.rules)
+    if len(args) > count:
+        kwargs = {**dict(zip(op.static, args[count:], strict=False)), **kwargs}
+        args = args[:count]
+    if kwargs:
+        kwargs = _static(op, kwargs)
+
+    values: list[Any] = []
+    sources: list[Any] = []
+    exposed: list[int] = []  # where an input's memory is within reach of the user
+    active = passive = False
+    for operand in args:
+        if isinstance(operand, Tensor):
+            values.append(operand._data if operand._shared is None else operand._settled(op.view))
+            if operand._shared is LENT and not op.view:
+                exposed.append(len(values))
+            node = operand._node
+            sources.append(node if node is not None else operand)
+            if node is not None:
+                if node.requires_grad:
+                    active = True
+                elif node.__class__ is Passive:
+                    passive = True
+        elif operand.__class__ is float or operand.__class__ is int:
+            values.append(operand)
+            sources.append(operand)
+        else:
+            operand = _operand(op, operand)
+            values.append(operand)
+            if operand.__class__ is np.ndarray:
+                exposed.append(len(values))
+            sources.append(operand)
+
+    try:
+        y = op.fn(*values, **kwargs)
+    except AutogradError:
+        raise
+    except (TypeError, ValueError, IndexError) as error:
+        raise _refused(op, values, kwargs, error) from error
+    if exposed and op.view:
+        y = np.array(y)  # NumPy may have given a view of an array that the user can write to
+
+    out = wrap(y)
+    if op.view and y.base is not None and isinstance(args[0], Tensor):
+        base = args[0]._shared
+        out._shared = base if base is not None and base is not LENT else (args[0], values[0])
+    how = recording()
+    if (active or passive) and how:
+        details = {"kwargs": kwargs} if kwargs else None
+        flows = active and how & ON and y.dtype.kind in "fc"
+        saved = _saved(op, y, values, sources, exposed) if flows else None
+        kind = Passive if saved is None else Node
+        out._node = kind(op, tuple([_source(source) for source in sources]), saved, spec_of(y), details)
+        if how & LINES:
+            note_line(out._node)
+            if not how & ON:
+                out._node.note("no_grad", True)
+    if how & NANS:
+        watch_forward(op, values, y, out._node)
+    return out
+
+
+def _saved(op: Primitive, y: Any, values: list[Any], sources: list[Any], exposed: list[int]) -> tuple[Any, ...] | None:
+    """What the rules of those inputs that need a gradient read; None if no gradient flows to any."""
+    wanted: list[int] | None = None
+    if op.variadic:
+        wanted = [op.keeps[0][0]] + [op.keeps[0][1]] * len(values)
+    else:
+        for source, rule, keeps in zip(sources, op.rules, op.keeps, strict=True):
+            if rule is not None and isinstance(source, Node) and source.requires_grad:
+                wanted = list(keeps) if wanted is None else list(map(max, wanted, keeps))
+    if wanted is None:
+        return None
+    saved = [y, *values]
+    for position, want in enumerate(wanted):
+        if want == NOTHING:
+            saved[position] = None
+        elif want != VALUE:
+            value = saved[position]
+            saved[position] = spec_of(value if hasattr(value, "dtype") else np.asarray(value))
+        elif position in exposed:
+            saved[position] = saved[position].copy()  # the user may change it before the backward pass
+    return tuple(saved)
+
+
+def _source(source: Any) -> Any:
+    """The entry of `Node.inputs`: a node or a plain number; arrays and data Tensors get a leaf."""
+    if isinstance(source, Tensor):
+        return source._leaf()
+    return Leaf(None, spec_of(source)) if source.__class__ is np.ndarray else source
+
+
+def _operand(op: Primitive, operand: Any) -> Any:
+    """An operand that is neither Tensor nor int nor float, as something NumPy computes with."""
+    if isinstance(operand, (np.ndarray, np.generic, bool, complex)):
+        array = operand
+    elif isinstance(operand, (list, tuple, range)):
+        array = np.asarray(operand)
+    else:
+        array = None
+    if array is None or (isinstance(array, (np.ndarray, np.generic)) and array.dtype.kind not in "biufc"):
+        raise OperandError(
+            f"{op.name}: cannot compute with {_short(operand)}; operands are Tensors, arrays and numbers"
+        )
+    return array
+
+
+def _static(op: Primitive, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Static arguments, with Tensors among them as plain values and NumPy's "not given" left out."""
+    made = {}
+    for key, value in kwargs.items():
+        if isinstance(value, Tensor):
+            if value.requires_grad:
+                raise NotDifferentiableError(
+                    f"{op.name}: no derivative with respect to '{key}', a Tensor of shape {value.shape} that "
+                    f"requires grad; pass {key}.item(), .numpy() or .detach() instead"
+                )
+            value = value.numpy()
+        if key == "out":
+            if value is not None and value != (None,):
+                raise InPlaceError(
+                    f"{op.name}: out= writes into an array behind the graph's back; use the returned Tensor"
+                )
+            continue
+        if isinstance(value, np.ndarray):
+            value = value.copy()  # a mask or an index that the user may change before the backward pass
+        if value is not np._NoValue:
+            made[key] = value
+    return made
+
+
+def _refused(op: Primitive, values: list[Any], kwargs: dict[str, Any], error: Exception) -> OperandError:
+    shapes = ", ".join(str(np.shape(value)) for value in values)
+    static = "".join(f", {key}={_short(value)}" for key, value in kwargs.items())
+    return OperandError(f"{op.name}: operands of shape {shapes}{static}: {str(error).strip().rstrip('.')}")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _bound(function: Any, op: Primitive, args: Any, kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The call with its array inputs in front, whichever of them were given by name."""
+    missing = len(op.rules) - len(args)
+    if missing <= 0 or op.variadic:
+        return args, kwargs
+    import inspect
+
+    names = list(inspect.signature(function).parameters)[len(args) : len(op.rules)]
+    kwargs = dict(kwargs)
+    try:
+        return (*args, *[kwargs.pop(name) for name in names]), kwargs
+    except KeyError as error:
+        raise OperandError(f"{op.name}: argument {error} is missing") from None
+
+
+def _plain_index(index: Any) -> Any:
+    """An index with the Tensors in it as the integer or boolean arrays they hold."""
+    if isinstance(index, Tensor):
+        if index.dtype.kind not in "biu":
+            raise OperandError(
+                f"indexing: a Tensor of dtype {index.dtype} cannot be an index; use integers or booleans"
+            )
+        return index._data if index._shared is None else index.numpy()
+    if isinstance(index, tuple):
+        return tuple([_plain_index(part) for part in index])
+    if isinstance(index, np.ndarray):
+        return index.copy()
+    return index
+
+
+def _without_rule(function: Any, args: Any, kwargs: Any, name: str, plain: bool) -> Any:
+    """Call a function that has no rule on plain arrays, or refuse if a gradient would be lost."""
+
+    def bare(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            if not plain and value.requires_grad and is_grad_enabled():
+                raise NotDifferentiableError(
+                    f"{name}: no derivative rule is known for a Tensor of "
+                    f"shape {value.shape} that requires grad; compose it from functions that have one, add a "
+                    f"row with ag.custom, or say .detach() to leave the graph"
+                )
+            return value.numpy()
+        if isinstance(value, (list, tuple)):
+            return type(value)([bare(part) for part in value])
+        if isinstance(value, dict):
+            return {key: bare(part) for key, part in value.items()}
+        return value
+
+    return function(*bare(list(args)), **bare(dict(kwargs)))
+
+
+# --- NumPy's protocols ---------------------------------------------------------------------------------------
+
+
+def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """What `np.add(tensor, 1)` and the like come to: `Tensor.__array_ufunc__`."""
+    if method == "__call__" and not kwargs:
+        row = TABLE.get(ufunc)
+        if row is not None:
+            return _apply_unary(row, inputs[0]) if len(inputs) == 1 else apply(row, inputs, kwargs)
+        if ufunc in COMPOSED:
+            return COMPOSED[ufunc](*inputs)
+    made = COMPOSED.get((ufunc, method)) or COMPOSED.get(method)
+    if made is not None:
+        return made(ufunc, *inputs, **kwargs)
+    name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
+    return _without_rule(getattr(ufunc, method), inputs, kwargs, name, ufunc in PLAIN)
+
+
+def call_function(function: Any, args: Any, kwargs: Any) -> Any:
+    """What `np.sum(tensor)` and the like come to: `Tensor.__array_function__`."""
+    row = TABLE.get(function)
+    if row is not None:
+        return apply(row, *_bound(function, row, args, kwargs))
+    made = COMPOSED.get(function)
+    if made is not None:
+        return made(*args, **kwargs)
+    return _without_rule(function, args, kwargs, function.__name__, function in PLAIN)
+
+
+_GETITEM, _SETITEM = TABLE[operator.getitem], TABLE[operator.setitem]
+
+
+def getitem(tensor: Tensor, index: Any) -> Tensor:
+    """`tensor[index]`."""
+    return apply(_GETITEM, (tensor,), {"index": _plain_index(index)})
+
+
+def setitem(tensor: Tensor, index: Any, value: Any) -> Tensor:
+    """A copy of `tensor` with `value` at `index`."""
+    return apply(_SETITEM, (tensor, value), {"index": _plain_index(index)})
+
+
+# --- operators and methods: the same rows, recorded directly -----------------------------------------------------
+
+_new = Tensor.__new__
+_OPERANDS = (Tensor, np.ndarray, np.generic, int, float, complex, list, tuple)
+
+
+def _apply_unary(op: Primitive, operand: Tensor) -> Tensor:
+    """`apply` for the usual case of a function of one Tensor, without static arguments."""
+    node = operand._node
+    if node is None or not node.requires_grad or recording() != ON or op.rules[0] is None:
+        return apply(op, (operand,), {})
+    keep_y, keep_x = op.keeps[0]
+    x = operand._data if operand._shared is None else operand._settled(keep_x == VALUE)
+    y = op.fn(x)
+    out = _new(Tensor)
+    out._data = y
+    out._shared = None
+    spec = node.spec
+    saved = (y if keep_y == VALUE else None, x if keep_x == VALUE else spec)
+    if y.shape != spec.shape or y.dtype is not spec.dtype:
+        spec = spec_of(y)
+    out._node = Node(op, (node,), saved, spec)
+    return out
+
+
+def _binary(function: Any, forward: Callable[[Any, Any], Any], *, elementwise: bool = True) -> tuple[Any, Any]:
+    """An operator and its reflected form.
+
+    They repeat `apply` for their usual operands, Tensors and Python numbers, because this is the inner loop of
+    every small model: half a microsecond here is a third of the time of a small network.
+    """
+    op = TABLE[function]
+    if_a, if_b = op.keeps
+    both = tuple(map(max, if_a, if_b))
+    kept: Any = ((), if_a, if_b, both)  # what to keep when a gradient flows to neither, to a, to b, to both
+
+    def method(self: Tensor, other: Any) -> Any:
+        b = other
+        if other.__class__ is Tensor:
+            b = other._node
+        elif other.__class__ is not float and other.__class__ is not int:
+            return apply(op, (self, other), {}) if isinstance(other, _OPERANDS) else NotImplemented
+        a = self._node
+        flows = 1 if a is not None and a.requires_grad else 0
+        if b.__class__ is Node or (b.__class__ is Leaf and b.requires_grad):
+            flows += 2
+        if not flows or recording() != ON:
+            return apply(op, (self, other), {})
+        keep_y, keep_a, keep_b = kept[flows]
+        x = self._data if self._shared is None else self._settled(keep_a)
+        z = other
+        if other.__class__ is Tensor:
+            z = other._data if other._shared is None else other._settled(keep_b)
+        try:
+            y = forward(x, z)
+        except (TypeError, ValueError) as error:
+            raise _refused(op, [x, z], {}, error) from error
+        if a is None:
+            a = self._leaf()
+        if b is None:
+            b = other._leaf()
+        spec = a.spec
+        if not elementwise or (b is not z and spec is not b.spec):
+            spec = spec_of(y)
+        out = _new(Tensor)
+        out._data = y
+        out._shared = None
+        out._node = Node(op, (a, b), (y if keep_y else None, x if keep_a else None, z if keep_b else None), spec)
+        return out
+
+    def reflected(self: Tensor, other: Any) -> Any:
+        b = self._node
+        number = other.__class__ is float or other.__class__ is int
+        if not (number and b is not None and b.requires_grad and recording() == ON):
+            return apply(op, (other, self), {}) if isinstance(other, _OPERANDS) else NotImplemented
+        keep_y, keep_a, keep_b = if_b
+        z = self._data if self._shared is None else self._settled(bool(keep_b))
+        try:
+            y = forward(other, z)
+        except (TypeError, ValueError) as error:
+            raise _refused(op, [other, z], {}, error) from error
+        out = _new(Tensor)
+        out._data = y
+        out._shared = None
+        out._node = Node(
+            op, (other, b), (y if keep_y else None, other if keep_a else None, z if keep_b else None), b.spec
+        )
+        return out
+
+    return method, reflected
+
+
+def _method(function: Any) -> Any:
+    """The method that calls a NumPy function with this Tensor in front."""
+    row = TABLE.get(function)
+
+    def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+        if row is None:
+            return function(self, *args, **kwargs)
+        if args or kwargs or len(row.rules) != 1:
+            return apply(row, (self, *args), kwargs)
+        return _apply_unary(row, self)
+
+    method.__name__ = function.__name__
+    method.__doc__ = f"`np.{function.__name__}` of this Tensor."
+    return method
+
+
+def _in_place(operate: Callable[[Any, Any], Any], symbol: str) -> Any:
+    def method(self: Tensor, other: Any) -> Tensor:
+        return self._become(operate(self, other), symbol)
+
+    return method
+
+
+def _operator(function: Any, *, reflected: bool = False) -> Any:
+    def method(self: Tensor, other: Any) -> Any:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return function(other, self) if reflected else function(self, other)
+
+    return method
+
+
+_ARITHMETIC: tuple[tuple[str, str, Any, Any], ...] = (
+    ("add", "+=", np.add, operator.add),
+    ("sub", "-=", np.subtract, operator.sub),
+    ("mul", "*=", np.multiply, operator.mul),
+    ("truediv", "/=", np.true_divide, operator.truediv),
+    ("pow", "**=", np.power, operator.pow),
+    ("matmul", "@=", np.matmul, operator.matmul),
+)
+_OTHER_OPERATORS: tuple[tuple[str, str, Any], ...] = (
+    ("floordiv", "//=", np.floor_divide),
+    ("mod", "%=", np.remainder),
+    ("divmod", "", np.divmod),
+    ("and", "&=", np.bitwise_and),
+    ("or", "|=", np.bitwise_or),
+    ("xor", "^=", np.bitwise_xor),
+    ("lshift", "<<=", np.left_shift),
+    ("rshift", ">>=", np.right_shift),
+)
+_COMPARISONS: tuple[tuple[str, Any], ...] = (
+    ("lt", np.less),
+    ("le", np.less_equal),
+    ("gt", np.greater),
+    ("ge", np.greater_equal),
+    ("eq", np.equal),
+    ("ne", np.not_equal),
+)
+_SIGNS: tuple[tuple[str, Any], ...] = (
+    ("neg", np.negative),
+    ("pos", np.positive),
+    ("abs", np.absolute),
+    ("invert", np.invert),
+)
+_METHODS: tuple[Any, ...] = (
+    *(np.sum, np.mean, np.std, np.var, np.prod, np.min, np.max, np.cumsum, np.cumprod, np.any, np.all),
+    *(np.argmin, np.argmax, np.argsort, np.nonzero, np.searchsorted, np.clip, np.round, np.dot),
+    *(np.ravel, np.squeeze, np.swapaxes, np.repeat, np.take, np.diagonal, np.trace, np.conjugate),
+    *(np.ptp, np.compress, np.choose, np.argpartition, np.copy),
+)
+
+for _name, _symbol, _function, _operate in _ARITHMETIC:
+    _direct, _reflected = _binary(_function, _operate, elementwise=_name != "matmul")
+    setattr(Tensor, f"__{_name}__", _direct)
+    setattr(Tensor, f"__r{_name}__", _reflected)
+    setattr(Tensor, f"__i{_name}__", _in_place(_operate, _symbol))
+for _name, _symbol, _function in _OTHER_OPERATORS:
+    setattr(Tensor, f"__{_name}__", _operator(_function))
+    setattr(Tensor, f"__r{_name}__", _operator(_function, reflected=True))
+    if _symbol:
+        setattr(Tensor, f"__i{_name}__", _in_place(_operator(_function), _symbol))
+for _name, _function in _COMPARISONS:
+    setattr(Tensor, f"__{_name}__", _operator(_function))
+for _name, _function in _SIGNS:
+    setattr(Tensor, f"__{_name}__", _method(_function))
+for _function in _METHODS:
+    setattr(Tensor, _function.__name__, _method(_function))
+setattr(Tensor, "conj", _method(np.conjugate))  # noqa: B010  # beside the others

@@ -1,0 +1,356 @@
+"""The backward sweep: accumulation, freeing, hooks, order, depth, threads."""
+
+import asyncio
+import gc
+import sys
+import threading
+import tracemalloc
+import weakref
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import autograd_lite as ag
+from autograd_lite import Tensor
+from autograd_lite.record import Node, topological
+
+
+def test_gradients_accumulate_over_graphs():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    (x * 2).sum().backward()
+    first = x.grad
+    (x * 3).sum().backward()
+    assert x.grad.tolist() == [5.0, 5.0]
+    assert first.tolist() == [2.0, 2.0]
+
+
+def test_a_tensor_used_twice_gets_both_contributions():
+    x = Tensor(3.0, requires_grad=True)
+    (x * x + x).backward()
+    assert x.grad == 7.0 and isinstance(x.grad, np.ndarray)
+
+
+@given(st.lists(st.tuples(st.sampled_from("+*-t"), st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=25))
+def test_any_graph_agrees_with_finite_differences(program):
+    def run(x):
+        values = [x[0], x[1], x[2]]
+        operations = {
+            "+": lambda a, b: a + b,
+            "*": lambda a, b: np.tanh(a) * b,
+            "-": lambda a, b: a - 2 * b,
+            "t": lambda a, b: np.tanh(a),
+        }
+        for symbol, i, j in program:
+            values.append(operations[symbol](values[i % len(values)], values[j % len(values)]))
+        total = values[-1]
+        for value in values[-4:-1]:
+            total = total + np.tanh(value)
+        return total
+
+    point = np.array([0.3, -0.7, 1.1])
+    x = Tensor(point, requires_grad=True)
+    run(x).backward()
+    step = 1e-6
+    for i in range(3):
+        e = np.eye(3)[i] * step
+        numeric = (run(point + e) - run(point - e)) / (2 * step)
+        assert np.isclose(x.grad[i], numeric, rtol=1e-4, atol=1e-6 * max(1.0, abs(numeric)))
+
+
+def test_retain_graph_allows_a_second_sweep():
+    x = Tensor([2.0], requires_grad=True)
+    y = (x**3).sum()
+    y.backward(retain_graph=True)
+    y.backward()
+    assert x.grad == [24.0]
+
+
+def test_create_graph_gives_tensors_that_can_be_differentiated():
+    x = Tensor([2.0], requires_grad=True)
+    (x**3).sum().backward(create_graph=True)
+    first = x.grad
+    assert isinstance(first, Tensor) and first.tolist() == [12.0]
+    x.grad = None
+    first.sum().backward()
+    assert x.grad == [12.0]
+
+
+def test_structure_survives_the_freeing_of_values():
+    x = Tensor([2.0], requires_grad=True, name="x")
+    y = np.tanh(x * 3).sum()
+    y.backward()
+    operations = [node.op.name for node in topological([y._node])]
+    assert operations == ["multiply", "tanh", "sum"]
+    assert all(node.saved is None for node in topological([y._node]))
+
+
+def test_saved_values_are_freed_as_the_sweep_passes():
+    x = Tensor(np.ones(1000), requires_grad=True)
+    h = np.tanh(x)
+    array = weakref.ref(h._data)
+    y = h.sum()
+    del h
+    assert array() is not None
+    y.backward()
+    assert array() is None
+
+
+def test_only_what_the_rules_read_is_saved():
+    x = Tensor(np.ones(1000), requires_grad=True)
+    for build, kept in (
+        (lambda h: h + 1.0, False),
+        (lambda h: h.sum(), False),
+        (lambda h: h.reshape(10, 100) * 2.0, False),
+        (lambda h: h * h, True),
+        (lambda h: np.exp(h), False),
+        (lambda h: np.log(h), True),
+    ):
+        h = x + 1.0
+        array = weakref.ref(h._data)
+        y = build(h)
+        del h
+        assert (array() is not None) is kept
+        del y
+
+
+def test_a_graph_is_freed_by_reference_counting_alone():
+    gc.collect()
+    gc.disable()
+    try:
+        x = Tensor(np.ones(10), requires_grad=True)
+        h = np.tanh(x * 2)
+        h.retain_grad()
+        loss = (h * h[::-1]).sum()
+        array = weakref.ref(h._data)
+        loss.backward()
+        x.grad = None
+        del h, loss
+        assert array() is None
+        tensor = weakref.ref(x)
+        del x
+        assert tensor() is None
+    finally:
+        gc.enable()
+
+
+def test_a_million_operations_neither_recurse_nor_overflow():
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(min(limit, 1000))
+    try:
+        x = Tensor(1.0, requires_grad=True)
+        y = x
+        for _ in range(1_000_000):
+            y = y + 1e-6
+        y.backward()
+        assert x.grad == 1.0
+        del y
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def test_bytes_per_node_of_a_deep_chain():
+    x = Tensor([0.5], requires_grad=True)
+    a, b = Tensor([0.1]), Tensor([0.9])
+    tracemalloc.start()
+    y = x
+    for _ in range(10_000):
+        y = np.tanh((y + a) * b)
+    used = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert used / 30_000 <= 250
+
+
+def test_diamonds_are_swept_once_per_node():
+    calls = []
+    half = ag.custom(lambda x: x / 2, lambda g, y, x: (calls.append(1), g / 2)[1], name="half")
+    x = Tensor(1.01, requires_grad=True)
+    y = x
+    for _ in range(20):
+        y = half(y) + y / 2
+    y.backward()
+    assert len(calls) == 20 and np.isclose(x.grad, 1.0)
+
+
+def test_hooks_see_and_replace_the_gradient():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    h = x * 2
+    seen = []
+    y = (h * h).sum()
+    handle = h.register_hook(lambda g: seen.append(g.copy()))
+    h.register_hook(lambda g: g * 10)
+    y.backward(retain_graph=True)
+    assert seen[0].tolist() == [4.0, 8.0] and x.grad.tolist() == [80.0, 160.0]
+    handle.remove()
+    y.backward()
+    assert len(seen) == 1
+
+
+def test_a_hook_on_a_leaf_sees_the_total():
+    x = Tensor([1.0], requires_grad=True)
+    seen = []
+    x.register_hook(lambda g: seen.append(float(g[0])))
+    (x * 2 + x * 3).sum().backward()
+    assert seen == [5.0] and x.grad == [5.0]
+
+
+def test_a_hook_that_returns_another_shape():
+    x = Tensor([1.0], requires_grad=True)
+    x.register_hook(lambda g: np.ones(3))
+    with pytest.raises(ag.OperandError, match=r"hook.*\(3,\).*\(1,\)"):
+        (x * 2).sum().backward()
+    assert x.grad is None
+
+
+def test_retain_grad_keeps_that_of_a_result():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    h = x * 2
+    h.retain_grad()
+    (h * h).sum().backward()
+    assert h.grad.tolist() == [4.0, 8.0]
+    assert (x * 1).grad is None
+
+
+def test_gradient_of_a_non_scalar_with_a_given_gradient():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    (x * x).backward(gradient=[1.0, 10.0])
+    assert x.grad.tolist() == [2.0, 40.0]
+
+
+def test_backward_on_a_leaf():
+    x = Tensor(2.0, requires_grad=True)
+    x.backward()
+    assert x.grad == 1.0
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ((), ()),
+        ((3,), ()),
+        ((2, 3), (3,)),
+        ((2, 3), (2, 1)),
+        ((2, 1, 3), (4, 1)),
+        ((0, 3), (1, 3)),
+        ((1,), (0,)),
+        ((1, 1), ()),
+    ],
+)
+def test_broadcasting_is_undone(left, right):
+    rng = np.random.default_rng(0)
+    a = Tensor(rng.normal(size=left), requires_grad=True)
+    b = Tensor(rng.normal(size=right), requires_grad=True)
+    g = rng.normal(size=np.broadcast_shapes(left, right))
+    (a * b).backward(g)
+    assert a.grad.shape == left and b.grad.shape == right
+    full = np.broadcast_to(b.numpy(), g.shape) * g
+    axes = tuple(i for i in range(g.ndim) if i < g.ndim - len(left) or left[i - g.ndim + len(left)] == 1)
+    assert np.allclose(a.grad, full.sum(axis=axes).reshape(left))
+
+
+def test_no_grad_is_per_thread():
+    x = Tensor([1.0], requires_grad=True)
+    inside, recorded = threading.Event(), []
+
+    def other():
+        inside.wait()
+        recorded.append((x * 2).requires_grad)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    with ag.no_grad():
+        inside.set()
+        thread.join()
+        assert not (x * 2).requires_grad
+    assert recorded == [True]
+
+
+def test_no_grad_is_per_async_task():
+    x = Tensor([1.0], requires_grad=True)
+
+    async def evaluate():
+        with ag.no_grad():
+            await asyncio.sleep(0)
+            return (x * 2).requires_grad
+
+    async def train():
+        await asyncio.sleep(0)
+        return (x * 2).requires_grad
+
+    async def both():
+        return await asyncio.gather(evaluate(), train())
+
+    assert asyncio.run(both()) == [False, True]
+
+
+def test_no_grad_decorates_functions_and_enable_grad_reopens():
+    x = Tensor([1.0], requires_grad=True)
+
+    @ag.no_grad()
+    def evaluate():
+        with ag.enable_grad():
+            inner = (x * 2).requires_grad
+        return inner, (x * 2).requires_grad
+
+    assert evaluate() == (True, False)
+    assert ag.is_grad_enabled()
+
+
+def test_no_grad_ends_when_an_exception_leaves_it():
+    with pytest.raises(KeyError), ag.no_grad():
+        raise KeyError
+    assert ag.is_grad_enabled()
+
+
+def test_threads_that_share_parameters_get_right_gradients():
+    w = Tensor(np.ones(50), requires_grad=True)
+    h = np.tanh(w * 0.5)
+    results = {}
+
+    def work(k):
+        for _ in range(50):
+            (result,) = ag.vjp(lambda t: (np.tanh(t * h.detach()) * k).sum(), w.numpy())[1](1.0)
+            results.setdefault(k, []).append(result)
+
+    threads = [threading.Thread(target=work, args=(k,)) for k in (1.0, 2.0, 3.0)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for k, found in results.items():
+        assert all(np.allclose(result, found[0]) for result in found)
+        assert np.allclose(found[0] / k, results[1.0][0])
+
+
+def test_two_threads_can_sweep_one_retained_graph():
+    x = Tensor(np.linspace(0, 1, 20), requires_grad=True)
+    y = np.tanh(np.sin(x) * x)
+    expected = ag.grad(lambda t: np.tanh(np.sin(t) * t).sum())(x.numpy())
+    found = []
+
+    def work():
+        found.extend(
+            ag.backprop.sweep({y._node: np.ones(20)}, retain_graph=True, create_graph=False)[x._node]
+            for _ in range(100)
+        )
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 300 and all(np.allclose(g, expected) for g in found)
+
+
+def test_topological_order_is_inputs_first_and_deterministic():
+    x = Tensor([1.0], requires_grad=True)
+    a, b = x * 2, x * 3
+    y = (a * b + a).sum()
+    order = topological([y._node], everything=True)
+    place = {node: i for i, node in enumerate(order)}
+    for node in order:
+        for source in node.inputs:
+            if isinstance(source, Node):
+                assert place[source] < place[node]
+    assert order == topological([y._node], everything=True)

@@ -1,0 +1,230 @@
+"""Bad input: each misuse has an error of its own type that names the operation, the shapes and the cure."""
+
+import math
+
+import numpy as np
+import pytest
+
+import autograd_lite as ag
+from autograd_lite import Tensor
+
+
+@pytest.fixture
+def x():
+    return Tensor([1.0, 2.0], requires_grad=True)
+
+
+def test_a_non_scalar_needs_a_gradient(x):
+    with pytest.raises(ag.BackwardError, match=r"shape \(2,\) is not a scalar.*\.sum\(\)"):
+        (x * 2).backward()
+
+
+def test_a_gradient_of_another_shape(x):
+    with pytest.raises(ag.BackwardError, match=r"\(3,\) does not fit .*\(2,\)"):
+        (x * 2).backward(np.ones(3))
+
+
+def test_backward_without_anything_that_requires_grad():
+    with pytest.raises(ag.BackwardError, match="requires_grad=True"):
+        Tensor([1.0]).sum().backward()
+
+
+def test_a_second_backward_says_that_the_graph_was_freed(x):
+    y = (x * x).sum()
+    y.backward()
+    with pytest.raises(ag.FreedGraphError, match="retain_graph=True"):
+        y.backward()
+    assert x.grad.tolist() == [2.0, 4.0]
+
+
+def test_a_failed_backward_changes_no_gradient(x):
+    w = Tensor([1.0, 1.0], requires_grad=True)
+
+    def fail(g, y, a):
+        raise ZeroDivisionError("broken rule")
+
+    broken = ag.custom(lambda a: a * 2, fail, name="broken")
+    loss = (w + broken(x * w)).sum()
+    with pytest.raises(ZeroDivisionError) as caught:
+        loss.backward()
+    assert "broken" in "".join(caught.value.__notes__)
+    assert w.grad is None and x.grad is None
+
+
+@pytest.mark.parametrize("data", [[1, 2], [True, False], np.array([1], np.uint8)])
+def test_integer_tensors_have_no_gradient(data):
+    with pytest.raises(ag.RequiresGradError, match="dtype=float"):
+        Tensor(data, requires_grad=True)
+    with pytest.raises(ag.RequiresGradError, match="dtype=float"):
+        Tensor(data).requires_grad = True
+
+
+@pytest.mark.parametrize("data", ["text", [None], object(), [[1.0], [1.0, 2.0]]])
+def test_data_that_is_not_numeric(data):
+    with pytest.raises((ag.OperandError, ValueError)):
+        Tensor(data)
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        np.asarray,
+        np.array,
+        lambda t: np.array([t, t]),
+        lambda t: np.array([t[0], t[1]]),
+        lambda t: np.full((2, 2), t),
+        lambda t: np.asarray([t[0], 1.0]),
+        Tensor,
+        lambda t: Tensor([t[0], t[1]]),
+        lambda t: np.float64(t[0]),
+        lambda t: np.zeros(2).__setitem__(slice(None), t),
+        lambda t: np.add(t, t, out=np.zeros(2)),
+        lambda t: np.zeros(2).__iadd__(t),
+        lambda t: np.copyto(np.zeros(2), t),
+        lambda t: np.put(np.zeros(2), [0, 1], t),
+        lambda t: np.random.default_rng(0).normal(t),
+    ],
+)
+def test_conversion_to_an_ndarray_is_never_silent(convert, x):
+    with pytest.raises(ag.AutogradError, match=r"np\.stack|\.detach\(\)|\.numpy\(\)|out=|requires grad"):
+        convert(x)
+
+
+def test_assigning_one_element_of_an_ndarray_is_never_silent(x):
+    with pytest.raises(ValueError, match="array element") as caught:  # NumPy puts its own error on top of ours
+        np.zeros(2)[0] = x[0]
+    assert isinstance(caught.value.__cause__, ag.DetachedError)
+
+
+@pytest.mark.parametrize("convert", [float, int, complex, math.sqrt, math.exp, lambda t: range(3)[t]])
+def test_conversion_to_a_number_is_never_silent(convert):
+    t = Tensor(1.0, requires_grad=True)
+    with pytest.raises((ag.DetachedError, TypeError), match=r"item|float"):
+        convert(t)
+
+
+def test_conversions_are_fine_without_a_gradient():
+    t = Tensor([1.0, 2.0])
+    assert np.asarray(t).tolist() == [1.0, 2.0]
+    assert float(t[0]) == 1.0 and math.sqrt(t[0]) == 1.0
+    array = np.zeros(2)
+    array[:] = t
+    assert array.tolist() == [1.0, 2.0]
+
+
+def test_conversion_is_allowed_under_no_grad(x):
+    with ag.no_grad():
+        assert np.asarray(x).tolist() == [1.0, 2.0]
+
+
+def test_truth_of_several_elements(x):
+    with pytest.raises(ag.OperandError, match=r"\.any\(\)"):
+        bool(x)
+
+
+def test_length_and_iteration_of_a_scalar():
+    t = Tensor(1.0)
+    with pytest.raises(ag.OperandError, match="0-d"):
+        len(t)
+    with pytest.raises(ag.OperandError, match="0-d"):
+        iter(t)
+
+
+@pytest.mark.parametrize(
+    ("operate", "name"),
+    [
+        (lambda a, b: a + b, "add"),
+        (lambda a, b: a * b, "multiply"),
+        (lambda a, b: a @ b, "matmul"),
+        (lambda a, b: np.maximum(a, b), "maximum"),
+        (lambda a, b: b - a, "subtract"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_named(operate, name):
+    a, b = Tensor(np.ones((2, 3)), requires_grad=True), Tensor(np.ones((4, 5)), requires_grad=True)
+    with pytest.raises(ag.OperandError, match=rf"{name}.*\(\d, \d\), \(\d, \d\)"):
+        operate(a, b)
+
+
+def test_operands_of_a_foreign_type(x):
+    with pytest.raises(TypeError):
+        x + "text"
+    with pytest.raises(TypeError):
+        x * None
+    assert (x == "text") is False or not np.any(x == "text")
+
+
+def test_a_leaf_is_not_changed_in_place_by_accident(x):
+    with pytest.raises(ag.InPlaceError, match="no_grad"):
+        x -= 1
+    with pytest.raises(ag.InPlaceError, match="no_grad"):
+        x[0] = 5.0
+    assert x.tolist() == [1.0, 2.0]
+
+
+def test_requires_grad_of_a_result_cannot_be_switched(x):
+    y = x * 2
+    with pytest.raises(ag.RequiresGradError, match="detach"):
+        y.requires_grad = False
+
+
+def test_a_function_without_a_rule_says_so(x):
+    with pytest.raises(ag.NotDifferentiableError, match=r"detach|custom"):
+        np.packbits(x)
+    with pytest.raises(ag.NotDifferentiableError):
+        np.histogram2d(x, x)
+
+
+def test_a_static_argument_that_requires_grad(x):
+    shift = Tensor(1.0, requires_grad=True)
+    with pytest.raises((ag.NotDifferentiableError, ag.DetachedError)):
+        np.roll(x, shift)
+
+
+def test_assigning_a_gradient_of_another_shape(x):
+    with pytest.raises(ag.OperandError, match="shape"):
+        x.grad = np.ones(3)
+
+
+def test_a_float_index_is_refused(x):
+    with pytest.raises(ag.OperandError, match="index"):
+        x[Tensor([0.0])]
+    with pytest.raises(ag.OperandError):
+        x[0.5]
+    with pytest.raises((ag.OperandError, IndexError)):
+        x[5]
+
+
+def test_object_arrays_never_appear(x):
+    for make in (
+        lambda: np.stack([x, x]),
+        lambda: np.concatenate([x, x]),
+        lambda: np.block([x, x]),
+        lambda: x + [1.0, 2.0],  # noqa: RUF005  # a sum, not a longer list
+    ):
+        result = make()
+        assert isinstance(result, Tensor) and result.dtype == np.float64
+    with pytest.raises(ag.AutogradError):
+        x + [x, x]  # noqa: RUF005
+
+
+def test_hooks_and_retain_grad_need_a_gradient():
+    t = Tensor([1.0])
+    with pytest.raises(ag.RequiresGradError, match="requires_grad=True"):
+        t.register_hook(print)
+    with pytest.raises(ag.RequiresGradError):
+        t.retain_grad()
+
+
+def test_a_debug_block_names_the_line(x):
+    with ag.debug():
+        y = (x * x).sum()
+    y.backward()
+    with pytest.raises(ag.FreedGraphError, match=r"test_misuse\.py:\d+: y = \(x \* x\)\.sum\(\)"):
+        y.backward()
+
+
+def test_complex_results_need_a_gradient():
+    z = Tensor([1.0 + 1j], requires_grad=True)
+    with pytest.raises(ag.BackwardError, match="complex"):
+        (z * z).sum().backward()
