@@ -115,7 +115,9 @@ def numbers_of(x: Any) -> Any:
 
 def conj(x: Any) -> Any:
     """The complex conjugate; `x` itself where it is real."""
-    return np.conjugate(x) if getattr(x, "dtype", _REAL).kind == "c" or x.__class__ is complex else x
+    if x.__class__ is complex:
+        return x.conjugate()  # np.conjugate would make it an np.complex128, which promotes complex64
+    return np.conjugate(x) if getattr(x, "dtype", _REAL).kind == "c" else x
 
 
 _REAL = np.dtype(float)
