@@ -13,22 +13,48 @@ from autograd_lite.errors import InPlaceError
 from autograd_lite.rules.table import Input, call, composed, conj, elementwise, numbers_of, real, rule
 
 _AWAY = elementwise("away")
+_function: Any
 
 
 # --- constant between jumps ------------------------------------------------------------------------------------
 
 
-def _sign_slope(g: Any, y: Any, x: Any) -> Any:
-    """0; a complex sign x / |x| turns with x, and only what is at right angles to it moves it."""
-    if g.dtype.kind != "c":
-        return np.zeros_like(g)
+def _real_direction(x: Any) -> Any:
+    return np.sign(x.real)
+
+
+def _complex_direction(x: Any) -> Any:
+    return np.sign(x)
+
+
+def _turn(g: Any, y: Any, x: Any) -> Any:
+    """The sign x / |x| of a complex number turns with x: only a step at right angles to x moves it."""
     zero = numbers_of(x) == 0
-    size = np.where(zero, 1.0, np.absolute(np.where(zero, 1.0, x)))
-    return (g - np.real(g * conj(y)) * y) / size * ~zero
+    size = np.absolute(np.where(zero, 1.0, x))
+    return np.where(zero, 0.0, (g - np.real(g * conj(y)) * y) / size)
 
 
-rule(np.sign, _sign_slope, prints="sign({})", sample=elementwise("nonzero"))
-_function: Any
+_real_sign = rule(
+    _real_direction,
+    lambda g, y, x: np.zeros_like(g),
+    name="sign",
+    prints="sign({})",
+    sample=elementwise("nonzero"),
+)
+_complex_sign = rule(
+    _complex_direction,
+    _turn,
+    name="sign",
+    prints="sign({})",
+    sample=elementwise("complex"),
+)
+
+
+@composed(np.sign, sample=[call(Input((3, 4), "nonzero")), call(Input((3, 4), "complex"))])
+def _sign(x: Any) -> Any:
+    return (_complex_sign if x.dtype.kind == "c" else _real_sign)(x)
+
+
 for _function in (np.floor, np.ceil, np.rint, np.trunc):
     rule(
         _function,
@@ -48,7 +74,7 @@ rule(
     lambda g, y, x, at_zero: np.zeros_like(g),
     lambda g, y, x, at_zero: g * (numbers_of(x) == 0),
     prints="heaviside({}, {})",
-    sample=elementwise("nonzero", "real"),
+    sample=[elementwise("nonzero", "real"), call(np.array([-1.0, 0.0, 2.0]), real(3))],
 )
 # The distance to the next number is constant between powers of two, and stepping to the next number adds it.
 rule(np.spacing, lambda g, y, x: np.zeros_like(g), prints="spacing({})", sample=elementwise("positive"))
@@ -182,28 +208,12 @@ def _clip(
     return np.minimum(np.maximum(a, lower), upper, **forms)
 
 
-def _was_finite(g: Any, x: Any) -> Any:
-    x = numbers_of(x)
-    if x.dtype.kind != "c":
-        return g * np.isfinite(x)
-    return np.real(g) * np.isfinite(x.real) + np.imag(g) * 1j * np.isfinite(x.imag)
-
-
-def _numbers_only(x: Any, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
-    return np.nan_to_num(x, nan=nan, posinf=posinf, neginf=neginf)
-
-
-_replaced = rule(
-    _numbers_only,
-    lambda g, y, x, nan=0.0, posinf=None, neginf=None: _was_finite(g, x),
-    name="nan_to_num",
-    prints="nan_to_num({})",
-    sample=[call(real(3, 4)), call(real(3), nan=1.0)],
-)
-
-
-@composed(np.nan_to_num, sample=[call(real(3, 4)), call(real(3), True, 1.0, posinf=2.0)])
+@composed(np.nan_to_num, sample=[call(real(3, 4)), call(real(3), True, 1.0, posinf=2.0), call(Input((3,), "complex"))])
 def _nan_to_num(x: Any, copy: bool = True, nan: Any = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
     if not copy:
         raise InPlaceError("nan_to_num: copy=False would write into the graph; leave it out, and use the result")
-    return _replaced(x, nan=nan, posinf=posinf, neginf=neginf)
+    numbers = numbers_of(x)
+    if numbers.dtype.kind == "c":
+        parts = [np.nan_to_num(part, nan=nan, posinf=posinf, neginf=neginf) for part in (np.real(x), np.imag(x))]
+        return parts[0] + 1j * parts[1]
+    return np.where(np.isfinite(numbers), x, np.nan_to_num(numbers, nan=nan, posinf=posinf, neginf=neginf))

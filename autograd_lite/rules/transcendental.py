@@ -137,14 +137,14 @@ def _sinc_values(x: Any, order: int = 0) -> Any:
 
 _sinc_derivative: Primitive = rule(
     _sinc_values,
-    lambda g, y, x, order=0: g * _sinc_derivative(x, order=order + 1),
+    lambda g, y, x, order=0: g * conj(_sinc_derivative(x, order=order + 1)),
     name="sinc_derivative",
     prints="sinc'({})",
     sample=[call(real(3, 4), order=1), call(real(2), order=2)],
 )
 rule(
     np.sinc,
-    lambda g, y, x: g * _sinc_derivative(x, order=1),
+    lambda g, y, x: g * conj(_sinc_derivative(x, order=1)),
     prints="sinc({})",
     sample=elementwise("real"),
 )
@@ -170,7 +170,7 @@ def _i0_values(x: Any, order: int = 0) -> Any:
 
 _i0_derivative: Primitive = rule(
     _i0_values,
-    lambda g, y, x, order=0: g * _i0_derivative(x, order=order + 1),
+    lambda g, y, x, order=0: g * conj(_i0_derivative(x, order=order + 1)),
     name="i0_derivative",
     prints="I0'({})",
     sample=[call(real(3, 4), order=1), call(real(2), order=2)],
