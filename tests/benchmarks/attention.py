@@ -136,9 +136,7 @@ def jax_step(dtype: type[np.floating]) -> Step:
     import jax.numpy as jnp
 
     *params, g = map(jnp.asarray, data(dtype))
-    gradient_of_loss = jax.jit(
-        jax.grad(lambda *p: attention_loss(*p, g, jax.nn.softmax), argnums=tuple(range(5)))
-    )
+    gradient_of_loss = jax.jit(jax.grad(lambda *p: attention_loss(*p, g, jax.nn.softmax), argnums=tuple(range(5))))
     return lambda: jax.block_until_ready(gradient_of_loss(*params))
 
 

@@ -122,9 +122,7 @@ def jax_step(dtype: type[np.floating]) -> Step:
     import jax.numpy as jnp
 
     x, w, g = map(jnp.asarray, data(dtype))
-    gradient_of_loss = jax.jit(
-        jax.grad(lambda x, w: jnp.sum(jax.lax.conv(x, w, (1, 1), "VALID") * g), argnums=(0, 1))
-    )
+    gradient_of_loss = jax.jit(jax.grad(lambda x, w: jnp.sum(jax.lax.conv(x, w, (1, 1), "VALID") * g), argnums=(0, 1)))
     return lambda: jax.block_until_ready(gradient_of_loss(x, w))
 
 

@@ -35,7 +35,9 @@ def numpy_step(kind: str) -> Step:
         g = 2 * y
         dx = np.zeros_like(x)
         if repeats:
-            np.add.at(dx, index, g)
+            # Element by element: np.add.at is four times as fast on flat indices as on whole rows.
+            elements = index[:, None] * SHAPE[1] + np.arange(SHAPE[1])
+            np.add.at(dx.reshape(-1), elements.ravel(), g.ravel())
         else:
             dx[index] = g
         return [dx]

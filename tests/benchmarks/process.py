@@ -28,9 +28,7 @@ def measured(name: str, engines: Sequence[Engine]) -> dict[str, dict[str, float]
     return figures
 
 
-def cells(
-    figures: dict[str, dict[str, float] | Cell], text: Callable[[str, dict[str, float]], str]
-) -> dict[str, Cell]:
+def cells(figures: dict[str, dict[str, float] | Cell], text: Callable[[str, dict[str, float]], str]) -> dict[str, Cell]:
     return {key: Cell(text(key, f)) if isinstance(f, dict) else f for key, f in figures.items()}
 
 
