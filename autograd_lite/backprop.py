@@ -100,27 +100,32 @@ def _sweep(
     useful = _leading_to(targets, waiting) if targets else None
     roots = tuple(waiting)
     order: list[Any] | None = None
+    sent: Any = None
     for leaf in [node for node in waiting if node.__class__ is not Node]:
         arrived[leaf] = waiting.pop(leaf)
 
-    while waiting:
-        # While only one operation waits, nothing can send to it any more; when several do, order matters.
-        if order is None and len(waiting) == 1:
-            node, g = waiting.popitem()
-        else:
+    chain: Any = None  # the one operation that waits, while there is one only: nothing can send to it any more
+    g: Any = None
+    if len(waiting) == 1:
+        chain, g = waiting.popitem()
+    while chain is not None or waiting:
+        if chain is not None:
+            node = chain
+            chain = None
+        else:  # several wait, and the order in which they are swept matters
             if order is None:
                 order = topological(waiting)
             node = order.pop()
             if node not in waiting:
                 continue
             g = waiting.pop(node)
-        details = node.details
-        if details is not None:
+        kwargs = None
+        if node.details is not None:
+            kwargs = node.details.get("kwargs")
             g = _attend(node, g)
         if targets and node in targets:
             arrived[node] = g
             continue
-
         saved = node.saved
         if saved is None:
             raise FreedGraphError(
@@ -129,14 +134,14 @@ def _sweep(
             )
         if create_graph:
             saved = _as_tensors(node, saved)
+
         rules = node.op.rules
-        kwargs = details.get("kwargs") if details is not None else None
         spec = node.spec
         position = -1
         for source in node.inputs:
             position += 1
             kind = source.__class__
-            if kind is not Node and not (kind is Leaf and source.requires_grad):
+            if kind is not Node and (kind is not Leaf or not source.requires_grad):
                 continue
             rule = rules[position]
             if rule is None or (useful is not None and source not in useful):
@@ -150,10 +155,21 @@ def _sweep(
                 watch_backward(roots, node, position, g, r)
             if source.spec is not spec:
                 r = fit(r, source.spec)
-            sink = waiting if kind is Node else arrived
-            if source in sink:
-                r = sink[source] + r
-            sink[source] = r
+            if kind is Leaf:
+                held = arrived.get(source)
+                arrived[source] = r if held is None else held + r
+            elif source is chain:
+                sent = sent + r
+            elif chain is None and not waiting and order is None:
+                chain, sent = source, r
+            else:
+                if chain is not None:
+                    waiting[chain] = sent
+                    chain = None
+                held = waiting.get(source)
+                waiting[source] = r if held is None else held + r
+        if chain is not None:
+            g = sent
         if not retain_graph:
             node.saved = None
 

@@ -29,7 +29,7 @@ from autograd_lite.record import (
 from autograd_lite.rules.table import COMPOSED, PLAIN, TABLE
 from autograd_lite.tensor import LENT, Tensor, wrap
 
-__all__ = ["apply", "call_function", "call_ufunc", "getitem", "setitem"]
+__all__ = ["apply", "getitem", "setitem"]
 
 
 def apply(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
@@ -233,12 +233,12 @@ def _without_rule(function: Any, args: Any, kwargs: Any, name: str, plain: bool)
 # --- NumPy's protocols ---------------------------------------------------------------------------------------
 
 
-def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """What `np.add(tensor, 1)` and the like come to: `Tensor.__array_ufunc__`."""
-    if method == "__call__" and not kwargs:
+def _array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+    """What `np.add(tensor, 1)` and the like come to."""
+    if not kwargs and method == "__call__":
         row = TABLE.get(ufunc)
         if row is not None:
-            return _apply_unary(row, inputs[0]) if len(inputs) == 1 else apply(row, inputs, kwargs)
+            return _apply_unary(row, self) if len(inputs) == 1 else apply(row, inputs, kwargs)
         if ufunc in COMPOSED:
             return COMPOSED[ufunc](*inputs)
     made = COMPOSED.get((ufunc, method)) or COMPOSED.get(method)
@@ -248,8 +248,8 @@ def call_ufunc(ufunc: Any, method: str, inputs: tuple[Any, ...], kwargs: dict[st
     return _without_rule(getattr(ufunc, method), inputs, kwargs, name, ufunc in PLAIN)
 
 
-def call_function(function: Any, args: Any, kwargs: Any) -> Any:
-    """What `np.sum(tensor)` and the like come to: `Tensor.__array_function__`."""
+def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG001
+    """What `np.sum(tensor)` and the like come to."""
     row = TABLE.get(function)
     if row is not None:
         return apply(row, *_bound(function, row, args, kwargs))
@@ -275,6 +275,7 @@ def setitem(tensor: Tensor, index: Any, value: Any) -> Tensor:
 # --- operators and methods: the same rows, recorded directly -----------------------------------------------------
 
 _new = Tensor.__new__
+_new_node = Node.__new__
 _OPERANDS = (Tensor, np.ndarray, np.generic, int, float, complex, list, tuple)
 
 
@@ -289,11 +290,13 @@ def _apply_unary(op: Primitive, operand: Tensor) -> Tensor:
     out = _new(Tensor)
     out._data = y
     out._shared = None
+    out._node = made = _new_node(Node)
+    made.op = op
+    made.inputs = (node,)
     spec = node.spec
-    saved = (y if keep_y == VALUE else None, x if keep_x == VALUE else spec)
-    if y.shape != spec.shape or y.dtype is not spec.dtype:
-        spec = spec_of(y)
-    out._node = Node(op, (node,), saved, spec)
+    made.saved = (y if keep_y == VALUE else None, x if keep_x == VALUE else spec)
+    made.spec = spec if y.dtype is spec.dtype and y.shape == spec.shape else spec_of(y)
+    made.details = None
     return out
 
 
@@ -306,11 +309,13 @@ def _binary(function: Any, forward: Callable[[Any, Any], Any], *, elementwise: b
     op = TABLE[function]
     if_a, if_b = op.keeps
     both = tuple(map(max, if_a, if_b))
+    blank = (None, None, None) if both == (NOTHING,) * 3 else None  # one for all nodes saves memory
     kept: Any = ((), if_a, if_b, both)  # what to keep when a gradient flows to neither, to a, to b, to both
 
     def method(self: Tensor, other: Any) -> Any:
-        b = other
+        z = b = other
         if other.__class__ is Tensor:
+            z = other._data
             b = other._node
         elif other.__class__ is not float and other.__class__ is not int:
             return apply(op, (self, other), {}) if isinstance(other, _OPERANDS) else NotImplemented
@@ -322,9 +327,8 @@ def _binary(function: Any, forward: Callable[[Any, Any], Any], *, elementwise: b
             return apply(op, (self, other), {})
         keep_y, keep_a, keep_b = kept[flows]
         x = self._data if self._shared is None else self._settled(keep_a)
-        z = other
-        if other.__class__ is Tensor:
-            z = other._data if other._shared is None else other._settled(keep_b)
+        if b is not other and other._shared is not None:
+            z = other._settled(keep_b)
         try:
             y = forward(x, z)
         except (TypeError, ValueError) as error:
@@ -334,12 +338,17 @@ def _binary(function: Any, forward: Callable[[Any, Any], Any], *, elementwise: b
         if b is None:
             b = other._leaf()
         spec = a.spec
-        if not elementwise or (b is not z and spec is not b.spec):
+        if not elementwise or (b is not other and spec is not b.spec):
             spec = spec_of(y)
         out = _new(Tensor)
         out._data = y
         out._shared = None
-        out._node = Node(op, (a, b), (y if keep_y else None, x if keep_a else None, z if keep_b else None), spec)
+        out._node = node = _new_node(Node)
+        node.op = op
+        node.inputs = (a, b)
+        node.saved = blank or (y if keep_y else None, x if keep_a else None, z if keep_b else None)
+        node.spec = spec
+        node.details = None
         return out
 
     def reflected(self: Tensor, other: Any) -> Any:
@@ -435,6 +444,8 @@ _METHODS: tuple[Any, ...] = (
     *(np.ptp, np.compress, np.choose, np.argpartition, np.copy),
 )
 
+setattr(Tensor, "__array_ufunc__", _array_ufunc)  # noqa: B010  # like the operators below
+setattr(Tensor, "__array_function__", _array_function)  # noqa: B010
 for _name, _symbol, _function, _operate in _ARITHMETIC:
     _direct, _reflected = _binary(_function, _operate, elementwise=_name != "matmul")
     setattr(Tensor, f"__{_name}__", _direct)

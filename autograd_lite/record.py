@@ -206,9 +206,13 @@ class Primitive:
         variadic: any number of inputs; then there is one rule `(g, y, position, *inputs, **static)`.
         reads: what a variadic rule reads of every input: NOTHING, SPEC or VALUE.
         view: whether NumPy gives a view of its input.
+
+    Its `keeps` tells per rule what the rule reads of `(y, *inputs)`: NOTHING, SPEC or VALUE.
     """
 
-    __slots__ = ("_keeps", "fn", "name", "prints", "rules", "static", "variadic", "view")
+    __slots__ = ("fn", "keeps", "name", "prints", "rules", "static", "variadic", "view")
+
+    keeps: tuple[tuple[int, ...], ...]
 
     def __init__(
         self,
@@ -227,9 +231,8 @@ class Primitive:
         self.prints = prints
         self.variadic = variadic
         self.view = view
-        self._keeps: tuple[tuple[int, ...], ...] | None = None
         if variadic:
-            self._keeps = ((_reads(rules[0])["y"], reads),)  # type: ignore[arg-type]
+            self.keeps = ((_reads(rules[0])["y"], reads),)  # type: ignore[arg-type]
         first = next((rule for rule in rules if rule is not None), None)
         arrays = 3 if variadic else 2 + len(rules)
         #: names of the arguments behind the arrays, so that positional ones can be recorded by name
@@ -240,21 +243,20 @@ class Primitive:
         """Whether a gradient flows to any input."""
         return self.variadic or any(rule is not None for rule in self.rules)
 
-    @property
-    def keeps(self) -> tuple[tuple[int, ...], ...]:
-        """Per rule, what it reads of `(y, *inputs)`: NOTHING, SPEC or VALUE."""
-        if self._keeps is None:
-            width = 1 + len(self.rules)
-            self._keeps = tuple(
-                (NOTHING,) * width if rule is None else tuple(_reads(rule).values())[1 : 1 + width]
-                for rule in self.rules
-            )
-        return self._keeps
+    def __getattr__(self, name: str) -> Any:
+        # Only `keeps` is ever missing, until it is asked for: reading bytecode at import would cost milliseconds.
+        if name != "keeps":
+            raise AttributeError(name)
+        width = 1 + len(self.rules)
+        self.keeps = tuple(
+            (NOTHING,) * width if rule is None else tuple(_reads(rule).values())[1 : 1 + width] for rule in self.rules
+        )
+        return self.keeps
 
     def keep_all(self) -> None:
         """Save every input and the output for the rules, whatever their bytecode says."""
         width = 1 + len(self.rules)
-        self._keeps = ((VALUE,) * width,) * (width - 1)
+        self.keeps = ((VALUE,) * width,) * (width - 1)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Apply it: to arrays at NumPy's speed, to Tensors recording. Static arguments of a variadic one go by name."""
