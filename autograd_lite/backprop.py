@@ -73,13 +73,18 @@ def _seed(tensor: Tensor, gradient: Any, create_graph: bool) -> Any:
 
 
 def sweep(
-    seeds: dict[Node, Any], *, retain_graph: bool, create_graph: bool, targets: Collection[Node] = ()
+    seeds: dict[Node, Any],
+    *,
+    retain_graph: bool,
+    create_graph: bool,
+    targets: Collection[Node] = (),
+    prune: bool = True,
 ) -> dict[Any, Any]:
     """Send the gradients `seeds` backwards; return what arrives at the leaves, or at `targets` if there are any.
 
     On arrays the rules run at NumPy's speed. Where the seeds are Tensors the rules record; with `create_graph`
-    they read the saved values as Tensors too, and so record the derivative's whole graph. With `targets` only
-    paths that lead to them are followed, and none beyond.
+    they read the saved values as Tensors too, and so record the derivative's whole graph. With `targets` nothing is
+    followed beyond them, nor, with `prune`, which costs a pass over the graph, any path that does not lead to them.
     """
     if create_graph:
         seeds = {node: g if isinstance(g, Tensor) else wrap(g) for node, g in seeds.items()}
@@ -87,17 +92,22 @@ def sweep(
     how = recording()
     token = _recording.set(how | ON if tensors else OFF)
     try:
-        return _sweep(dict(seeds), retain_graph, create_graph, targets, bool(how & NANS))
+        useful = _leading_to(targets, seeds) if targets and prune else None
+        return _sweep(dict(seeds), retain_graph, create_graph, targets, useful, bool(how & NANS))
     finally:
         _recording.reset(token)
 
 
 def _sweep(
-    waiting: dict[Any, Any], retain_graph: bool, create_graph: bool, targets: Collection[Node], nans: bool
+    waiting: dict[Any, Any],
+    retain_graph: bool,
+    create_graph: bool,
+    targets: Collection[Node],
+    useful: set[Any] | None,
+    nans: bool,
 ) -> dict[Any, Any]:
     """The loop of `sweep`. `waiting` holds the gradients of operations that were not swept yet."""
     arrived: dict[Any, Any] = {}
-    useful = _leading_to(targets, waiting) if targets else None
     roots = tuple(waiting)
     order: list[Any] | None = None
     sent: Any = None

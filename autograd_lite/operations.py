@@ -29,7 +29,7 @@ from autograd_lite.record import (
 from autograd_lite.rules.table import COMPOSED, PLAIN, TABLE
 from autograd_lite.tensor import LENT, Tensor, wrap
 
-__all__ = ["apply", "getitem", "setitem"]
+__all__ = ["apply", "getitem", "setitem", "transpose"]
 
 
 def apply(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
@@ -47,28 +47,31 @@ def apply(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tenso
     values: list[Any] = []
     sources: list[Any] = []
     exposed: list[int] = []  # where an input's memory is within reach of the user
-    active = passive = False
+    flowing = 0  # bit i: a gradient flows to input i
+    bit = 1
+    passive = False
     for operand in args:
         if isinstance(operand, Tensor):
             values.append(operand._data if operand._shared is None else operand._settled(op.view))
             if operand._shared is LENT and not op.view:
                 exposed.append(len(values))
             node = operand._node
-            sources.append(node if node is not None else operand)
-            if node is not None:
+            if node is None:
+                sources.append(operand)
+            else:
+                sources.append(node)
                 if node.requires_grad:
-                    active = True
+                    flowing |= bit
                 elif node.__class__ is Passive:
                     passive = True
-        elif operand.__class__ is float or operand.__class__ is int:
-            values.append(operand)
-            sources.append(operand)
         else:
-            operand = _operand(op, operand)
+            if operand.__class__ is not float and operand.__class__ is not int:
+                operand = _operand(op, operand)
+                if operand.__class__ is np.ndarray:
+                    exposed.append(len(values) + 1)
             values.append(operand)
-            if operand.__class__ is np.ndarray:
-                exposed.append(len(values))
             sources.append(operand)
+        bit <<= 1
 
     try:
         y = op.fn(*values, **kwargs)
@@ -76,19 +79,19 @@ def apply(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tenso
         raise
     except (TypeError, ValueError, IndexError) as error:
         raise _refused(op, values, kwargs, error) from error
-    if exposed and op.view:
+    if exposed and (op.view or y.base is not None):
         y = np.array(y)  # NumPy may have given a view of an array that the user can write to
 
     out = wrap(y)
     if op.view and y.base is not None and isinstance(args[0], Tensor):
-        base = args[0]._shared
-        out._shared = base if base is not None and base is not LENT else (args[0], values[0])
+        out._shared = _viewed(args[0], values[0])
     how = recording()
-    if (active or passive) and how:
-        details = {"kwargs": kwargs} if kwargs else None
-        flows = active and how & ON and y.dtype.kind in "fc"
-        saved = _saved(op, y, values, sources, exposed) if flows else None
+    if how and (flowing or passive):
+        saved = None
+        if flowing and how & ON and y.dtype.kind in "fc":
+            saved = _saved(op, flowing, [y, *values], exposed)
         kind = Passive if saved is None else Node
+        details = {"kwargs": kwargs} if kwargs else None
         out._node = kind(op, tuple([_source(source) for source in sources]), saved, spec_of(y), details)
         if how & LINES:
             note_line(out._node)
@@ -99,18 +102,11 @@ def apply(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tenso
     return out
 
 
-def _saved(op: Primitive, y: Any, values: list[Any], sources: list[Any], exposed: list[int]) -> tuple[Any, ...] | None:
-    """What the rules of those inputs that need a gradient read; None if no gradient flows to any."""
-    wanted: list[int] | None = None
-    if op.variadic:
-        wanted = [op.keeps[0][0]] + [op.keeps[0][1]] * len(values)
-    else:
-        for source, rule, keeps in zip(sources, op.rules, op.keeps, strict=True):
-            if rule is not None and isinstance(source, Node) and source.requires_grad:
-                wanted = list(keeps) if wanted is None else list(map(max, wanted, keeps))
+def _saved(op: Primitive, flowing: int, saved: list[Any], exposed: list[int]) -> tuple[Any, ...] | None:
+    """Of `(y, *inputs)` what the rules read of the inputs that need a gradient; None if no gradient flows to any."""
+    wanted = op.wanted(flowing, len(saved))
     if wanted is None:
         return None
-    saved = [y, *values]
     for position, want in enumerate(wanted):
         if want == NOTHING:
             saved[position] = None
@@ -120,6 +116,12 @@ def _saved(op: Primitive, y: Any, values: list[Any], sources: list[Any], exposed
         elif position in exposed:
             saved[position] = saved[position].copy()  # the user may change it before the backward pass
     return tuple(saved)
+
+
+def _viewed(base: Tensor, array: Any) -> tuple[Any, ...]:
+    """What a view remembers: whose it is, and the array it looks into."""
+    shared = base._shared
+    return shared if shared is not None and shared is not LENT else (base, array)
 
 
 def _source(source: Any) -> Any:
@@ -252,6 +254,8 @@ def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: 
     """What `np.sum(tensor)` and the like come to."""
     row = TABLE.get(function)
     if row is not None:
+        if len(args) == len(row.rules) == 1 and args[0] is self and self.__class__ is Tensor:
+            return _apply_unary(row, self, (_static(row, kwargs) or None) if kwargs else None)
         return apply(row, *_bound(function, row, args, kwargs))
     made = COMPOSED.get(function)
     if made is not None:
@@ -260,11 +264,19 @@ def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: 
 
 
 _GETITEM, _SETITEM = TABLE[operator.getitem], TABLE[operator.setitem]
+_TRANSPOSE = TABLE[np.transpose]
 
 
 def getitem(tensor: Tensor, index: Any) -> Tensor:
     """`tensor[index]`."""
-    return apply(_GETITEM, (tensor,), {"index": _plain_index(index)})
+    if index.__class__ is not int and index.__class__ is not slice:
+        index = _plain_index(index)
+    return _apply_unary(_GETITEM, tensor, {"index": index})
+
+
+def transpose(tensor: Tensor) -> Tensor:
+    """`tensor.T`."""
+    return _apply_unary(_TRANSPOSE, tensor)
 
 
 def setitem(tensor: Tensor, index: Any, value: Any) -> Tensor:
@@ -279,24 +291,32 @@ _new_node = Node.__new__
 _OPERANDS = (Tensor, np.ndarray, np.generic, int, float, complex, list, tuple)
 
 
-def _apply_unary(op: Primitive, operand: Tensor) -> Tensor:
-    """`apply` for the usual case of a function of one Tensor, without static arguments."""
+def _apply_unary(op: Primitive, operand: Tensor, kwargs: dict[str, Any] | None = None) -> Tensor:
+    """`apply` for the usual case of a function of one Tensor, and of static arguments that hold no Tensors."""
     node = operand._node
     if node is None or not node.requires_grad or recording() != ON or op.rules[0] is None:
-        return apply(op, (operand,), {})
+        return apply(op, (operand,), kwargs or {})
     keep_y, keep_x = op.keeps[0]
-    x = operand._data if operand._shared is None else operand._settled(keep_x == VALUE)
-    y = op.fn(x)
+    x = operand._data if operand._shared is None else operand._settled(op.view or keep_x == VALUE)
+    try:
+        y = op.fn(x) if kwargs is None else op.fn(x, **kwargs)
+    except (TypeError, ValueError, IndexError) as error:
+        if isinstance(error, AutogradError):
+            raise
+        raise _refused(op, [x], kwargs or {}, error) from error
+    spec = node.spec
+    same = y.dtype is spec.dtype and y.shape == spec.shape
+    if not same and y.dtype.kind not in "fc":
+        return apply(op, (operand,), kwargs or {})
     out = _new(Tensor)
     out._data = y
-    out._shared = None
+    out._shared = _viewed(operand, x) if op.view and y.base is not None else None
     out._node = made = _new_node(Node)
     made.op = op
     made.inputs = (node,)
-    spec = node.spec
     made.saved = (y if keep_y == VALUE else None, x if keep_x == VALUE else spec)
-    made.spec = spec if y.dtype is spec.dtype and y.shape == spec.shape else spec_of(y)
-    made.details = None
+    made.spec = spec if same else spec_of(y)
+    made.details = None if kwargs is None else {"kwargs": kwargs}
     return out
 
 
@@ -380,9 +400,9 @@ def _method(function: Any) -> Any:
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
         if row is None:
             return function(self, *args, **kwargs)
-        if args or kwargs or len(row.rules) != 1:
+        if args or len(row.rules) != 1:
             return apply(row, (self, *args), kwargs)
-        return _apply_unary(row, self)
+        return _apply_unary(row, self, (_static(row, kwargs) or None) if kwargs else None)
 
     method.__name__ = function.__name__
     method.__doc__ = f"`np.{function.__name__}` of this Tensor."

@@ -13,7 +13,7 @@ import linecache
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -210,7 +210,7 @@ class Primitive:
     Its `keeps` tells per rule what the rule reads of `(y, *inputs)`: NOTHING, SPEC or VALUE.
     """
 
-    __slots__ = ("fn", "keeps", "name", "prints", "rules", "static", "variadic", "view")
+    __slots__ = ("_wanted", "fn", "keeps", "name", "prints", "rules", "static", "variadic", "view")
 
     keeps: tuple[tuple[int, ...], ...]
 
@@ -231,6 +231,7 @@ class Primitive:
         self.prints = prints
         self.variadic = variadic
         self.view = view
+        self._wanted: dict[int, tuple[int, ...] | None] = {}
         if variadic:
             self.keeps = ((_reads(rules[0])["y"], reads),)  # type: ignore[arg-type]
         first = next((rule for rule in rules if rule is not None), None)
@@ -252,6 +253,19 @@ class Primitive:
             (NOTHING,) * width if rule is None else tuple(_reads(rule).values())[1 : 1 + width] for rule in self.rules
         )
         return self.keeps
+
+    def wanted(self, flowing: int, width: int) -> Sequence[int] | None:
+        """What is read of `(y, *inputs)`, `width` in all, when a gradient flows to the inputs whose bits are set."""
+        if self.variadic:
+            return [self.keeps[0][0]] + [self.keeps[0][1]] * (width - 1)
+        if flowing not in self._wanted:
+            read = [
+                keeps
+                for i, (rule, keeps) in enumerate(zip(self.rules, self.keeps, strict=True))
+                if rule is not None and flowing >> i & 1
+            ]
+            self._wanted[flowing] = tuple(max(column) for column in zip(*read, strict=True)) if read else None
+        return self._wanted[flowing]
 
     def keep_all(self) -> None:
         """Save every input and the output for the rules, whatever their bytecode says."""

@@ -421,7 +421,7 @@ class Tensor:
     @property
     def T(self) -> Tensor:
         """The axes in reverse order."""
-        return _np.transpose(self)
+        return operations.transpose(self)
 
     @property
     def mT(self) -> Tensor:

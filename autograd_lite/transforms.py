@@ -88,7 +88,8 @@ class _Trace:
         self.on_tensors = any(isinstance(leaf, Tensor) for leaf in leaves)
         with enable_grad():
             self.inputs = [_stand_in(what, leaf) for leaf in leaves]
-            self.targets = [tensor._node for tensor in self.inputs]
+            self.targets = [tensor._leaf() for tensor in self.inputs]
+            self.prune = any(target.__class__ is not Leaf for target in self.targets)
             stood = self.rebuild_inputs(self.inputs)
             filled = list(args)
             for position, argument in zip(
@@ -114,7 +115,8 @@ class _Trace:
                 self.outputs[position] = wrap(np.asarray(output))
         roots = [output._node for output in self.outputs if output.requires_grad]
         enclosing, own = _running.get(), set(self.targets)
-        self.nested = self.recorded and any(
+        may_nest = self.recorded and (enclosing or self.on_tensors)
+        self.nested = bool(may_nest) and any(
             node in enclosing or (self.on_tensors and node.__class__ is Leaf and node.requires_grad and node not in own)
             for node in topological(roots, everything=True)
         )
@@ -126,7 +128,9 @@ class _Trace:
             node = output._node
             if node is not None and node.requires_grad:
                 seeds[node] = seeds[node] + g if node in seeds else g
-        arrived = sweep(seeds, retain_graph=retain_graph, create_graph=create_graph, targets=self.targets)  # type: ignore[arg-type]
+        arrived = sweep(
+            seeds, retain_graph=retain_graph, create_graph=create_graph, targets=self.targets, prune=self.prune
+        )
         return [
             arrived[node] if node in arrived else np.zeros(tensor.shape, tensor.dtype)
             for node, tensor in zip(self.targets, self.inputs, strict=True)
@@ -291,7 +295,7 @@ def _pushforward(trace: _Trace) -> Callable[[Sequence[Any]], list[Any]]:
     with enable_grad():
         probes = [Tensor(np.ones(output.shape, output.dtype), requires_grad=True) for output in trace.outputs]
         pulled = trace.pull(probes, create_graph=trace.nested)
-    targets = [probe._node for probe in probes]
+    targets = [probe._leaf() for probe in probes]
 
     def push(directions: Sequence[Any]) -> list[Any]:
         seeds: dict[Node, Any] = {}
@@ -299,7 +303,7 @@ def _pushforward(trace: _Trace) -> Callable[[Sequence[Any]], list[Any]]:
             node = g._node if isinstance(g, Tensor) else None
             if node is not None and node.requires_grad:
                 seeds[node] = seeds[node] + direction if node in seeds else direction
-        arrived = sweep(seeds, retain_graph=True, create_graph=trace.nested, targets=targets)  # type: ignore[arg-type]
+        arrived = sweep(seeds, retain_graph=True, create_graph=trace.nested, targets=targets, prune=trace.nested)
         return [
             arrived[target] if target in arrived else np.zeros(probe.shape, probe.dtype)
             for target, probe in zip(targets, probes, strict=True)
@@ -427,7 +431,9 @@ def hvp(f: Function, x: Any, v: Any) -> Any:
         if isinstance(g, Tensor) and g.requires_grad:
             node = g._leaf()
             seeds[node] = seeds[node] + direction if node in seeds else direction
-    arrived = sweep(seeds, retain_graph=trace.nested, create_graph=trace.nested, targets=trace.targets)  # type: ignore[arg-type]
+    arrived = sweep(
+        seeds, retain_graph=trace.nested, create_graph=trace.nested, targets=trace.targets, prune=trace.prune
+    )
     return trace.rebuild_inputs(
         [
             trace.given(arrived[node] if node in arrived else np.zeros(tensor.shape, tensor.dtype))
