@@ -181,15 +181,16 @@ def check_value(drawn: Drawn) -> None:
         assert len(got) == len(expected), f"{len(got)} outputs, NumPy gives {len(expected)}"
         for y, want in zip(got, map(np.asarray, expected), strict=True):
             same_kind(y, want)
-            np.testing.assert_allclose(
-                numbers(y), want, rtol=1e-11, atol=1e-12, err_msg="value differs from NumPy's"
-            )
+            np.testing.assert_allclose(numbers(y), want, rtol=1e-11, atol=1e-12, err_msg="value differs from NumPy's")
 
 
 def same_kind(y: Any, want: np.ndarray) -> None:
     y = numbers(y)
     assert y.shape == want.shape, f"value of shape {y.shape}, NumPy gives {want.shape}"
-    assert y.dtype == want.dtype, f"value of dtype {y.dtype}, NumPy gives {want.dtype}"
+    if want.dtype.kind in "fc":
+        assert y.dtype == want.dtype, f"value of dtype {y.dtype}, NumPy gives {want.dtype}"
+    else:  # NumPy's own integers vary between functions and platforms
+        assert y.dtype.kind == want.dtype.kind, f"value of dtype {y.dtype}, NumPy gives {want.dtype}"
 
 
 def check_derivatives(drawn: Drawn, rng: np.random.Generator) -> None:
@@ -230,9 +231,7 @@ def check_derivatives(drawn: Drawn, rng: np.random.Generator) -> None:
         )
 
     want, error = slope(gradient_at)
-    got = np.concatenate(
-        [flat(drawn, place, g) for place, g in zip(places, second, strict=True)] or [np.zeros(0)]
-    )
+    got = np.concatenate([flat(drawn, place, g) for place, g in zip(places, second, strict=True)] or [np.zeros(0)])
     size = 1e-2 + float(np.max(np.abs(want), initial=0.0))
     worst = float(np.max(np.abs(got - want), initial=0.0))
     assert worst <= 1e-6 * size + 10 * min(error, 1e-5 * size), (
@@ -270,12 +269,13 @@ def check_forward_mode(drawn: Drawn, rng: np.random.Generator) -> None:
                 operands[place] = x
             return loss.record(operands)[number]
 
-        want, error = slope(
-            lambda t, number=number: loss.outputs(moved(drawn.arrays, places, along, t))[number]
-        )
+        want, error = slope(lambda t, number=number: loss.outputs(moved(drawn.arrays, places, along, t))[number])
         size = 1e-2 + float(np.max(np.abs(want), initial=0.0))
         if not error <= 1e-5 * max(size, 1.0):
             raise Rough
+        if not isinstance(loss.record(tensors(drawn))[number], Tensor):
+            np.testing.assert_allclose(want, 0, atol=1e-8, err_msg="an output that depends on the inputs is no Tensor")
+            continue
         y, tangent = ag.jvp(f, tuple(drawn.arrays[place] for place in places), tuple(along))
         assert np.shape(tangent) == np.shape(y) and np.asarray(tangent).dtype == np.asarray(y).dtype
         worst = float(np.max(np.abs(tangent - want), initial=0.0))
@@ -304,9 +304,7 @@ def check_single_precision(drawn: Drawn, rng: np.random.Generator) -> None:
     loss.weights = Loss(single, np.random.default_rng(0)).weights
     places, along = drawn.differentiable(), directions(drawn, rng)
     gradient = loss.gradients(operands)
-    exactly = loss.gradients(
-        [Tensor(precise(x.numpy(), "d"), True) if isinstance(x, Tensor) else x for x in operands]
-    )
+    exactly = loss.gradients([Tensor(precise(x.numpy(), "d"), True) if isinstance(x, Tensor) else x for x in operands])
     for place, g, want in zip(places, gradient, exactly, strict=True):
         assert g.dtype == arrays[place].dtype, f"gradient of input {place} has dtype {g.dtype}"
         size = float(np.max(np.abs(want), initial=0.0)) + 1e-2
@@ -360,19 +358,14 @@ def check_layouts(drawn: Drawn, rng: np.random.Generator) -> None:
     _, want_second = loss.second(tensors(drawn), directions(drawn, np.random.default_rng(0)))
     for layout in (transposed, reversed_memory, strided):
         operands = [
-            wrap(layout(a), Leaf(layout(a), spec_of(a), True)) if a.dtype.kind in "fc" else a
-            for a in drawn.arrays
+            wrap(layout(a), Leaf(layout(a), spec_of(a), True)) if a.dtype.kind in "fc" else a for a in drawn.arrays
         ]
         loss.weights = [weight and (layout(weight[0]), layout(weight[1])) for weight in loss.weights]
         for g, expected in zip(loss.gradients(operands), want, strict=True):
-            np.testing.assert_allclose(
-                g, expected, rtol=1e-9, atol=1e-11, err_msg=f"memory layout: {layout.__name__}"
-            )
+            np.testing.assert_allclose(g, expected, rtol=1e-9, atol=1e-11, err_msg=f"memory layout: {layout.__name__}")
         _, second = loss.second(operands, directions(drawn, np.random.default_rng(0)))
         for g, expected in zip(second, want_second, strict=True):
-            np.testing.assert_allclose(
-                g, expected, rtol=1e-7, atol=1e-9, err_msg=f"second, {layout.__name__}"
-            )
+            np.testing.assert_allclose(g, expected, rtol=1e-7, atol=1e-9, err_msg=f"second, {layout.__name__}")
 
 
 def transposed(a: np.ndarray) -> np.ndarray:
@@ -418,9 +411,7 @@ def matters(node: Node, g: np.ndarray, place: int) -> bool:
     """Whether another value in this place of `saved` makes any rule give another result, or refuse."""
     value = np.asarray(node.saved[place])
     others = (
-        [~value]
-        if value.dtype.kind == "b"
-        else [value[..., ::-1] if value.ndim else value, -value, value * 0.3 + 1]
+        [~value] if value.dtype.kind == "b" else [value[..., ::-1] if value.ndim else value, -value, value * 0.3 + 1]
     )
     for position, source in enumerate(node.inputs):
         rule = node.op.rules[position]

@@ -82,7 +82,7 @@ def invoke(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Call what a sample describes, on arrays as on Tensors, the way a user writes it."""
     if isinstance(function, str):
         ufunc, *args = args
-        return getattr(ufunc, function)(*args, **kwargs)
+        function = (ufunc, function)
     if isinstance(function, tuple):
         ufunc, method = function
         if method != "at":
@@ -200,6 +200,8 @@ def _draw(kind: str, shape: tuple[int, ...], rng: np.random.Generator) -> Any:
         return rng.uniform(0.2, 3, shape)
     if kind == "unit":
         return rng.uniform(-0.9, 0.9, shape)
+    if kind == "fraction":
+        return rng.uniform(0.1, 0.9, shape)
     if kind == "above one":
         return rng.uniform(1.2, 3, shape)
     if kind == "nonzero":
@@ -238,13 +240,10 @@ def direction(input: Input, array: np.ndarray, rng: np.random.Generator) -> np.n
 def made_complex(drawn: Drawn, rng: np.random.Generator) -> Drawn:
     """The same call with complex numbers wherever there were real ones."""
     arrays = [
-        array + 1j * rng.uniform(0.1, 0.6, array.shape) if array.dtype.kind == "f" else array
-        for array in drawn.arrays
+        array + 1j * rng.uniform(0.1, 0.6, array.shape) if array.dtype.kind == "f" else array for array in drawn.arrays
     ]
     inputs = [Input(i.shape, "hermitian" if i.kind in SYMMETRIC else i.kind) for i in drawn.inputs]
-    arrays = [
-        mirrored(a) if i.kind == "hermitian" else np.asarray(a) for i, a in zip(inputs, arrays, strict=True)
-    ]
+    arrays = [mirrored(a) if i.kind == "hermitian" else np.asarray(a) for i, a in zip(inputs, arrays, strict=True)]
     return Drawn(drawn.function, inputs, arrays, drawn.template)
 
 

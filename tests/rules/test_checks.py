@@ -93,9 +93,7 @@ def test_a_rule_that_loses_the_history_of_its_values_fails(add_row: Any) -> None
 
 
 def test_a_rule_that_loses_the_history_of_its_gradient_fails(add_row: Any) -> None:
-    double = add_row(
-        lambda x: 2 * x, lambda g, y, x: Tensor(2 * numbers_of(g)) if ag.is_grad_enabled() else 2 * g
-    )
+    double = add_row(lambda x: 2 * x, lambda g, y, x: Tensor(2 * numbers_of(g)) if ag.is_grad_enabled() else 2 * g)
     with pytest.raises(AssertionError, match="second derivative"):
         run(check_derivatives, double)
 
@@ -176,8 +174,6 @@ def test_keeping_an_array_that_only_its_shape_is_needed_of_is_found(add_row: Any
 
 
 def test_a_kink_at_every_sample_is_reported_not_passed(add_row: Any) -> None:
-    kinked = add_row(
-        lambda x: np.abs(x - x.round(9)) * 1e9, lambda g, y, x: 0 * g * x, sample=[call(real(3))]
-    )
+    kinked = add_row(lambda x: np.abs(x - x.round(9)) * 1e9, lambda g, y, x: 0 * g * x, sample=[call(real(3))])
     with pytest.raises(pytest.fail.Exception, match="no smooth point"):
         run(check_derivatives, kinked)

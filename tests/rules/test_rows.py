@@ -94,9 +94,7 @@ def test_rules_keep_their_shape_and_change_nothing(function: Any) -> None:
 @pytest.mark.parametrize("function", TABLE, ids=label)
 def test_a_node_keeps_only_what_its_rules_need(function: Any) -> None:
     needless = needlessly_kept(function)
-    assert not needless, (
-        f"{label(function)}: its rules read {', '.join(sorted(needless))}, and give the same without"
-    )
+    assert not needless, f"{label(function)}: its rules read {', '.join(sorted(needless))}, and give the same without"
 
 
 @every_elementwise_row
@@ -104,9 +102,7 @@ def test_a_node_keeps_only_what_its_rules_need(function: Any) -> None:
 def test_broadcasting(function: Any, data: st.DataObject) -> None:
     for sample in elementwise_samples(function):
         count = len(sample.kinds)
-        shapes = data.draw(
-            hnp.mutually_broadcastable_shapes(num_shapes=count, min_side=0, max_side=3, max_dims=3)
-        )
+        shapes = data.draw(hnp.mutually_broadcastable_shapes(num_shapes=count, min_side=0, max_side=3, max_dims=3))
         call = Call(tuple(map(Input, shapes.input_shapes, sample.kinds)), {})
         settle(function, call, data.draw(st.integers(0, 10**6)), check_derivatives)
 
