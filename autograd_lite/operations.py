@@ -314,8 +314,8 @@ def _apply_unary(op: Primitive, operand: Tensor, kwargs: dict[str, Any] | None =
     out._node = made = _new_node(Node)
     made.op = op
     made.inputs = (node,)
-    made.saved = (y if keep_y == VALUE else None, x if keep_x == VALUE else spec)
     made.spec = spec if same else spec_of(y)
+    made.saved = (y if keep_y == VALUE else made.spec, x if keep_x == VALUE else spec)
     made.details = None if kwargs is None else {"kwargs": kwargs}
     return out
 
