@@ -14,5 +14,9 @@ from autograd_lite.rules import (  # noqa: F401
     products,
     reductions,
     shape,
+    decompositions,
+    eigenvalues,
+    fft,
+    norms,
     transcendental,
 )

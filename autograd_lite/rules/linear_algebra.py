@@ -251,16 +251,16 @@ rule(
         call(real(3, 2), real(3), -1),
     ],
 )
-def _lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Any, Any, int, Any]:
+def _lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Any, Any, Any, Any]:
     a, b = as_operand(a), as_operand(b)
     values = numbers_of(a), numbers_of(b)
     residuals, rank = np.linalg.lstsq(*values, rcond)[1:3]
     smallest = float(np.finfo(np.result_type(*values, 1.0)).eps)
     cutoff = smallest * max(a.shape) if rcond is None else smallest if rcond < 0 else rcond
     x = np.linalg.pinv(a, cutoff) @ b
-    if residuals.size:
-        residuals = np.sum(np.abs(b - a @ x) ** 2, axis=0, keepdims=b.ndim == 1)
-    return x, residuals, int(rank), np.linalg.svdvals(a)
+    # NumPy gives no residuals, that is an empty array, where the solution is exact or not unique.
+    squares = np.sum(np.abs(b - a @ x) ** 2, axis=0, keepdims=b.ndim == 1)[: residuals.size]
+    return x, squares, rank, np.linalg.svdvals(a)
 
 
 # --- powers, and tensors read as matrices -------------------------------------------------------------------

@@ -126,9 +126,7 @@ def _of_ufunc_form(product: Any, *sample: Any) -> None:
 def refuse_out(name: str, out: Any) -> None:
     """Raise InPlaceError if `out` asks for the result to be written into an array."""
     if out is not None and out != (None,):
-        raise InPlaceError(
-            f"{name}: out= writes into an array behind the graph's back; use the returned Tensor"
-        )
+        raise InPlaceError(f"{name}: out= writes into an array behind the graph's back; use the returned Tensor")
 
 
 _of_ufunc_form(
@@ -229,7 +227,7 @@ rule(
 )
 
 
-def _dot_by_a(g: Any, y: Any, a: Any, b: Any) -> Any:
+def _dot_by_a(g: Any, y: Any, a: Any, b: Any, out: Any = None) -> Any:
     if not a.ndim:
         return (g * conj(b)).sum()
     if not b.ndim:
@@ -239,7 +237,7 @@ def _dot_by_a(g: Any, y: Any, a: Any, b: Any) -> Any:
     return _tensordot_by_a(g, b, a.ndim, ([a.ndim - 1], [max(b.ndim - 2, 0)]))
 
 
-def _dot_by_b(g: Any, y: Any, a: Any, b: Any) -> Any:
+def _dot_by_b(g: Any, y: Any, a: Any, b: Any, out: Any = None) -> Any:
     if not b.ndim:
         return (g * conj(a)).sum()
     if not a.ndim:
@@ -323,8 +321,8 @@ rule(
 
 rule(
     np.outer,
-    lambda g, y, a, b: (g @ conj(b).reshape(-1)).reshape(a.shape),
-    lambda g, y, a, b: (conj(a).reshape(-1) @ g).reshape(b.shape),
+    lambda g, y, a, b, out=None: (g @ conj(b).reshape(-1)).reshape(a.shape),
+    lambda g, y, a, b, out=None: (conj(a).reshape(-1) @ g).reshape(b.shape),
     sample=[
         call(real(3), real(2)),
         call(real(2, 3), real(2)),
@@ -407,9 +405,7 @@ def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axi
     b = np.moveaxis(as_operand(b), axisb, -1)
     sizes = a.shape[-1], b.shape[-1]
     if any(size not in (2, 3) for size in sizes):
-        raise OperandError(
-            f"cross: vectors of {sizes[0]} and {sizes[1]} components; each must have 2 or 3: give axis="
-        )
+        raise OperandError(f"cross: vectors of {sizes[0]} and {sizes[1]} components; each must have 2 or 3: give axis=")
     if sizes == (2, 2):
         return a[..., 0] * b[..., 1] - a[..., 1] * b[..., 0]
     a, b = (x if x.shape[-1] == 3 else np.concatenate([x, 0 * x[..., :1]], axis=-1) for x in (a, b))

@@ -1,0 +1,190 @@
+"""Rules of eigh and eig, and of the eigenvalues alone.
+
+eigh and eigvalsh read one triangle of their matrix; the gradient is that of the same function of the symmetrised
+matrix. What eigenvalues that coincide and complex phases mean for it is said in `decompositions`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from autograd_lite.record import Primitive
+from autograd_lite.rules.decompositions import (
+    as_diagonal,
+    check_phase,
+    check_vectors,
+    diagonal,
+    gaps_of,
+    inverse_of,
+    packed,
+    tolerance_of,
+    unpacked,
+)
+from autograd_lite.rules.linear_algebra import square
+from autograd_lite.rules.products import H
+from autograd_lite.rules.table import Input, call, composed, conj, numbers_of, real, rule
+
+__all__ = ["EigResult", "EighResult"]
+
+
+class EigResult(NamedTuple):
+    """Eigenvalues and the matrix whose columns are the eigenvectors."""
+
+    eigenvalues: Any
+    eigenvectors: Any
+
+
+class EighResult(NamedTuple):
+    """Eigenvalues in ascending order and the matrix whose columns are the eigenvectors."""
+
+    eigenvalues: Any
+    eigenvectors: Any
+
+
+# --- eigenvalues of symmetric matrices ----------------------------------------------------------------------
+
+
+def _eigh(a: Any, UPLO: Any = "L") -> Any:
+    return packed(np.linalg.eigh(a, UPLO), a.ndim - 2)
+
+
+def _eigh_rule(g: Any, y: Any, a: Any, UPLO: Any = "L") -> Any:
+    n = a.shape[-1]
+    values, v = unpacked(y, (n,), (n, n))
+    g_values, gv = unpacked(g, (n,), (n, n))
+    values = values.real
+    by_v = H(v) @ gv
+    tolerance, gaps = tolerance_of(values, n)[..., None], gaps_of(values)
+    check_vectors("eigh", gaps, tolerance, by_v, "eigenvalue")
+    if y.dtype.kind == "c":
+        check_phase("eigh", diagonal(by_v), by_v)
+    inside = (by_v - H(by_v)) / 2 * inverse_of(gaps, tolerance)
+    return v @ (inside + as_diagonal(g_values.real)) @ H(v)
+
+
+_packed_eigh: Primitive = rule(
+    _eigh, _eigh_rule, name="eigh", sample=[call(Input((3, 3), "symmetric")), call(Input((2, 2, 2), "symmetric"))]
+)
+
+
+@composed(
+    np.linalg.eigh,
+    sample=[
+        call(Input((3, 3), "symmetric")),
+        call(Input((2, 3, 3), "symmetric")),
+        call(Input((1, 1), "symmetric")),
+        call(Input((3, 3), "symmetric"), "U"),
+        call(Input((3, 3), "symmetric"), UPLO="U"),
+    ],
+)
+def _eigh_of(a: Any, UPLO: Any = "L") -> EighResult:
+    n = a.shape[-1]
+    values, vectors = unpacked(_packed_eigh(a, UPLO=UPLO), (n,), (n, n))
+    return EighResult(values.real, vectors)
+
+
+def _eigvalsh_rule(g: Any, y: Any, a: Any, UPLO: Any = "L") -> Any:
+    v = np.linalg.eigh(a, UPLO)[1]
+    return (v * g[..., None, :]) @ H(v)
+
+
+rule(
+    np.linalg.eigvalsh,
+    _eigvalsh_rule,
+    prints="λ({})",
+    sample=[
+        call(Input((3, 3), "symmetric")),
+        call(Input((2, 3, 3), "symmetric"), "U"),
+        call(Input((3, 3), "symmetric"), UPLO="U"),
+        call(Input((3, 3), "hermitian")),
+    ],
+)
+
+
+# --- eigenvalues of any square matrix -----------------------------------------------------------------------
+
+
+def _eig(a: Any) -> Any:
+    return packed(np.linalg.eig(a), a.ndim - 2)
+
+
+def _eig_rule(g: Any, y: Any, a: Any) -> Any:
+    n = a.shape[-1]
+    values, v = unpacked(y, (n,), (n, n))
+    g_values, gv = unpacked(g, (n,), (n, n))
+    # Eigenvectors have length 1 and a fixed phase; the part of the gradient that would change either is undone.
+    along = np.sum(conj(v) * gv, axis=-2, keepdims=True)
+    gv_fixed = gv - v * along.real
+    if y.dtype.kind == "c":
+        gv_fixed = gv_fixed - _by_phase(v, along)
+    by_v = H(v) @ gv_fixed
+    tolerance, gaps = tolerance_of(values, n)[..., None], gaps_of(values)
+    check_vectors("eig", gaps, tolerance, by_v, "eigenvalue")
+    inside = by_v * inverse_of(conj(gaps), tolerance) + as_diagonal(g_values)
+    return np.linalg.solve(H(v), inside) @ H(v)
+
+
+def _by_phase(v: Any, along: Any) -> Any:
+    """What keeps the largest component of each column of `v` real, as LAPACK has it."""
+    numbers = numbers_of(v)
+    size = np.where(numbers.imag == 0, np.abs(numbers), -1)
+    largest = size.argmax(axis=-2)[..., None, :] == np.arange(v.shape[-2])[:, None]
+    if (size.max(axis=-2, initial=-1) < 0).any():
+        check_phase("eig", along, along)
+    component = np.sum(v.real * largest, axis=-2, keepdims=True)
+    return np.where(largest, 1j * (along.imag / component), 0)
+
+
+_packed_eig: Primitive = rule(_eig, _eig_rule, name="eig", sample=[call(square(3, 3)), call(real(2, 2, 2))])
+
+
+@composed(
+    np.linalg.eig,
+    sample=[
+        call(square(3, 3)),
+        call(real(3, 3)),
+        call(real(4, 4)),
+        call(real(2, 3, 3)),
+        call(real(1, 1)),
+        call(Input((3, 3), "complex")),
+    ],
+)
+def _eig_of(a: Any) -> EigResult:
+    n = a.shape[-1]
+    return EigResult(*unpacked(_packed_eig(a), (n,), (n, n)))
+
+
+def _eigvals_rule(g: Any, y: Any, a: Any) -> Any:
+    values, v = np.linalg.eig(a)
+    order = _matching(numbers_of(y), numbers_of(values))
+    v = np.take_along_axis(v, order[..., None, :], axis=-1)
+    return np.linalg.solve(H(v), g[..., None] * H(v))
+
+
+def _matching(wanted: Any, found: Any) -> Any:
+    """Where each of the wanted values stands among those found: eig and eigvals may order them differently."""
+    distance = np.abs(wanted[..., :, None] - found[..., None, :])
+    order = np.empty(wanted.shape, int)
+    for at in np.ndindex(wanted.shape[:-1]):
+        left = distance[at]
+        for _ in range(wanted.shape[-1]):
+            i, j = np.unravel_index(np.argmin(left), left.shape)
+            order[*at, i] = j
+            left[i, :] = left[:, j] = np.inf
+    return order
+
+
+rule(
+    np.linalg.eigvals,
+    _eigvals_rule,
+    prints="λ({})",
+    sample=[
+        call(square(3, 3)),
+        call(real(4, 4)),
+        call(real(2, 3, 3)),
+        call(real(1, 1)),
+        call(Input((3, 3), "complex")),
+    ],
+)
