@@ -46,7 +46,7 @@ rule(
 
 rule(
     np.trace,
-    lambda g, y, x, offset=0, axis1=0, axis2=1, dtype=None: set_diagonal(
+    lambda g, y, x, offset=0, axis1=0, axis2=1, dtype=None, out=None: set_diagonal(
         g[..., None], shape=x.shape, offset=offset, axis1=axis1, axis2=axis2
     ),
     prints="tr({})",

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import OperandError
+from autograd_lite.record import Primitive
 from autograd_lite.rules.table import call, real, rule
 
-__all__ = ["getitem", "scatter", "setitem"]
+__all__ = ["check_fits", "getitem", "scatter", "setitem"]
 
 _BASIC = frozenset({int, slice, NoneType, EllipsisType})
 
@@ -137,21 +138,19 @@ getitem = rule(
 _RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "c": 3}
 
 
-def _setitem(x: Any, v: Any, index: Any) -> Any:
-    kind = (
-        v.dtype.kind
-        if hasattr(v, "dtype")
-        else "c"
-        if v.__class__ is complex
-        else "f"
-        if v.__class__ is float
-        else "b"
-    )
-    if _RANK[kind] > max(_RANK[x.dtype.kind], 1):
+def check_fits(name: str, x: Any, v: Any) -> None:
+    """Refuse values that NumPy would write into `x` by dropping their fraction or their imaginary part."""
+    kind = v.dtype.kind if hasattr(v, "dtype") else np.asarray(v).dtype.kind
+    if _RANK.get(kind, 3) > max(_RANK[x.dtype.kind], 1):
         raise OperandError(
-            f"x[...] = v: values of dtype {getattr(v, 'dtype', type(v).__name__)} do not fit into a Tensor of dtype "
-            f"{x.dtype} without loss; create it with another dtype, or convert the values with .astype"
+            f"{name}: values of dtype {getattr(v, 'dtype', type(v).__name__)} do not fit into an array of dtype "
+            f"{x.dtype} without loss; create that with another dtype, or convert the values with .astype"
         )
+
+
+def _setitem(x: Any, v: Any, index: Any) -> Any:
+    if v.__class__ is not float or x.dtype.kind not in "fc":
+        check_fits("x[...] = v", x, v)
     z = np.array(x)
     if index.__class__ in _BASIC or _selects_once(index):
         z[index] = v
@@ -172,7 +171,7 @@ def _written(g: Any, y: Any, x: Any, v: Any, index: Any = None) -> Any:
     return r
 
 
-setitem = rule(
+setitem: Primitive = rule(
     operator.setitem,
     lambda g, y, x, v, index=None: setitem(g, 0.0, index=index),
     _written,

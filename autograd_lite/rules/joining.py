@@ -15,7 +15,7 @@ __all__ = ["concatenate"]
 
 
 def _concatenate(
-    *arrays: Any, axis: int = 0, edges: Any = None, dtype: Any = None, casting: str = "same_kind"
+    *arrays: Any, axis: int = 0, edges: Any = None, dtype: Any = None, casting: Any = "same_kind"
 ) -> Any:
     return np.concatenate(arrays, axis, dtype=dtype, casting=casting)
 
@@ -55,7 +55,7 @@ def _arrays(sequence: Any) -> list[Any]:
     ],
 )
 def concatenate(
-    arrays: Any, /, axis: int | None = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
+    arrays: Any, /, axis: int | None = 0, out: Any = None, *, dtype: Any = None, casting: Any = "same_kind"
 ) -> Any:
     """`np.concatenate` of arrays and Tensors."""
     arrays = _arrays(arrays)
@@ -73,7 +73,7 @@ def concatenate(
     return _concatenated(*arrays, axis=axis, edges=edges, **_given(out, dtype, casting))
 
 
-def _given(out: Any, dtype: Any, casting: str) -> dict[str, Any]:
+def _given(out: Any, dtype: Any, casting: Any) -> dict[str, Any]:
     """Those of the rarely used arguments that were given; `out` is refused where the operation is recorded."""
     given: dict[str, Any] = {} if out is None else {"out": out}
     if dtype is not None or casting != "same_kind":
@@ -81,7 +81,7 @@ def _given(out: Any, dtype: Any, casting: str) -> dict[str, Any]:
     return given
 
 
-def _stack(*arrays: Any, axis: int = 0, dtype: Any = None, casting: str = "same_kind") -> Any:
+def _stack(*arrays: Any, axis: int = 0, dtype: Any = None, casting: Any = "same_kind") -> Any:
     return np.stack(arrays, axis, dtype=dtype, casting=casting)
 
 
@@ -107,7 +107,7 @@ _stacked = rule(
     ],
 )
 def _any_stack(
-    arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: str = "same_kind"
+    arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: Any = "same_kind"
 ) -> Any:
     arrays = _arrays(arrays)
     axis = axis + arrays[0].ndim + 1 if axis < 0 else axis
@@ -115,14 +115,14 @@ def _any_stack(
 
 
 @composed(np.vstack, sample=[call([real(3), real(3)]), call([real(2, 3), real(3)]), call((real(), real()))])
-def _vstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+def _vstack(tup: Any, *, dtype: Any = None, casting: Any = "same_kind") -> Any:
     return concatenate([np.atleast_2d(array) for array in _arrays(tup)], 0, dtype=dtype, casting=casting)
 
 
 @composed(
     np.hstack, sample=[call([real(3), real(2)]), call([real(2, 3), real(2, 1)]), call((real(), real()))]
 )
-def _hstack(tup: Any, *, dtype: Any = None, casting: str = "same_kind") -> Any:
+def _hstack(tup: Any, *, dtype: Any = None, casting: Any = "same_kind") -> Any:
     arrays = [np.atleast_1d(array) for array in _arrays(tup)]
     return concatenate(arrays, 0 if arrays[0].ndim == 1 else 1, dtype=dtype, casting=casting)
 

@@ -11,87 +11,70 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.errors import OperandError
 from autograd_lite.rules.indexing import scatter
-from autograd_lite.rules.table import call, composed, numbers_of, plain, real, rule
+from autograd_lite.rules.table import call, composed, plain, real, rule
 
 # --- the same elements in another shape --------------------------------------------------------------------------
 
 
-def _reshape(x: Any, shape: Any, order: str = "C", copy: bool | None = None) -> Any:
+def _reshape(
+    x: Any, shape: Any = None, order: Any = "C", newshape: Any = None, copy: bool | None = None
+) -> Any:
+    shape = newshape if shape is None else shape
+    order = "C" if order == "C" else _fixed_order("reshape", x, order)
     return x.reshape(shape, order=order) if copy is None else np.reshape(x, shape, order=order, copy=copy)
 
 
-_reshaped = rule(
-    _reshape,
-    lambda g, y, x, shape=None, order="C", copy=None: g.reshape(x.shape, order=order),
-    name="reshape",
-    view=True,
-    sample=[call(real(2, 6), (3, 4)), call(real(2, 6), (4, -1), order="F")],
-)
+def _ravel(x: Any, order: Any = "C") -> Any:
+    return x.ravel("C" if order == "C" else _fixed_order("ravel", x, order))
 
 
-@composed(
+def _fixed_order(name: str, x: Any, order: Any) -> Any:
+    """`order`, if it is one that does not depend on how `x` happens to lie in memory."""
+    if order in ("A", "K"):
+        if not x.flags.c_contiguous:
+            raise OperandError(
+                f"{name}: order={order!r} on an array of shape {x.shape} that does not lie in memory row by row; "
+                f"say order='C' or order='F'"
+            )
+        return "C"
+    return order
+
+
+def _as_before(g: Any, shape: tuple[int, ...], order: Any) -> Any:
+    return g.reshape(shape, order="F") if order == "F" else g.reshape(shape)
+
+
+rule(
     np.reshape,
+    lambda g, y, x, shape=None, order="C", newshape=None, copy=None: _as_before(g, x.shape, order),
+    fn=_reshape,
+    view=True,
     sample=[
         call(real(3, 4), (2, 6)),
         call(real(3, 4), -1),
         call(real(2, 3, 4), (4, -1), order="F"),
-        call(real(2, 3), shape=(3, 2), order="A"),
+        call(real(2, 3), shape=(3, 2), order="F"),
         call(real(1), ()),
         call(real(), (1, 1)),
         call(real(0, 3), (3, 0, 2)),
+        call(real(4), [2, 2]),
     ],
 )
-def _any_reshape(
-    a: Any, /, shape: Any = None, order: str = "C", *, newshape: Any = None, copy: bool | None = None
-) -> Any:
-    shape = _plain_shape(newshape if shape is None else shape)
-    if order == "C" and copy is None:
-        return _reshaped(a, shape=shape)
-    return _reshaped(a, shape=shape, order=_memory_order(a) if order == "A" else order, copy=copy)
-
-
-def _plain_shape(shape: Any) -> Any:
-    """A shape that nobody can change later."""
-    return tuple(shape) if isinstance(shape, list) or getattr(shape, "ndim", 0) else shape
-
-
-def _memory_order(a: Any) -> str:
-    """What NumPy takes `order="A"` to mean for this array."""
-    flags = np.asarray(numbers_of(a)).flags
-    return "F" if flags.f_contiguous and not flags.c_contiguous else "C"
-
-
-def _ravel(x: Any, order: str = "C") -> Any:
-    return x.ravel(order)
-
-
-_raveled = rule(
-    _ravel,
-    lambda g, y, x, order="C": g.reshape(x.shape, order=order),
-    name="ravel",
-    view=True,
-    sample=[call(real(2, 3)), call(real(2, 3), "F")],
-)
-
-
-@composed(
+rule(
     np.ravel,
+    lambda g, y, x, order="C": _as_before(g, x.shape, order),
+    fn=_ravel,
+    view=True,
     sample=[
         call(real(2, 3)),
         call(real(2, 3, 2), "F"),
-        call(real(2, 3), order="A"),
-        call(real(2, 3), order="K"),
+        call(real(2, 3), order="C"),
         call(real()),
         call(real(0, 2)),
     ],
 )
-def _any_ravel(a: Any, order: str = "C") -> Any:
-    if order == "K":  # the order of memory: the axis of the longest stride first
-        strides = np.asarray(numbers_of(a)).strides
-        axes = tuple(sorted(range(len(strides)), key=lambda axis: -abs(strides[axis])))
-        return _raveled(a if axes == tuple(range(len(axes))) else np.transpose(a, axes))
-    return _raveled(a, order=_memory_order(a) if order == "A" else order)
 
 
 def _squeeze(x: Any, axis: Any = None) -> Any:
@@ -377,8 +360,8 @@ rule(
 def _astype(
     x: Any,
     dtype: Any,
-    order: str = "K",
-    casting: str = "unsafe",
+    order: Any = "K",
+    casting: Any = "unsafe",
     subok: bool = True,
     copy: bool = True,
     device: Any = None,
