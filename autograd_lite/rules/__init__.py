@@ -11,6 +11,7 @@ from autograd_lite.rules import (  # noqa: F401
     eigenvalues,
     einsum,
     elementwise,
+    fft,
     indexing,
     joining,
     linear_algebra,
@@ -23,6 +24,5 @@ from autograd_lite.rules import (  # noqa: F401
     shape,
     transcendental,
     ufunc_forms,
-    fft,
     windows,
 )

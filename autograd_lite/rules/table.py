@@ -140,9 +140,9 @@ def spread(g: Any, shape: tuple[int, ...]) -> Any:
 class Input(NamedTuple):
     """One array input of a sample call: its shape and the kind of values it is drawn from.
 
-    Kinds: "real" (-2 to 2), "positive" (0.2 to 3), "unit" (-0.9 to 0.9), "above one" (1.2 to 3), "nonzero",
-    "distinct" (well separated, shuffled), "away" (off the integers), "symmetric", "definite" (symmetric positive
-    definite), "square" (well conditioned), "complex", "hermitian", "boolean".
+    Kinds: "real" (-2 to 2), "positive" (0.2 to 3), "unit" (-0.9 to 0.9), "fraction" (0.1 to 0.9), "above one" (1.2
+    to 3), "nonzero", "distinct" (well separated, shuffled), "away" (off the integers), "symmetric", "definite"
+    (symmetric positive definite), "square" (well conditioned), "complex", "hermitian", "boolean".
     """
 
     shape: tuple[int, ...]
