@@ -1,5 +1,8 @@
 """Reverse-mode automatic differentiation on NumPy that shows its work."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from autograd_lite.custom import checkpoint, custom
 from autograd_lite.errors import (
     AutogradError,
@@ -27,7 +30,36 @@ from autograd_lite.transforms import (
 )
 from autograd_lite.why import why_no_grad
 
+if TYPE_CHECKING:
+    from autograd_lite import check, linalg, nn, optim, special, train
+    from autograd_lite.check import gradcheck, gradgradcheck
+    from autograd_lite.show.picture import draw
+    from autograd_lite.show.table import name, table
+
 __version__ = "0.1.0"
+
+# Rooms above the engine are opened when they are first used, so that importing costs little more than NumPy.
+_ROOMS = ("check", "linalg", "nn", "optim", "special", "train")
+_LATER = {
+    "gradcheck": "autograd_lite.check",
+    "gradgradcheck": "autograd_lite.check",
+    "draw": "autograd_lite.show.picture",
+    "name": "autograd_lite.show.table",
+    "table": "autograd_lite.show.table",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f"autograd_lite.{name}")
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    raise AttributeError(f"module 'autograd_lite' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ROOMS, *_LATER})
+
 
 __all__ = [
     "AutogradError",
@@ -40,19 +72,30 @@ __all__ = [
     "OperandError",
     "RequiresGradError",
     "Tensor",
+    "check",
     "checkpoint",
     "custom",
     "debug",
+    "draw",
     "enable_grad",
     "grad",
+    "gradcheck",
+    "gradgradcheck",
     "hessian",
     "hvp",
     "is_grad_enabled",
     "jacobian",
     "jvp",
+    "linalg",
+    "name",
+    "nn",
     "no_grad",
+    "optim",
+    "special",
     "stop_gradient",
+    "table",
     "trace_nan",
+    "train",
     "value_and_grad",
     "vjp",
     "why_no_grad",
