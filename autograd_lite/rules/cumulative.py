@@ -80,14 +80,10 @@ def _cumprod(x: Any, axis: Any = None, dtype: Any = None) -> Any:
 rule(np.cumprod, _cumprod_rule, fn=_cumprod, prints="cumprod({})", sample=_SAMPLE)
 
 
-def _with_initial(
-    function: Any, x: Any, axis: Any, dtype: Any, out: None, include_initial: bool, start: int
-) -> Any:
+def _with_initial(function: Any, x: Any, axis: Any, dtype: Any, out: None, include_initial: bool, start: int) -> Any:
     if axis is None:
         if x.ndim > 1:
-            raise OperandError(
-                f"{function.__name__}: a Tensor of shape {x.shape} has more than one axis; give axis="
-            )
+            raise OperandError(f"{function.__name__}: a Tensor of shape {x.shape} has more than one axis; give axis=")
         axis = 0
     y = function(x, axis, dtype, out)
     if not include_initial:

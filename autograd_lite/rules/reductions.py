@@ -14,7 +14,7 @@ from autograd_lite.errors import OperandError
 from autograd_lite.record import Primitive
 from autograd_lite.rules.table import call, composed, conj, numbers_of, plain, real, reduction, rule, spread
 
-__all__ = ["counted", "lifted", "masked"]
+__all__ = ["counted", "extreme_share", "lifted", "masked", "spread_zero", "unmoved"]
 
 plain(np.any, np.all, np.argmax, np.argmin, np.count_nonzero)
 
@@ -59,6 +59,21 @@ masked: Primitive = rule(
         call(real(3, 4), mask=np.arange(12).reshape(3, 4) % 3 == 0),
         call(real(2, 1), mask=np.eye(2) > 0),
     ],
+)
+
+
+def spread_zero(g: Any, shape: tuple[int, ...]) -> Any:
+    """A gradient of zero, recorded as one that `g` leads to."""
+    return spread(masked(np.sum(g), mask=False), shape)
+
+
+#: the first input, which moves with the second only in jumps: that one gets a gradient of zero
+unmoved: Primitive = rule(
+    lambda x, by: x,
+    lambda g, y, x, by: g,
+    lambda g, y, x, by: spread_zero(g, by.shape),
+    name="unmoved",
+    sample=[call(real(3), real(2, 2))],
 )
 
 
@@ -212,12 +227,18 @@ def _extreme_rule(
     values, extreme = numbers_of(x), lifted(numbers_of(y), x.shape, axis, keepdims)
     # A NaN is what max and min give if there is one: the gradient goes to those.
     chosen = (values == extreme) | ((values != values) & (extreme != extreme))
+    return extreme_share(g, numbers_of(y), chosen, axis, keepdims, initial, where)
+
+
+def extreme_share(g: Any, extreme: Any, chosen: Any, axis: Any, keepdims: bool, initial: Any, where: Any) -> Any:
+    """The gradient of the extreme of an array, shared equally by the elements that attain it."""
+    shape = chosen.shape
     if where is not True:
         chosen = np.logical_and(chosen, where)
     count = np.count_nonzero(chosen, axis=axis, keepdims=True)
     if initial is not None:
-        count = count + (extreme == initial)
-    share = lifted(g, x.shape, axis, keepdims) / np.asarray(np.maximum(count, 1), g.dtype)
+        count = count + (lifted(extreme, shape, axis, keepdims) == initial)
+    share = lifted(g, shape, axis, keepdims) / np.asarray(np.maximum(count, 1), g.dtype)
     return masked(share, mask=chosen)
 
 
