@@ -32,5 +32,6 @@ from autograd_lite.rules import (  # noqa: F401
     statistics,
     transcendental,
     ufunc_forms,
+    ufunc_methods,
     windows,
 )

@@ -126,17 +126,17 @@ _fraction = rule(
 )
 
 
-@composed(np.frexp)
+@composed(np.frexp, sample=[call(Input((3, 4), "positive")), call(Input((), "positive"))])
 def _frexp(x: Any) -> Any:
     return _mantissa(x), np.frexp(numbers_of(x))[1]
 
 
-@composed(np.modf)
+@composed(np.modf, sample=[call(Input((3, 4), "away"))])
 def _modf(x: Any) -> Any:
     return _fraction(x), np.trunc(x)
 
 
-@composed(np.divmod)
+@composed(np.divmod, sample=[call(Input((3, 4), "away"), Input((4,), "above one"))])
 def _divmod(a: Any, b: Any) -> Any:
     return np.floor_divide(a, b), np.remainder(a, b)
 

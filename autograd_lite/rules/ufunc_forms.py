@@ -1,34 +1,31 @@
-"""The ways to call a ufunc: with where=, out= and dtype=, and as reduce, accumulate, reduceat, outer and at.
-
-Each form is put together from plain calls of the same ufunc, so a ufunc with a row has them all.
-"""
+"""A ufunc called with where=, out= or dtype=, and its `outer`: put together from plain calls of the same ufunc."""
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.errors import DetachedError, NotDifferentiableError, OperandError
-from autograd_lite.record import Primitive, is_grad_enabled
+from autograd_lite.record import is_grad_enabled
 from autograd_lite.rules import special
 from autograd_lite.rules.indexing import setitem
-from autograd_lite.rules.table import COMPOSED, PLAIN, TABLE, Input, call, composed, numbers_of, real, rule
+from autograd_lite.rules.table import COMPOSED, PLAIN, TABLE, Input, call, composed, numbers_of, real
 
-_GIVEN_NOT = np._NoValue
+__all__ = ["as_array", "flows", "into", "is_number", "is_tensor", "out_of", "plainly", "shape_of"]
 
 
-def _is_tensor(x: Any) -> bool:
+def is_tensor(x: Any) -> bool:
+    """Whether `x` is a Tensor, which no module of rules imports."""
     return hasattr(x, "_data")
 
 
-def _flows(*operands: Any) -> bool:
+def flows(*operands: Any) -> bool:
     """Whether a gradient could be lost by computing with the plain numbers of `operands`."""
     return is_grad_enabled() and any(getattr(x, "requires_grad", False) for x in operands)
 
 
-def _plainly(name: str, function: Any, *args: Any, **kwargs: Any) -> Any:
+def plainly(name: str, function: Any, *args: Any, **kwargs: Any) -> Any:
     """NumPy's own result, or its refusal as ours."""
     try:
         return function(*args, **kwargs)
@@ -36,36 +33,39 @@ def _plainly(name: str, function: Any, *args: Any, **kwargs: Any) -> Any:
         raise OperandError(f"{name}: {str(error).strip().rstrip('.')}") from error
 
 
-def _is_number(x: Any) -> bool:
+def is_number(x: Any) -> bool:
     """Whether `x` is a Python number, whose dtype adapts to the other operand."""
     return type(x) in (int, float, complex, bool)
 
 
-def _array(x: Any) -> Any:
-    return x if _is_tensor(x) else np.asarray(x)
+def as_array(x: Any) -> Any:
+    """`x` as it is if it is a Tensor, otherwise as an array."""
+    return x if is_tensor(x) else np.asarray(x)
 
 
-def _shape(x: Any) -> tuple[int, ...]:
+def shape_of(x: Any) -> tuple[int, ...]:
+    """The shape of a Tensor, an array, a number or nested lists."""
     return x.shape if hasattr(x, "shape") else np.shape(x)
 
 
 # --- out= ----------------------------------------------------------------------------------------------------
 
 
-def _out_of(out: Any) -> tuple[Any, ...]:
+def out_of(out: Any) -> tuple[Any, ...]:
+    """What was given as out=, one entry per output."""
     return out if isinstance(out, tuple) else (out,)
 
 
-def _into(name: str, out: Any, result: Any) -> Any:
+def into(name: str, out: Any, result: Any) -> Any:
     """`result`, which an `out` that is a Tensor becomes; an array cannot carry the gradient."""
     if out is None:
         return result
-    if not _is_tensor(out):
+    if not is_tensor(out):
         raise DetachedError(
-            f"{name}: writing a result of shape {_shape(result)} that requires grad into an ndarray would lose its "
+            f"{name}: writing a result of shape {shape_of(result)} that requires grad into an ndarray would lose its "
             f"gradient; write a = a + t instead of a += t, leave out= out, or make the ndarray a Tensor"
         )
-    return out._become(result if _is_tensor(result) else type(out)(result), "out=")
+    return out._become(result if is_tensor(result) else type(out)(result), "out=")
 
 
 # --- the call with keywords ------------------------------------------------------------------------------------
@@ -92,20 +92,20 @@ def _called(
     **other: Any,
 ) -> Any:
     name = ufunc.__name__
-    outs = _out_of(out)
+    outs = out_of(out)
     known = ufunc in TABLE or ufunc in COMPOSED or special.knows(ufunc)
-    if not known or (not _flows(*inputs) and any(each is not None and not _is_tensor(each) for each in outs)):
-        if _flows(*inputs) and ufunc not in PLAIN:
+    if not known or (not flows(*inputs) and any(each is not None and not is_tensor(each) for each in outs)):
+        if flows(*inputs) and ufunc not in PLAIN:
             raise NotDifferentiableError(
                 f"{name}: no derivative rule is known for operands of shape "
-                f"{', '.join(str(_shape(x)) for x in inputs)}; compose it from functions that have one, add a row "
+                f"{', '.join(str(shape_of(x)) for x in inputs)}; compose it from functions that have one, add a row "
                 f"with ag.custom, or say .detach() to leave the graph"
             )
         return _without_graph(ufunc, inputs, outs, where, dtype, casting, order, subok, other)
     if other:
         raise OperandError(
             f"{name}: {', '.join(other)}= is not supported for operands of shape "
-            f"{', '.join(str(_shape(x)) for x in inputs)}; use dtype=, or move the axes with np.moveaxis"
+            f"{', '.join(str(shape_of(x)) for x in inputs)}; use dtype=, or move the axes with np.moveaxis"
         )
     if dtype is not None:
         inputs = _cast(ufunc, inputs, np.dtype(dtype), casting)
@@ -116,8 +116,8 @@ def _called(
     if outs == (None,) or out is None:
         return result
     if isinstance(result, tuple):
-        return tuple([_into(name, each, part) for each, part in zip(outs, result, strict=True)])
-    return _into(name, outs[0], result)
+        return tuple([into(name, each, part) for each, part in zip(outs, result, strict=True)])
+    return into(name, outs[0], result)
 
 
 def _without_graph(
@@ -132,17 +132,17 @@ def _without_graph(
     other: dict[str, Any],
 ) -> Any:
     """The call on plain arrays, when no gradient is lost by it; Tensors given as out= take their result over."""
-    targets = [np.array(each._data) if _is_tensor(each) else each for each in outs]
+    targets = [np.array(each._data) if is_tensor(each) else each for each in outs]
     forms = {"casting": casting, "order": order, "subok": subok, "dtype": dtype, **other}
     if any(target is not None for target in targets):
         forms["out"] = tuple(targets) if len(targets) > 1 else targets[0]
     if where is not True:
         forms["where"] = numbers_of(where)
     numbers = [numbers_of(x) for x in inputs]
-    result = _plainly(ufunc.__name__, ufunc, *numbers, **forms)
+    result = plainly(ufunc.__name__, ufunc, *numbers, **forms)
     results = result if isinstance(result, tuple) else (result,)
     made = [
-        _into(ufunc.__name__, each, part) if _is_tensor(each) else part
+        into(ufunc.__name__, each, part) if is_tensor(each) else part
         for each, part in zip(outs if len(outs) == len(results) else (None,) * len(results), results, strict=True)
     ]
     return tuple(made) if isinstance(result, tuple) else made[0]
@@ -155,10 +155,10 @@ def _cast(ufunc: Any, inputs: tuple[Any, ...], dtype: np.dtype[Any], casting: st
         return inputs  # the dtype of a comparison is that of its result
     made = []
     for position, x in enumerate(inputs):
-        if _is_number(x) or (ufunc is np.ldexp and position == 1):
+        if is_number(x) or (ufunc is np.ldexp and position == 1):
             made.append(x)
             continue
-        x = _array(x)
+        x = as_array(x)
         if not np.can_cast(x.dtype, dtype, casting):  # type: ignore[arg-type]
             raise OperandError(
                 f"{ufunc.__name__}: an operand of shape {x.shape} cannot be cast from {x.dtype} to dtype={dtype} "
@@ -180,10 +180,10 @@ def _where(ufunc: Any, inputs: tuple[Any, ...], where: Any, outs: tuple[Any, ...
             f"{ufunc.__name__}: where= of dtype {mask.dtype} and shape {mask.shape} is not a mask; compare first "
             f"(where=x > 0)"
         )
-    inputs = tuple([x if _is_number(x) else _array(x) for x in inputs])
-    shape = np.broadcast_shapes(mask.shape, *[_shape(x) for x in inputs])
+    inputs = tuple([x if is_number(x) else as_array(x) for x in inputs])
+    shape = np.broadcast_shapes(mask.shape, *[shape_of(x) for x in inputs])
     mask = np.broadcast_to(mask, shape)
-    chosen = [x if _shape(x) == () else np.broadcast_to(x, shape)[mask] for x in inputs]
+    chosen = [x if shape_of(x) == () else np.broadcast_to(x, shape)[mask] for x in inputs]
     found = ufunc(*chosen)
     if not isinstance(found, tuple):
         return _placed(ufunc, found, mask, outs[0])
@@ -194,8 +194,8 @@ def _where(ufunc: Any, inputs: tuple[Any, ...], where: Any, outs: tuple[Any, ...
 def _placed(ufunc: Any, found: Any, mask: Any, out: Any) -> Any:
     if out is None:
         out = np.zeros(mask.shape, found.dtype)
-    elif not _is_tensor(out):
-        _into(ufunc.__name__, out, found)
+    elif not is_tensor(out):
+        into(ufunc.__name__, out, found)
     elif out.shape != mask.shape:
         raise OperandError(
             f"{ufunc.__name__}: out= of shape {out.shape} does not fit a result of shape {mask.shape}; "
@@ -204,251 +204,7 @@ def _placed(ufunc: Any, found: Any, mask: Any, out: Any) -> Any:
     return setitem(out, found if found.dtype == out.dtype else found.astype(out.dtype), index=np.array(mask))
 
 
-# --- reduce ----------------------------------------------------------------------------------------------------
-
-#: the reductions that have a row of their own
-_REDUCTIONS: dict[Any, Any] = {
-    np.add: np.sum,
-    np.multiply: np.prod,
-    np.maximum: np.max,
-    np.minimum: np.min,
-    np.fmax: np.nanmax,
-    np.fmin: np.nanmin,
-}
-#: those whose pairs can be combined in any order, which takes log2(n) steps instead of n
-_ASSOCIATIVE = (np.logaddexp, np.logaddexp2, np.hypot)
-
-
-@composed(
-    "reduce",
-    sample=[
-        call(np.add, real(3, 4)),
-        call(np.add, real(2, 3, 4), (0, -1), keepdims=True),
-        call(np.multiply, Input((3, 2), "nonzero"), axis=None),
-        call(np.multiply, real(3), 0, None, None, False, 2.0),
-        call(np.maximum, Input((3, 4), "distinct"), axis=-1, initial=-9.0),
-        call(np.minimum, Input((3, 4), "distinct"), 1),
-        call(np.logaddexp, real(5, 2)),
-        call(np.logaddexp, real(3, 2, 2), axis=(0, 1), keepdims=True),
-        call(np.logaddexp, real(3, 2), axis=1, where=np.array([[True, False], [True, True], [False, True]])),
-        call(np.hypot, Input((3, 2), "nonzero"), axis=1, initial=0.5),
-        call(np.subtract, real(3, 2), 1),
-        call(np.divide, Input((3, 2), "nonzero"), axis=0),
-    ],
-)
-def _reduced(
-    ufunc: Any,
-    array: Any,
-    axis: Any = 0,
-    dtype: Any = None,
-    out: Any = None,
-    keepdims: bool = False,
-    initial: Any = _GIVEN_NOT,
-    where: Any = True,
-) -> Any:
-    name = f"{ufunc.__name__}.reduce"
-    (out,) = _out_of(out)
-    forms: dict[str, Any] = {"axis": axis, "keepdims": keepdims}
-    if initial is not _GIVEN_NOT:
-        forms["initial"] = initial
-    if where is not True:
-        forms["where"] = numbers_of(where)
-    if not _flows(array, initial) and not _is_tensor(out):
-        return _plainly(
-            name, ufunc.reduce, numbers_of(array), dtype=dtype, out=out, **{k: numbers_of(v) for k, v in forms.items()}
-        )
-    _check_row(ufunc, name, array)
-    if dtype is not None and array.dtype != dtype:
-        array = array.astype(dtype)
-    if ufunc in _REDUCTIONS:
-        return _into(name, out, _REDUCTIONS[ufunc](array, **forms))
-    # NumPy knows what it allows: which axes at once, whether there may be no elements, and the shape of the result.
-    shape = _plainly(name, ufunc.reduce, numbers_of(array), **{k: numbers_of(v) for k, v in forms.items()}).shape
-    axes = tuple(range(array.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    items = _in_front(array, axes)
-    masks = None if where is True else _in_front(np.broadcast_to(forms["where"], array.shape), axes)
-    start = initial
-    if start is _GIVEN_NOT and (masks is not None or not len(items)):
-        start = ufunc.identity
-    return _into(name, out, _folded(ufunc, items, masks, start).reshape(shape))
-
-
-def _check_row(ufunc: Any, name: str, array: Any) -> None:
-    if ufunc not in TABLE or ufunc.nin != 2 or ufunc.signature is not None:
-        raise NotDifferentiableError(
-            f"{name}: no derivative rule is known for a Tensor of shape {array.shape} that requires grad; "
-            f"use np.{ufunc.__name__} or another ufunc of two arguments, or say .detach() to leave the graph"
-        )
-
-
-def _in_front(x: Any, axes: tuple[int, ...]) -> Any:
-    """`x` with `axes` joined to one axis, the first."""
-    axes = tuple([axis % x.ndim for axis in axes])
-    rest = tuple([axis for axis in range(x.ndim) if axis not in axes])
-    lengths = [x.shape[axis] for axis in axes]
-    count = 1
-    for length in lengths:
-        count *= length
-    return np.transpose(x, axes + rest).reshape((count, *[x.shape[axis] for axis in rest]))
-
-
-def _folded(ufunc: Any, items: Any, masks: Any, start: Any) -> Any:
-    """start, items[0], items[1], ... combined by `ufunc`."""
-    if masks is None and ufunc in _ASSOCIATIVE and len(items) > 1:
-        while len(items) > 1:
-            half = len(items) // 2
-            paired = ufunc(items[:half], items[half : 2 * half])
-            items = paired if 2 * half == len(items) else np.concatenate([paired, items[2 * half :]])
-        return items[0] if start is _GIVEN_NOT else ufunc(start, items[0])
-    steps = range(len(items))
-    if start is _GIVEN_NOT:
-        total, steps = items[0], steps[1:]
-    else:
-        total = np.positive(np.broadcast_to(_array(start).astype(items.dtype), items.shape[1:]))
-    for i in steps:
-        if masks is None:
-            total = ufunc(total, items[i])
-        else:
-            total = np.where(masks[i], ufunc(total, items[i], where=masks[i]), total)
-    return total
-
-
-# --- accumulate ------------------------------------------------------------------------------------------------
-
-
-def _accumulated_values(x: Any, ufunc: Any = np.maximum) -> Any:
-    return ufunc.accumulate(x, axis=0)
-
-
-def _collect(g: Any, taken: Any, starts: Any, back: bool = False) -> Any:
-    """Sums of `g` along the first axis that begin again at each of `starts`: of the elements `taken` that came
-    before; or, `back`, at each element `taken`, of all that come after."""
-    total = np.zeros(g.shape[1:], g.dtype)
-    result = np.empty_like(g)
-    for i in range(len(g) - 1, -1, -1) if back else range(len(g)):
-        if back:
-            total = total + g[i]
-            result[i] = np.where(taken[i], total, 0)
-            total = np.where(starts[i], 0, total)
-        else:
-            total = np.where(starts[i], 0, total) + np.where(taken[i], g[i], 0)
-            result[i] = total
-    return result
-
-
-_collected: Primitive = rule(
-    _collect,
-    lambda g, y, x, taken, starts, back=False: _collected(g, taken=taken, starts=starts, back=not back),
-    name="collected",
-    sample=[
-        call(
-            real(4, 2),
-            taken=np.array([[True, True], [False, True], [True, True], [True, False]]),
-            starts=np.array([[True, True], [False, False], [False, True], [True, False]]),
-            back=back,
-        )
-        for back in (False, True)
-    ],
-)
-
-
-def _running_rule(g: Any, y: Any, x: Any, ufunc: Any = np.maximum) -> Any:
-    """Each result goes back to the elements so far that equal it, in equal parts."""
-    x, y = numbers_of(x), numbers_of(y)
-    taken = np.equal(x, y)
-    starts = np.ones(y.shape, bool)
-    starts[1:] = np.not_equal(y[1:], y[:-1])
-    counts = _collect(taken.astype(y.real.dtype), taken, starts)
-    return _collected(g / np.maximum(counts, 1), taken=taken, starts=starts, back=True)
-
-
-_running: Primitive = rule(
-    _accumulated_values,
-    _running_rule,
-    name="running_extreme",
-    sample=[call(Input((4, 2), "distinct")), call(Input((3,), "distinct"), ufunc=np.minimum)],
-)
-
-
-@composed(
-    "accumulate",
-    sample=[
-        call(np.add, real(3, 4)),
-        call(np.add, real(3, 4), -1),
-        call(np.multiply, Input((3,), "nonzero"), axis=0, dtype=np.float64),
-        call(np.maximum, Input((3, 4), "distinct"), axis=1),
-        call(np.minimum, Input((4,), "distinct")),
-        call(np.logaddexp, real(2, 3), axis=-1),
-        call(np.subtract, real(3)),
-        call(np.logaddexp, real(0, 2)),
-    ],
-)
-def _accumulated(ufunc: Any, array: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
-    name = f"{ufunc.__name__}.accumulate"
-    (out,) = _out_of(out)
-    plain = _plainly(name, ufunc.accumulate, numbers_of(array), axis, dtype)
-    if not _flows(array):
-        return _stored(plain, out)
-    _check_row(ufunc, name, array)
-    if dtype is not None and array.dtype != dtype:
-        array = array.astype(dtype)
-    if ufunc is np.add:
-        result = np.cumsum(array, axis=axis)
-    elif ufunc is np.multiply:
-        result = np.cumprod(array, axis=axis)
-    elif ufunc is np.maximum or ufunc is np.minimum:
-        result = np.moveaxis(_running(np.moveaxis(array, axis, 0), ufunc=ufunc), 0, axis)
-    else:
-        items = np.moveaxis(array, axis, 0)
-        totals = [items[i] for i in range(len(items))]
-        for i in range(1, len(totals)):
-            totals[i] = ufunc(totals[i - 1], totals[i])
-        result = np.stack(totals, axis=axis) if totals else array
-    return _into(name, out, result)
-
-
-def _stored(plain: Any, out: Any) -> Any:
-    if out is None:
-        return plain
-    if _is_tensor(out):
-        return _into("out=", out, plain)
-    out[...] = plain
-    return out
-
-
-# --- reduceat, outer and at ------------------------------------------------------------------------------------
-
-
-@composed(
-    "reduceat",
-    sample=[
-        call(np.add, real(6), [0, 3, 1, 5]),
-        call(np.add, real(2, 5), np.array([0, 2, 2]), axis=1),
-        call(np.multiply, Input((4, 2), "nonzero"), [0, 2], 0),
-        call(np.maximum, Input((6,), "distinct"), [0, 4]),
-        call(np.logaddexp, real(2, 4), [1, 3], -1),
-    ],
-)
-def _reduced_at(ufunc: Any, array: Any, indices: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
-    name = f"{ufunc.__name__}.reduceat"
-    (out,) = _out_of(out)
-    bounds = np.asarray(numbers_of(indices))
-    plain = _plainly(name, ufunc.reduceat, numbers_of(array), bounds, axis, dtype)
-    if not _flows(array):
-        return _stored(plain, out)
-    _check_row(ufunc, name, array)
-    axis = operator.index(axis) % array.ndim
-    if dtype is not None and array.dtype != dtype:
-        array = array.astype(dtype)
-    before = (slice(None),) * axis
-    parts = []
-    for first, last in zip(bounds.tolist(), [*bounds.tolist()[1:], array.shape[axis]], strict=True):
-        if first < last:
-            parts.append(ufunc.reduce(array[(*before, slice(first, last))], axis=axis))
-        else:
-            parts.append(array[(*before, first)])
-    result = np.stack(parts, axis=axis) if parts else array[(*before, slice(0, 0))]
-    return _into(name, out, result)
+# --- outer --------------------------------------------------------------------------------------------------
 
 
 @composed(
@@ -462,87 +218,5 @@ def _reduced_at(ufunc: Any, array: Any, indices: Any, axis: int = 0, dtype: Any 
     ],
 )
 def _outer(ufunc: Any, a: Any, b: Any, **forms: Any) -> Any:
-    a, b = _array(a), _array(b)
+    a, b = as_array(a), as_array(b)
     return ufunc(np.reshape(a, a.shape + (1,) * b.ndim), b, **forms)
-
-
-def _add_values(a: Any, b: Any, index: Any) -> Any:
-    total = np.array(a)
-    np.add.at(total, index, b)
-    return total
-
-
-_added_at: Primitive = rule(
-    _add_values,
-    lambda g, y, a, b, index: g,
-    lambda g, y, a, b, index: g[index],
-    name="add.at",
-    sample=[
-        call(real(4), real(3), index=np.array([1, 1, 2])),
-        call(real(4, 2), real(2), index=(np.array([0, 0, 3]), slice(None))),
-        call(real(3), real(), index=np.array([True, False, True])),
-    ],
-)
-
-
-@composed(
-    "at",
-    sample=[
-        call(np.add, real(4), np.array([0, 2, 0]), real(3)),
-        call(np.subtract, real(3, 2), ([0, 0, 1], [1, 1, 0]), real(3)),
-        call(np.multiply, real(4), [0, 2, 0, 0], real(4)),
-        call(np.divide, real(4, 2), slice(1, 3), Input((2,), "nonzero")),
-        call(np.maximum, Input((4,), "distinct"), [0, 2, 0], Input((3,), "distinct")),
-        call(np.negative, real(4), [0, 2, 0]),
-        call(np.exp, real(3), 1),
-        call(np.power, Input((3,), "positive"), [0, 1, 1], 2.0),
-    ],
-)
-def _changed_at(ufunc: Any, a: Any, indices: Any, *b: Any) -> None:
-    name = f"{ufunc.__name__}.at"
-    index = _plain_index(indices)
-    if not _is_tensor(a):
-        if _flows(*b):
-            raise DetachedError(
-                f"{name}: writing values of shape {_shape(b[0])} that require grad into an ndarray of shape "
-                f"{_shape(a)} would lose their gradient; make the ndarray a Tensor"
-            )
-        _plainly(name, ufunc.at, a, index, *[numbers_of(x) for x in b])
-        return
-    if not _flows(a, *b):
-        changed = np.array(a._data)
-        _plainly(name, ufunc.at, changed, index, *[numbers_of(x) for x in b])
-        a._become(type(a)(changed), name)
-        return
-    if ufunc not in TABLE or ufunc.nin > 2 or ufunc.signature is not None:
-        raise NotDifferentiableError(
-            f"{name}: no derivative rule is known for a Tensor of shape {a.shape}; write x[i] = f(x[i]), or say "
-            f".detach() to leave the graph"
-        )
-    if ufunc is np.add or ufunc is np.subtract:
-        a._become(_added_at(a, b[0] if ufunc is np.add else np.negative(b[0]), index=index), name)
-    else:
-        a._become(_changed_in_turns(ufunc, a, index, b), name)
-
-
-def _plain_index(index: Any) -> Any:
-    if isinstance(index, tuple):
-        return tuple([_plain_index(part) for part in index])
-    return np.array(numbers_of(index)) if hasattr(index, "dtype") else index
-
-
-def _changed_in_turns(ufunc: Any, a: Any, index: Any, b: tuple[Any, ...]) -> Any:
-    """An element that is named several times changes as often: the first mentions first, then the second ones."""
-    places = np.arange(a.size).reshape(a.shape)[index]
-    values = [x if _is_number(x) else np.reshape(np.broadcast_to(_array(x), places.shape), -1) for x in b]
-    places = places.reshape(-1)
-    order = np.argsort(places, kind="stable")
-    in_order = places[order]
-    turn = np.empty(places.size, np.intp)
-    turn[order] = np.arange(places.size) - np.searchsorted(in_order, in_order)
-    flat = np.reshape(a, -1)
-    for now in range(turn.max(initial=-1) + 1):
-        chosen = np.nonzero(turn == now)[0]
-        changed = ufunc(flat[places[chosen]], *[x if _is_number(x) else x[chosen] for x in values])
-        flat = setitem(flat, changed if changed.dtype == a.dtype else changed.astype(a.dtype), index=places[chosen])
-    return flat.reshape(a.shape)
