@@ -34,11 +34,15 @@ class Slope(NamedTuple):
 
 
 class Sides(NamedTuple):
-    """What `f` does on either side of a point: "smooth", "kink", "jump" or "edge", and the slopes there."""
+    """What a function does on either side of a point: "smooth", "kink", "jump" or "edge", and the slopes there.
+
+    `rounding` is how far rounding may have put these slopes off.
+    """
 
     kind: str
     left: float
     right: float
+    rounding: float
 
 
 def slope(line: Line, middle: Array, start: float, precision: float, target: Callable[[Array], Array]) -> Slope:
@@ -87,11 +91,11 @@ def slope(line: Line, middle: Array, start: float, precision: float, target: Cal
 def sides(line: Callable[[float], float], middle: float, step: float, precision: float, least: float) -> Sides:
     """How `line` behaves within `step` of 0; a difference of slopes below `least` is no kink.
 
-    The second difference divided by the step is the difference of the slopes: it vanishes with the step where
-    the function is smooth, stays at a kink, and grows at a jump.
+    The difference of the slopes on both sides vanishes with the step where the function is smooth and stays at a
+    kink; at a jump, and where the slope is infinite, the slope on one side grows without end.
 
-    >>> sides(lambda t: abs(t), 0.0, 1e-5, 2e-16, 1e-9)
-    Sides(kind='kink', left=-1.0, right=1.0)
+    >>> sides(lambda t: abs(t), 0.0, 1e-5, 2e-16, 1e-9)[:3]
+    ('kink', -1.0, 1.0)
     >>> sides(lambda t: t * t, 0.0, 1e-5, 2e-16, 1e-9).kind
     'smooth'
     """
@@ -99,14 +103,20 @@ def sides(line: Callable[[float], float], middle: float, step: float, precision:
     ups = [line(h) for h in steps]
     downs = [line(-h) for h in steps]
     if not (np.all(np.isfinite(ups)) and np.all(np.isfinite(downs))):
-        return Sides("edge", float(downs[-1]), float(ups[-1]))
+        return Sides("edge", np.nan, np.nan, np.inf)
     rights = [(up - middle) / h for up, h in zip(ups, steps, strict=True)]
     lefts = [(middle - down) / h for down, h in zip(downs, steps, strict=True)]
     bends = [abs(right - left) for right, left in zip(rights, lefts, strict=True)]
     right, left = 2 * rights[2] - rights[1], 2 * lefts[2] - lefts[1]
     noise = 16 * precision * max(abs(middle), abs(ups[0]), abs(downs[0])) / steps[2]
-    if bends[2] <= max(least, noise) or bends[1] <= 0.75 * bends[0] or bends[2] <= 0.75 * bends[1]:
-        return Sides("smooth", left, right)
-    if bends[2] > 1.2 * bends[1]:
-        return Sides("jump", lefts[2], rights[2])
-    return Sides("kink", left, right)
+    least = max(least, noise)
+    if _diverges(rights, least) or _diverges(lefts, least):
+        return Sides("jump", lefts[2], rights[2], noise)
+    smooth = bends[2] <= least or bends[1] <= 0.75 * bends[0] or bends[2] <= 0.75 * bends[1]
+    return Sides("smooth" if smooth else "kink", left, right, noise)
+
+
+def _diverges(slopes: list[float], least: float) -> bool:
+    """Whether slopes at halved steps move apart, as they do at a jump and where the slope is infinite."""
+    first, second = abs(slopes[1] - slopes[0]), abs(slopes[2] - slopes[1])
+    return second > least and second > 0.9 * first

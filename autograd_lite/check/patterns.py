@@ -71,7 +71,7 @@ def _other_shape(got: Array, want: Array, sizes: Mapping[int, str]) -> str | Non
             candidates.append((f"axis {axis} is not summed", total.reshape(want.shape)))
     if got.size == 1 and want.size > 1:
         candidates.append(("it is one number instead of an array", np.broadcast_to(got.reshape(()), want.shape)))
-    for axis in range(want.ndim):
+    for axis in [axis for axis, length in enumerate(want.shape) if length > 1]:
         total = want.sum(axis=axis, keepdims=True)
         if np.squeeze(total).shape == np.squeeze(got).shape and _equal(got.reshape(total.shape), total):
             return f"axis {axis} is summed, and should not be"
