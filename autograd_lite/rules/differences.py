@@ -114,53 +114,49 @@ def _gradient(f: Any, axis: int, spacing: Any, edge_order: int) -> Any:
     def piece(start: int | None, stop: int | None) -> Any:
         return f[along(axis, slice(start, stop))]
 
-    if not isinstance(steps, tuple):
-        inner = (piece(2, None) - piece(None, -2)) / (2.0 * steps)
-        h = steps
-        first = [-1.5 / h, 2.0 / h, -0.5 / h]
-        last = [0.5 / h, -2.0 / h, 1.5 / h]
-        ends = (h, h)
-    else:
-        (all_steps,) = steps
+    def step(start: int | None, stop: int | None) -> Any:
+        return steps[along(axis, slice(start, stop))] if np.ndim(steps) else steps
 
-        def step(start: int | None, stop: int | None) -> Any:
-            return all_steps[along(axis, slice(start, stop))]
+    def weighted(factors: tuple[Any, ...], pieces: tuple[Any, ...]) -> Any:
+        return sum(_as(f.dtype, factor) * one for factor, one in zip(factors, pieces, strict=True))
 
+    if np.ndim(steps):
         h, k = step(None, -1), step(1, None)
-        inner = (
-            -k / (h * (h + k)) * piece(None, -2) + (k - h) / (h * k) * piece(1, -1) + h / (k * (h + k)) * piece(2, None)
-        )
-        ends = (step(0, 1), step(-1, None))
-        if edge_order == 2:
-            h, k = step(0, 1), step(1, 2)
-            first = [-(2.0 * h + k) / (h * (h + k)), (h + k) / (h * k), -h / (k * (h + k))]
-            h, k = step(-2, -1), step(-1, None)
-            last = [k / (h * (h + k)), -(k + h) / (h * k), (2.0 * k + h) / (k * (h + k))]
-    if edge_order == 1:
-        begin = (piece(1, 2) - piece(0, 1)) / ends[0]
-        end = (piece(-1, None) - piece(-2, -1)) / ends[1]
+        inside = -k / (h * (h + k)), (k - h) / (h * k), h / (k * (h + k))
+        inner = weighted(inside, (piece(None, -2), piece(1, -1), piece(2, None)))
     else:
-        begin = first[0] * piece(0, 1) + first[1] * piece(1, 2) + first[2] * piece(2, 3)
-        end = last[0] * piece(-3, -2) + last[1] * piece(-2, -1) + last[2] * piece(-1, None)
-    result = np.concatenate((begin, inner, end), axis)
-    return result if result.dtype == f.dtype else result.astype(f.dtype)
+        inner = (piece(2, None) - piece(None, -2)) / _as(f.dtype, 2.0 * steps)
+    if edge_order == 1:
+        begin = (piece(1, 2) - piece(0, 1)) / _as(f.dtype, step(0, 1))
+        end = (piece(-1, None) - piece(-2, -1)) / _as(f.dtype, step(-1, None))
+    else:
+        h, k = step(0, 1), step(1, 2)
+        factors = -(2.0 * h + k) / (h * (h + k)), (h + k) / (h * k), -h / (k * (h + k))
+        begin = weighted(factors, (piece(0, 1), piece(1, 2), piece(2, 3)))
+        h, k = step(-2, -1), step(-1, None)
+        factors = k / (h * (h + k)), -(k + h) / (h * k), (2.0 * k + h) / (k * (h + k))
+        end = weighted(factors, (piece(-3, -2), piece(-2, -1), piece(-1, None)))
+    return np.concatenate((begin, inner, end), axis)
+
+
+def _as(dtype: Any, factor: Any) -> Any:
+    """`factor` in the precision of what it is multiplied with, which is that of NumPy's result."""
+    return factor if factor.__class__ is float or factor.dtype == dtype else factor.astype(dtype)
 
 
 def _steps(f: Any, axis: int, spacing: Any) -> Any:
-    """A number if the spacing is uniform, otherwise the steps along `axis`, in a tuple to tell them apart."""
-    if np.ndim(spacing):
-        if spacing.shape != (f.shape[axis],):
-            raise OperandError(
-                f"gradient: coordinates of shape {spacing.shape} do not fit axis {axis} of an array of shape "
-                f"{f.shape}; they must have shape {(f.shape[axis],)}"
-            )
-        if spacing.dtype.kind not in "fc":
-            spacing = spacing.astype(float)
-        steps = spacing[1:] - spacing[:-1]
-        if hasattr(steps, "_node") or np.any(steps != steps[0]):
-            return (steps.reshape([-1 if one == axis else 1 for one in range(f.ndim)]),)
-        spacing = steps[0]
-    return spacing
+    """A number if the spacing is uniform, otherwise the steps, shaped to lie along `axis`."""
+    if not np.ndim(spacing):
+        return spacing
+    if spacing.shape != (f.shape[axis],):
+        raise OperandError(
+            f"gradient: coordinates of shape {spacing.shape} do not fit axis {axis} of an array of shape "
+            f"{f.shape}; they must have shape {(f.shape[axis],)}"
+        )
+    steps = spacing[1:] - spacing[:-1] if spacing.dtype.kind in "fc" else np.diff(spacing.astype(float))
+    if not hasattr(steps, "_node") and np.all(steps == steps[0]):
+        return steps[0]
+    return steps.reshape([-1 if one == axis else 1 for one in range(f.ndim)])
 
 
 @composed(

@@ -42,15 +42,20 @@ def vander(x: Any, N: Any = None, increasing: bool = False) -> Any:
     x = operand(x)
     if x.ndim != 1:
         raise OperandError(f"vander: an array of shape {x.shape} is not a vector; give one")
-    n = x.shape[0]
-    count = n if N is None else int(N)
+    count = x.shape[0] if N is None else int(N)
     dtype = np.promote_types(x.dtype, int)
-    ones = np.ones((n, min(count, 1)), dtype)
+    powers = _powers(x if x.dtype == dtype else x.astype(dtype), count)
+    return powers if increasing else powers[:, ::-1]
+
+
+def _powers(x: Any, count: int) -> Any:
+    """The first powers of each element of a vector, from 0 on, by multiplying: exact at 0 to every order."""
+    n = x.shape[0]
+    ones = np.ones((n, min(count, 1)), x.dtype)
     if count < 2:
         return unmoved(ones, x)
-    column = (x if x.dtype == dtype else x.astype(dtype)).reshape((n, 1))
-    powers = np.concatenate((ones, np.cumprod(np.broadcast_to(column, (n, count - 1)), axis=1)), axis=1)
-    return powers if increasing else powers[:, ::-1]
+    powers = np.cumprod(np.broadcast_to(x.reshape((n, 1)), (n, count - 1)), axis=1)
+    return np.concatenate((ones, powers), axis=1)
 
 
 # --- arithmetic ----------------------------------------------------------------------------------------------
@@ -93,7 +98,7 @@ def _trimmed(p: Any) -> Any:
     return p[nonzero[0] :] if len(nonzero) else unmoved(np.zeros(1, p.dtype), p)
 
 
-@composed(np.polydiv, sample=[call(real(4), Input((2,), "positive")), call(real(2), Input((3,), "positive"))])
+@composed(np.polydiv, sample=[call(real(4), [2.0, 1.0]), call(real(2), Input((3,), "positive"))])
 def polydiv(u: Any, v: Any) -> Any:
     """Quotient and remainder of two polynomials."""
     u, v = _coefficients(u) + 0.0, _coefficients(v) + 0.0
@@ -147,8 +152,10 @@ def _roots_rule(g: Any, y: Any, p: Any) -> Any:
     # p(r) = 0 stays true: dr / dp_j = - r ** (n - j) / p'(r). A multiple root has no derivative.
     if not y.size:
         return spread_zero(g, p.shape)
-    slope = np.polyval(np.polyder(p), y)
-    return -np.sum((g / conj(slope)).reshape((-1, 1)) * conj(np.vander(y, p.size)), axis=0)
+    powers = _powers(y, p.size)[:, ::-1]
+    factors = np.arange(p.size - 1, 0, -1).astype(p.dtype)
+    slope = powers[:, 1:] @ (p[:-1] * factors)
+    return -np.sum((g / conj(slope)).reshape((-1, 1)) * conj(powers), axis=0)
 
 
 rule(

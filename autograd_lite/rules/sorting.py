@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from autograd_lite.errors import OperandError
+from autograd_lite.errors import NotDifferentiableError, OperandError
 from autograd_lite.record import Primitive
 from autograd_lite.rules.cumulative import along
 from autograd_lite.rules.table import Input, call, composed, numbers_of, plain, real, rule
@@ -135,8 +135,8 @@ _unique_values: Primitive = rule(
     name="unique",
     prints="unique({})",
     sample=[
-        call(real(4), first=np.array([1, 0]), inverse=np.array([1, 0, 0, 1]), counts=np.array([2, 2])),
-        call(real(2, 3), first=np.array([1]), inverse=np.array([0, 0]), counts=np.array([2]), axis=0),
+        call(real(3), first=np.array([2, 0, 1]), inverse=np.array([1, 2, 0]), counts=np.ones(3, int)),
+        call(real(2, 3), first=np.array([1, 0]), inverse=np.array([1, 0]), counts=np.ones(2, int), axis=0),
     ],
 )
 
@@ -153,17 +153,23 @@ def unique(
     """The distinct values, each moved by all the elements that are equal to it; what else is asked for, plain."""
     plainly: Any = np.unique  # overloaded by the kind of answer, which is known at run time only
     asked = plainly(numbers_of(ar), return_index, return_inverse, return_counts, axis, **options)
-    found = asked[0] if isinstance(asked, tuple) else asked
-    values = _values(ar, found, axis, options.get("equal_nan", True))
-    return (values, *asked[1:]) if isinstance(asked, tuple) else values
+    equal_nan = options.get("equal_nan", True)
+    if isinstance(asked, tuple):
+        return _values(ar, asked[0], axis, equal_nan), *asked[1:]
+    return _values(ar, asked, axis, equal_nan)
 
 
 def _values(ar: Any, found: Any, axis: Any = None, equal_nan: bool = False) -> Any:
-    """The differentiable form of `found`, the distinct values of `ar`, in whatever order they are."""
+    """The differentiable form of `found`, the distinct values of `ar` in whatever order."""
     axis = None if axis is None or ar.ndim == 1 else axis % ar.ndim
     ordered, first, inverse, counts = np.unique(numbers_of(ar), True, True, True, axis, equal_nan=equal_nan)
     inverse = inverse.reshape(-1)
     if axis is None and not np.array_equal(found, ordered, equal_nan=True):
+        if found.dtype.kind == "c" and ar.requires_grad:  # a hash table's order: neighbours are far apart
+            raise NotDifferentiableError(
+                f"unique: NumPy gives the distinct values of a complex Tensor of shape {ar.shape} in no order that is "
+                f"kept when they move; use np.unique, which sorts"
+            )
         rank = np.argsort(np.argsort(found, kind="stable"))
         first, counts, inverse = first[rank], counts[rank], np.argsort(rank)[inverse]
     return _unique_values(ar, first=first, inverse=inverse, counts=counts, axis=axis)
