@@ -1,0 +1,144 @@
+"""Trying repairs: the value a gradient would have if one of its statements were another."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .errors import SheetError
+from .interpret import UNAVAILABLE, Environment, Memo, evaluate, execute
+from .mark import Group, Trace, close, compare, fit, numeric
+from .program import Node, Statement
+from .read import Sheet
+from .sample import Sample
+
+FAILURES = (SheetError, ValueError, IndexError, TypeError, AttributeError, ArithmeticError, MemoryError, RecursionError)
+
+
+class OutOfTime(Exception):
+    """The time set aside for the diagnosis of a sheet is used up."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A repair: statement ``position`` becomes ``statement``; ``tag`` and ``what`` say what was wrong."""
+
+    position: int
+    statement: Statement
+    tag: str
+    cost: float
+    what: str
+    also: tuple[str, ...] = ()
+
+
+class Bench:
+    """One wrong gradient in the reference environment, ready to have repairs tried on it.
+
+    Args:
+        sheet: the worksheet.
+        samples: all samples.
+        traces: the reference run of each sample.
+        group: the wrong gradient.
+        deadline: value of :func:`time.monotonic` after which :class:`OutOfTime` is raised.
+    """
+
+    def __init__(self, sheet: Sheet, samples: list[Sample], traces: list[Trace], group: Group, deadline: float) -> None:
+        self.sheet = sheet
+        self.samples = samples
+        self.traces = traces
+        self.group = group
+        self.deadline = deadline
+        self.order = self._screening_order()
+        self.memos: dict[int, Memo] = {}
+        self.tried = 0
+
+    def _screening_order(self) -> list[int]:
+        """Put a sample first at which the line fails and the truth is not mostly zero, then other sizes."""
+
+        def weight(i: int) -> tuple[bool, bool, float]:
+            sample, outcome = self.samples[i], self.traces[i].outcomes[self.group.name]
+            truth = sample.truth[self.group.variable]
+            return (outcome.good, not sample.smooth, float(np.mean(truth == 0)) + 0.01 * (i % 5 > 0))
+
+        ranked = sorted(range(len(self.samples)), key=weight)
+        seen: set[tuple[int, ...]] = set()
+        first: list[int] = []
+        rest: list[int] = []
+        for i in ranked:
+            sizes = tuple(self.samples[i].sizes.values())
+            (rest if sizes in seen else first).append(i)
+            seen.add(sizes)
+        return first + rest
+
+    @property
+    def screen(self) -> int:
+        """The sample at which a repair is tried first."""
+        return self.order[0]
+
+    def env(self, position: int, i: int | None = None) -> Environment:
+        """Return the reference environment before a statement."""
+        return self.traces[self.screen if i is None else i].before[position]
+
+    def truth(self, i: int | None = None) -> Any:
+        """Return the true gradient at a sample."""
+        return self.samples[self.screen if i is None else i].truth[self.group.variable]
+
+    def value_of(self, node: Node, position: int, i: int | None = None) -> Any:
+        """Return the value of an expression before a statement, at the screening sample unless told."""
+        memo = self.memos.setdefault(position, {}) if i is None else None
+        with np.errstate(all="ignore"):
+            return evaluate(node, self.env(position, i), memo)
+
+    def result(self, position: int, statement: Statement, i: int | None = None) -> Any:
+        """Return the gradient's value if a statement is replaced; None if it cannot be evaluated."""
+        self.tried += 1
+        if self.tried % 64 == 0 and time.monotonic() > self.deadline:
+            raise OutOfTime
+        later = [k for k in self.group.relevant if k > position]
+        with np.errstate(all="ignore"):
+            try:
+                if not later and statement.kind == "assign":
+                    return self.value_of(statement.value, position, i)
+                memo = self.memos.setdefault(position, {}) if i is None else None
+                env = dict(self.env(position, i))
+                execute(statement, env, memo)
+                changed = {statement.target: env[statement.target]}
+                for k in later:
+                    env = {**self.env(k, i), **changed}
+                    other = self.sheet.gradient[k]
+                    execute(other, env)
+                    changed[other.target] = env[other.target]
+                value = changed.get(self.group.name, UNAVAILABLE)
+                return None if value is UNAVAILABLE else value
+            except FAILURES:
+                return None
+
+    def screened(self, position: int, statement: Statement) -> bool:
+        """Return whether a replacement gives the truth at the screening sample."""
+        return close(self.result(position, statement), self.truth())
+
+    def repairs(self, edit: Edit) -> bool:
+        """Return whether an edit gives the truth at every sample, sizes first."""
+        if not self.screened(edit.position, edit.statement):
+            return False
+        return self.confirmed(edit.position, edit.statement)
+
+    def confirmed(self, position: int, statement: Statement) -> bool:
+        """Return whether a replacement gives the truth at every sample."""
+        statements = [statement, *(self.sheet.gradient[k] for k in self.group.relevant if k > position)]
+        for i in self.order:
+            value = self.result(position, statement, i)
+            if not numeric(value) or fit(value, self.truth(i)) != "same":
+                return False
+            outcome = compare(value, self.samples[i], self.group.name, statements, self.env(position, i))
+            if not outcome.good:
+                return False
+        return True
+
+    def student(self, i: int | None = None) -> Any:
+        """Return the gradient's value as the student's statements give it in the reference environment."""
+        first = self.group.own[0]
+        return self.result(first, self.sheet.gradient[first], i)

@@ -1,0 +1,81 @@
+"""Checking one worksheet from text to report: read, sample, mark, diagnose, score."""
+
+from __future__ import annotations
+
+import time
+
+from .counterexample import smallest
+from .diagnose import diagnose
+from .errors import SheetError
+from .faults import sheet_errors
+from .interpret import Allowance
+from .mark import Group, Mark, Trace, groups, marks
+from .read import Sheet, read
+from .report import LineReport, Report
+from .sample import Sample, differentiable, samples
+
+MARKING_SECONDS = 1.5
+DIAGNOSIS_SECONDS = 5.0
+LINE_SECONDS = 2.0
+
+
+def check(text: str, sheet_name: str = "worksheet", seed: int = 0, hints: int = 3) -> Report:
+    """Check a worksheet; never raises for anything the sheet holds.
+
+    Args:
+        text: the worksheet.
+        sheet_name: what the report calls it.
+        seed: of the sample points.
+        hints: 1 says where, 2 what kind, 3 gives the corrected line.
+    """
+    try:
+        sheet = read(text)
+    except SheetError as error:
+        return Report(sheet_name, text, error=error, hints=hints)
+    return check_sheet(sheet, sheet_name, seed, hints)
+
+
+def check_sheet(sheet: Sheet, sheet_name: str = "worksheet", seed: int = 0, hints: int = 3) -> Report:
+    """Check a worksheet that has been read."""
+    report = Report(sheet_name, sheet.text, sheet.title, hints=hints, max_score=float(len(sheet.wanted)))
+    report.wanted = dict.fromkeys(sheet.wanted, "missing")
+    allowance = Allowance(MARKING_SECONDS)
+    try:
+        drawn = samples(sheet, seed, allowance=allowance)
+        variables = differentiable(sheet, drawn[0].values)
+        found = groups(sheet, variables)
+        verdicts, traces = marks(sheet, drawn, found, allowance)
+    except SheetError as error:
+        report.error = error
+        return report
+    errors = sheet_errors(sheet, drawn[0].values, found, verdicts)
+    report.error = errors[0] if errors else None
+    report.lines = _lines(sheet, drawn, traces, found, verdicts, frozenset(variables))
+    report.wanted |= {name: verdicts[name].verdict for name in sheet.wanted if name in verdicts}
+    report.score = float(sum(verdict in ("right", "follow-through") for verdict in report.wanted.values()))
+    return report
+
+
+def _lines(
+    sheet: Sheet,
+    drawn: list[Sample],
+    traces: list[Trace],
+    found: dict[str, Group],
+    verdicts: dict[str, Mark],
+    variables: frozenset[str],
+) -> list[LineReport]:
+    end = time.monotonic() + DIAGNOSIS_SECONDS
+    lines = []
+    for name, mark in verdicts.items():
+        line = LineReport(name, mark.line, mark.verdict, remark=mark.remark or None)
+        if mark.verdict in ("wrong", "error"):
+            deadline = min(end, time.monotonic() + LINE_SECONDS)
+            diagnosis = diagnose(sheet, drawn, traces, found[name], mark, variables, deadline)
+            line.line = diagnosis.line
+            line.mistake, line.family, line.also = diagnosis.tag, diagnosis.family, list(diagnosis.also)
+            line.evidence, line.change, line.fix = diagnosis.evidence, diagnosis.change, diagnosis.fix
+            line.counterexample = smallest(sheet, found[name], found)
+            if mark.error is not None:
+                line.remark = f"{mark.error.kind}: {mark.error.message}"
+        lines.append(line)
+    return sorted(lines, key=lambda line: line.line)

@@ -1,0 +1,50 @@
+"""What can be said against a worksheet as a whole: the error kinds and the exception that carries one."""
+
+from __future__ import annotations
+
+ERROR_KINDS = (
+    "syntax-error",
+    "bad-header",
+    "no-separator",
+    "undefined-name",
+    "unknown-target",
+    "missing-gradient",
+    "shape-error",
+    "wrong-shape",
+    "not-finite",
+    "loss-not-scalar",
+    "unsupported",
+    "silent-broadcast",
+)
+
+
+class SheetError(ValueError):
+    """A worksheet, or one line of it, that cannot be marked.
+
+    Args:
+        kind: one of :data:`ERROR_KINDS`.
+        message: what is wrong and what to write instead.
+        line: line of the file, from 1; None where the sheet as a whole is meant.
+        name: the variable or target concerned, if there is one.
+        column: column of the line, from 1.
+    """
+
+    def __init__(
+        self, kind: str, message: str, line: int | None = None, name: str | None = None, column: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+        self.line = line
+        self.name = name
+        self.column = column
+
+    def at(self, line: int, name: str | None = None, column: int | None = None) -> SheetError:
+        """Return the same error, placed at a line where it has no place yet."""
+        return SheetError(
+            self.kind,
+            self.message,
+            self.line if self.line is not None else line,
+            self.name if self.name is not None else name,
+            self.column if self.column is not None else column,
+        )

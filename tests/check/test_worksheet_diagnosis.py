@@ -1,0 +1,125 @@
+"""Diagnosis: the mistake of a line is named, and the suggested line makes the value right."""
+
+import pytest
+from derivations import replaced
+
+from autograd_lite.check.worksheet import worksheet
+from autograd_lite.check.worksheet.diagnose import FAMILY
+from autograd_lite.check.worksheet.report import MEANING
+
+TIED = "dW = X.T @ dA + dR.T @ H"
+NET = "dw = X.T @ de + l1 * np.sign(w) + l2 * w"
+LEAK = "dN = dO * np.where(N > 0, 1, slope)"
+MISTAKES = [
+    ("softplus", "dr = r / r.size", "dr = 2 * r / r.size", "wrong_constant"),
+    ("elastic_net", "de = 2 * e / len(y)", "de = e / len(y)", "missing_factor_2"),
+    ("elastic_net", "de = 2 * e / len(y)", "de = 2 * e", "missing_1_over_n"),
+    ("elastic_net", "db = np.sum(de)", "db = np.mean(de)", "mean_for_sum"),
+    ("elastic_net", "db = np.sum(de)", "db = np.sum(de) / len(y)", "extra_1_over_n"),
+    ("elastic_net", NET, "dw = X.T @ de + l1 * np.sign(w)", "regulariser_missing"),
+    ("elastic_net", NET, "dw = X.T @ de + l1 * np.sign(w) - l2 * w", "sign_flipped"),
+    ("cross_attention", "dO = 2 * (O - Y) / Y.size", "dO = 2 * (O - Y) / Y.shape[0]", "wrong_count"),
+    ("cross_attention", "dq = dS @ k / np.sqrt(Wk.shape[1])", "dq = dS @ k", "scale_missing"),
+    ("cross_attention", "dk = dS.T @ q / np.sqrt(Wk.shape[1])", "dk = dS @ q / np.sqrt(Wk.shape[1])", "transposed"),
+    (
+        "cross_attention",
+        "dS = A * (dA - np.sum(dA * A, axis=1, keepdims=True))",
+        "dS = A * (1 - A) * dA",
+        "softmax_offdiagonal_missing",
+    ),
+    ("bilinear", "dP = ds[:, None] * V", "dP = V", "upstream_missing"),
+    ("weight_tying", "dA = dH * (1 - H ** 2)", "dA = dH", "activation_derivative_missing"),
+    ("weight_tying", "dA = dH * (1 - H ** 2)", "dA = dH * (1 - H)", "wrong_local_derivative"),
+    ("weight_tying", "dA = dH * (1 - H ** 2)", "dA = dH * (1 - A ** 2)", "derivative_at_preactivation"),
+    ("weight_tying", "dA = dH * (1 - H ** 2)", "dA = dH * (1 - np.tanh(H) ** 2)", "activation_derivative_twice"),
+    ("weight_tying", TIED, "dW = X.T @ dA", "not_accumulated"),
+    ("weight_tying", "db = dA.sum(axis=0)", "db = dA", "not_summed"),
+    ("weight_tying", "db = dA.sum(axis=0)", "db = dA.sum(axis=1)", "wrong_axis"),
+    ("weight_tying", "dH = dR @ W", "dH = dR * W", "elementwise_for_matmul"),
+    ("two_layer_columns", "dZ = (P - Y) / n", "dZ = (P - Y) * P / n", "activation_derivative_extra"),
+    (
+        "two_layer_columns",
+        "db1 = d1.sum(axis=1, keepdims=True)",
+        "db1 = d1.sum(axis=1)",
+        "keepdims_missing",
+    ),
+    ("groupnorm", "ds = -np.sum(dxh * xc, axis=2, keepdims=True) / s ** 2",
+     "ds = -np.sum(dxh * xc, axis=2, keepdims=True) / s", "power_rule"),
+    ("groupnorm", "dx = dxc + dm / 3", "dx = dxc", "norm_mean_term_missing"),
+    ("groupnorm", "dxc = dxh / s + 2 * xc * dv / 3", "dxc = dxh / s", "norm_var_term_missing"),
+    ("poisson", "dw = X.T @ deta", "dw = X.T @ (deta * y)", "wrong_local_derivative"),
+    ("gru", "dr = ds * h0", "dr = ds", "inner_derivative_missing"),
+    ("gru", "dUz = h0.T @ daz", "dUz = h1.T @ daz", "wrong_variable"),
+    ("triplet", "ddist = dh * (dist + margin > 0)", "ddist = dh * (dist + margin < 0)", "wrong_branch"),
+    ("lstm_gate", LEAK, "dN = dO * np.where(dO > 0, 1, slope)", "relu_mask_wrong_tensor"),
+    ("embedding_scatter", "np.add.at(dC, i, dr)", "dC[i] += dr", "duplicate_index_lost"),
+    ("rmsnorm", "dZ[np.arange(n), t] -= 1", "dZ[:, t] -= 1", "wrong_slice"),
+    ("vae_kl", "dsig = dz * eps", "dsig = dz", "inner_derivative_missing"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "right", "wrong", "mistake"), MISTAKES)
+def test_a_mistake_is_named_and_repaired(name, right, wrong, mistake):
+    text = replaced(name, right, wrong)
+    faults = [line for line in worksheet(text).lines if line.verdict in ("wrong", "error")]
+    [line] = faults
+    assert line.mistake == mistake
+    assert line.family == FAMILY[mistake]
+    lines = text.splitlines()
+    lines[line.line - 1] = line.fix
+    again = {other.name: other.verdict for other in worksheet("\n".join(lines)).lines}
+    assert again[line.name] == "right"
+
+
+def test_several_slips_in_one_factor_are_all_named():
+    text = replaced("vae_kl", "dxr = 2 * (xr - x) / x.shape[0]", "dxr = x - xr")
+    line = next(line for line in worksheet(text).lines if line.name == "dxr")
+    assert line.mistake == "sign_flipped"
+    assert line.also == ["missing_factor_2", "missing_1_over_n"]
+
+
+def test_the_counterexample_is_small_and_true():
+    text = replaced("elastic_net", "de = 2 * e / len(y)", "de = e / len(y)")
+    line = worksheet(text).lines[0]
+    example = line.counterexample
+    assert example["sizes"] == {"n": 1, "d": 1}
+    inputs = example["inputs"]
+    residual = inputs["X"][0][0] * inputs["w"][0] + inputs["b"] - inputs["y"][0]
+    assert example["truth"] == [2 * residual]
+    assert example["value"] == [residual]
+
+
+def test_the_evidence_has_sizes_and_numbers():
+    text = replaced("elastic_net", "de = 2 * e / len(y)", "de = e / len(y)")
+    shown = worksheet(text).as_dict()["lines"][0]
+    assert "n = " in shown["evidence"]
+    assert "it should be" in shown["evidence"]
+    assert shown["fix"] in ("de = 2 * (e / len(y))", "de = 2 * e / len(y)")
+
+
+def test_hints_have_three_levels():
+    text = replaced("elastic_net", "de = 2 * e / len(y)", "de = e / len(y)")
+    where, kind, fix = (worksheet(text).as_dict(hints)["lines"][0] for hints in (1, 2, 3))
+    assert where["verdict"] == "wrong"
+    assert where["mistake"] is where["evidence"] is where["fix"] is None
+    assert kind["mistake"] == "missing_factor_2"
+    assert kind["fix"] is None
+    assert "should be '" not in kind["evidence"]
+    assert fix["fix"] is not None
+
+
+def test_every_tag_has_a_family_and_a_meaning():
+    assert set(FAMILY) == set(MEANING)
+
+
+def test_a_line_that_no_slip_explains_still_gets_a_right_line():
+    text = replaced("gru", "dc = dh1 * z", "dc = np.cos(x @ Wc) + dh1 ** 3")
+    line = next(line for line in worksheet(text).lines if line.name == "dc")
+    assert line.verdict == "wrong"
+    assert line.fix == "dc = dh1 * z"
+
+
+def test_a_name_that_is_not_yet_there_is_an_error():
+    report = worksheet(replaced("gru", "dWr = x.T @ dar", "dWr = x.T @ daz"))
+    assert [line.name for line in report.lines if line.verdict == "error"] == ["dWr"]
+    assert (report.error.kind, report.error.name) == ("undefined-name", "daz")

@@ -1,0 +1,205 @@
+"""Marking: right lines are never called wrong, and each kind of verdict is given where it belongs."""
+
+import numpy as np
+import pytest
+from derivations import SHEETS, replaced
+
+from autograd_lite.check.worksheet import worksheet
+from autograd_lite.check.worksheet.derive import Derivation, Underivable
+from autograd_lite.check.worksheet.interpret import evaluate
+from autograd_lite.check.worksheet.read import read
+from autograd_lite.check.worksheet.sample import differentiable, samples, size_choices, symbols
+
+
+def verdicts(text, **options):
+    return {line.name: line.verdict for line in worksheet(text, **options).lines}
+
+
+@pytest.mark.parametrize("name", SHEETS)
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_right_derivation_is_right_throughout(name, seed):
+    report = worksheet(SHEETS[name], seed=seed)
+    assert report.error is None
+    assert {line.verdict for line in report.lines} == {"right"}
+    assert report.score == report.max_score == len(report.wanted) > 0
+    assert report.status == 0
+
+
+@pytest.mark.parametrize("name", SHEETS)
+def test_the_chain_rule_on_expressions_gives_the_engines_gradient(name):
+    sheet = read(SHEETS[name])
+    sample = samples(sheet, draws=1)[0]
+    variables = frozenset(differentiable(sheet, sample.values))
+    env = {**sample.values, **{"d" + v: sample.truth[v] for v in variables}}
+    found = 0
+    for available in (frozenset(), frozenset("d" + v for v in variables)):
+        derivation = Derivation(sheet.forward, env, variables, available)
+        for variable in variables - {sheet.loss}:
+            try:
+                expression = derivation.total(variable)
+            except Underivable:
+                continue
+            value = evaluate(expression, env)
+            np.testing.assert_allclose(value, sample.truth[variable], rtol=1e-6, atol=1e-12, err_msg=str(expression))
+            found += 1
+    assert found >= len(variables)
+
+
+def test_every_symbol_has_a_size_of_its_own():
+    sheet = read(SHEETS["groupnorm"])
+    for choice in size_choices(sheet):
+        for sizes in choice:
+            assert set(sizes) == set(symbols(sheet))
+            assert len({*sizes.values(), 3}) == len(sizes) + 1
+            assert min(sizes.values()) >= 3
+
+
+XOR = """\"\"\"XOR network, one sample\"\"\"
+# inputs: W1 (h, d), b1 (h, 1), W2 (o, h), b2 (o, 1), x (d, 1), y (o, 1)
+# wanted: dW1, db1, dW2, db2
+z1 = W1 @ x + b1
+v1 = 1 / (1 + np.exp(-z1))
+z2 = W2 @ v1 + b2
+p = 1 / (1 + np.exp(-z2))
+L = np.mean((y - p) ** 2)
+# --- gradients ---
+dp = 2 * (p - y) / y.size
+dz2 = dp * p * (1 - p)
+dW2 = dz2 @ v1.T
+db2 = dz2
+dv1 = W2.T @ dz2
+dz1 = dv1 * v1 * (1 - v1)
+dW1 = dz1 @ x.T
+db1 = dz1
+"""
+
+
+def test_what_follows_an_error_is_credited():
+    report = worksheet(XOR.replace("dp = 2 * (p - y)", "dp = (p - y)"))
+    found = {line.name: line.verdict for line in report.lines}
+    assert found.pop("dp") == "wrong"
+    assert set(found.values()) == {"follow-through"}
+    assert report.score == 4.0
+    assert report.status == 1
+
+
+def test_a_second_error_is_found_behind_the_first():
+    text = XOR.replace("dp = 2 * (p - y)", "dp = (p - y)").replace("dW1 = dz1 @ x.T", "dW1 = dz1 @ v1.T")
+    found = verdicts(text)
+    assert [name for name in found if found[name] == "wrong"] == ["dp", "dW1"]
+
+
+def test_compensating_errors_are_right_with_a_remark():
+    text = XOR.replace("dp = 2 * (p - y)", "dp = (p - y)").replace("dz2 = dp", "dz2 = 2 * dp")
+    lines = {line.name: line for line in worksheet(text).lines}
+    assert lines["dp"].verdict == "wrong"
+    assert lines["dz2"].verdict == "right"
+    assert lines["dz2"].remark.startswith("compensates")
+    assert lines["dW1"].verdict == "right"
+
+
+def test_a_line_in_which_an_error_cancels_is_right():
+    text = replaced("instancenorm", "dxh = 2 * (xh - y) / y.size", "dxh = (xh - y) / y.size\nds = np.sum(dxh) * 0.0")
+    text = text.replace("# wanted: dx", "# inputs: s ()\n# wanted: dx")
+    lines = {line.name: line for line in worksheet(text).lines}
+    assert lines["dxh"].verdict == "wrong"
+    assert lines["ds"].verdict == "right"
+    assert lines["ds"].remark.startswith("insensitive")
+
+
+def test_a_dropped_leading_axis_is_right_with_a_remark():
+    text = """# inputs: X (n, d), b (1, d), W (d, 1)
+# wanted: db, dW
+A = X + b
+L = np.mean(np.tanh(A) @ W)
+# --- gradients ---
+dA = (1 - np.tanh(A) ** 2) @ np.diag(W[:, 0]) / len(X)
+db = dA.sum(axis=0)
+dW = np.tanh(A).mean(axis=0)
+"""
+    lines = {line.name: line for line in worksheet(text).lines}
+    assert lines["db"].verdict == "right"
+    assert lines["db"].remark.startswith("dropped-axis")
+    assert (lines["dW"].verdict, lines["dW"].mistake) == ("wrong", "keepdims_missing")
+
+
+KINK = """# inputs: X (n, d) integers, w (d,) integers, b (n,) binary
+# wanted: dw
+z = X @ w
+m = z * b
+a = np.maximum(0, m)
+r = np.abs(a - 1)
+L = np.sum(r)
+# --- gradients ---
+dr = np.ones_like(r)
+da = dr * {sign}
+dm = da * {mask}
+dz = dm * b
+dw = X.T @ dz
+"""
+
+
+@pytest.mark.parametrize("mask", ["(m > 0)", "(m >= 0)", "np.heaviside(m, 0.5)", "(a > 0)", "np.heaviside(m, 0.25)"])
+@pytest.mark.parametrize("sign", ["np.sign(a - 1)", "np.where(a >= 1, 1, -1)", "np.where(a > 1, 1, -1)"])
+def test_no_convention_at_a_kink_is_wrong(mask, sign):
+    assert set(verdicts(KINK.format(mask=mask, sign=sign)).values()) == {"right"}
+
+
+@pytest.mark.parametrize(("mask", "sign"), [("(m < 0)", "np.sign(a - 1)"), ("(z > 0)", "np.sign(1 - a)")])
+def test_a_mistake_on_integer_data_is_still_found(mask, sign):
+    assert "wrong" in verdicts(KINK.format(mask=mask, sign=sign)).values()
+
+
+SATURATED = """# inputs: X (n, d) large, w (d,), y (n,) binary
+# wanted: dw
+z = X @ w
+l = np.logaddexp(0, z) - y * z
+L = np.mean(l)
+# --- gradients ---
+dz = ({sigmoid} - y) / len(y)
+dw = X.T @ dz
+"""
+
+
+@pytest.mark.parametrize(
+    "sigmoid",
+    ["sigmoid(z)", "1 / (1 + np.exp(-z))", "0.5 * (1 + np.tanh(z / 2))", "np.exp(-np.logaddexp(0, -z))",
+     "np.where(z > 0, 1 / (1 + np.exp(-np.abs(z))), np.exp(-np.abs(z)) / (1 + np.exp(-np.abs(z))))"],
+)  # fmt: skip
+def test_saturated_activations_are_no_mistake(sigmoid):
+    assert set(verdicts(SATURATED.format(sigmoid=sigmoid)).values()) == {"right"}
+
+
+ZERO = """# inputs: Z (n, k), t (n,) integer labels in [0, k)
+# wanted: dZ, dm
+m = Z.max(axis=1, keepdims=True)
+E = np.exp(Z - m)
+S = E.sum(axis=1, keepdims=True)
+P = E / S
+L = -np.mean(np.log(P[np.arange(len(t)), t]))
+# --- gradients ---
+dZ = (P - np.eye(Z.shape[1])[t]) / len(t)
+dm = {zero}
+"""
+
+
+@pytest.mark.parametrize(
+    "zero",
+    [
+        "np.zeros_like(m)",
+        "-dZ.sum(axis=1, keepdims=True)",
+        "0 * m",
+        "np.sum(P / 3 - P * (1 / 3), axis=1, keepdims=True)",
+    ],
+)
+def test_a_gradient_that_is_exactly_zero_may_carry_rounding(zero):
+    assert verdicts(ZERO.format(zero=zero)) == {"dZ": "right", "dm": "right"}
+
+
+def test_a_small_wrong_value_is_not_rounding():
+    assert verdicts(ZERO.format(zero="1e-6 * m"))["dm"] == "wrong"
+
+
+def test_a_mistake_that_only_some_draws_show_is_found():
+    text = replaced("lstm_gate", "dN = dO * np.where(N > 0, 1, slope)", "dN = dO * np.where(N > -2, 1, slope)")
+    assert verdicts(text)["dN"] == "wrong"

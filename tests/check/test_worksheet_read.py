@@ -1,0 +1,121 @@
+"""Reading a worksheet: what is understood, and how everything else is refused."""
+
+import pytest
+
+from autograd_lite.check.worksheet.errors import SheetError
+from autograd_lite.check.worksheet.header import Input, header
+from autograd_lite.check.worksheet.read import read, read_submission
+
+SHEET = """\"\"\"linear layer\"\"\"
+# inputs: X (n, d), w (d,), y (n,)
+# wanted: dw
+e = X @ w - y
+L = np.mean(e ** 2)
+# --- gradients ---
+de = 2 * e / e.size
+dw = X.T @ de
+"""
+
+
+def with_line(number, text):
+    lines = SHEET.splitlines()
+    lines[number - 1] = text
+    return "\n".join(lines)
+
+
+def error_of(text):
+    with pytest.raises(SheetError) as caught:
+        read(text)
+    return caught.value
+
+
+def test_the_parts_of_a_sheet():
+    sheet = read(SHEET)
+    assert sheet.title == "linear layer"
+    assert sheet.wanted == ["dw"]
+    assert [s.target for s in sheet.forward] == ["e", "L"]
+    assert [str(s) for s in sheet.gradient] == ["de = 2 * e / e.size", "dw = X.T @ de"]
+    assert sheet.loss == "L"
+
+
+def test_every_marker_of_the_header():
+    line = (
+        "# inputs: a (n,) positive, b () in (0, 1), c (n, 3) large, d (n,) integers, e (n,) binary, f (n,) signs, "
+        "g (n, k) probabilities, h (n, k) one-hot, t (n,) integer labels in [0, k), z (n, 1)"
+    )
+    inputs, _ = header([line])
+    markers = ["positive", "in", "large", "integers", "binary", "signs", "probabilities", "onehot", "labels", ""]
+    assert [entry.marker for entry in inputs.values()] == markers
+    assert inputs["t"] == Input("t", ("n",), "labels", "k")
+    assert inputs["c"].shape == ("n", 3)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["# inputs:", "# inputs: X", "# inputs: X (n d)", "# inputs: X (n, d) purple", "# inputs: X (n), X (n)",
+     "# inputs: X (99999999999, 3)", "# inputs: X (n, d) w (d,)", "# nothing"],
+)  # fmt: skip
+def test_an_unreadable_header_is_a_bad_header(line):
+    assert error_of(with_line(2, line)).kind == "bad-header"
+
+
+@pytest.mark.parametrize(
+    ("number", "line", "kind"),
+    [
+        (5, "L = np.mean(e **", "syntax-error"),
+        (6, "# nothing here", "no-separator"),
+        (4, "e = X @ v - y", "undefined-name"),
+        (4, "import os", "unsupported"),
+        (4, "e = (X := w)", "unsupported"),
+        (4, "e = open('a')", "unsupported"),
+        (4, "e = X.__class__", "unsupported"),
+        (4, "e = [x for x in X]", "unsupported"),
+        (4, "e = lambda: 0", "unsupported"),
+        (4, "e = np.load(X)", "unsupported"),
+        (4, "e = 'text'", "unsupported"),
+        (4, "X.T = w", "unsupported"),
+        (4, "X = X @ w", "unsupported"),
+        (4, "a, b = X, w", "unsupported"),
+    ],
+)
+def test_a_malformed_forward_part_is_refused_with_its_line(number, line, kind):
+    error = error_of(with_line(number, line))
+    assert error.kind == kind
+    if kind != "no-separator":
+        assert error.line == number
+
+
+def test_a_refused_gradient_line_leaves_the_others():
+    sheet = read(with_line(7, "for i in X: dw += i"))
+    assert [(e.kind, e.line) for e in sheet.refused] == [("unsupported", 7)]
+    assert sheet.tainted == {"dw", "i"}
+    assert [s.target for s in sheet.gradient] == ["dw"]
+
+
+@pytest.mark.parametrize("expression", ["-" * 5000 + "e", "(" * 300 + "e" + ")" * 300, "e" + " + e" * 500])
+def test_deep_expressions_are_refused(expression):
+    assert error_of(with_line(8, f"dw = {expression}")).kind in ("unsupported", "syntax-error")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "dw = -(X.T @ de) ** 2 / (3 - w[None, :].sum(axis=0, keepdims=True))",
+        "dw[np.arange(n), t] -= X[:, 1:-1] * (w <= 0)",
+        "np.add.at(dw, ix, de[:, None] * X)",
+        "dw = np.where(w > 0, np.einsum('nd,n->d', X, de), 0.0).reshape(-1, 1)",
+        "dw = a - (b - c) - -d ** -0.5",
+        "dw = (a + b).T @ c[0, ...] * [1, 2][0]",
+        "dw = a / (b * c) / (d / e)",
+    ],
+)
+def test_a_statement_prints_as_it_was_written(line):
+    statement = read(with_line(8, line)).gradient[-1]
+    assert str(statement) == line
+
+
+def test_a_submission_is_read_for_its_gradient_part_alone():
+    other = "# --- gradients ---\nde = e\ndw = X.T @ de"
+    sheet = read_submission(read(SHEET), other)
+    assert [s.target for s in sheet.forward] == ["e", "L"]
+    assert [s.line for s in sheet.gradient] == [2, 3]
