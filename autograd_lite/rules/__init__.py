@@ -33,5 +33,6 @@ from autograd_lite.rules import (  # noqa: F401
     transcendental,
     ufunc_forms,
     ufunc_methods,
+    contractions,
     windows,
 )

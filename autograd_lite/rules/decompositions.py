@@ -93,28 +93,32 @@ def inverse_of(gap: Any, tolerance: Any) -> Any:
     return np.where(none, 0, 1 / np.where(none, 1, gap))
 
 
+def _rounding(x: Any) -> Any:
+    """What in an array of this size may be rounding error: a share of its largest entry, per matrix."""
+    size = np.abs(numbers_of(x))
+    top = size.max(axis=(-2, -1), initial=0, keepdims=True)
+    return 100 * max(size.shape[-2:]) * np.finfo(size.dtype).eps * top
+
+
 def check_vectors(name: str, gaps: Any, tolerance: Any, turns: Any, what: str) -> None:
     """Raise if the loss turns vectors within a space that equal values share; `turns` says by how much."""
-    turns = np.abs(numbers_of(turns))
-    turns = turns + np.swapaxes(turns, -1, -2)
-    n = turns.shape[-1]
-    shared = (np.abs(numbers_of(gaps)) <= tolerance) & ~np.eye(n, dtype=bool)
+    shared = (np.abs(numbers_of(gaps)) <= tolerance) & ~np.eye(gaps.shape[-1], dtype=bool)
     if not shared.any():
         return
-    noise = 100 * n * np.finfo(turns.dtype).eps * turns.max(axis=(-2, -1), initial=0, keepdims=True)
-    bad = shared & (turns > noise)
+    turns = np.abs(numbers_of(turns))
+    bad = shared & (turns + np.swapaxes(turns, -1, -2) > _rounding(turns))
     if bad.any():
-        i, j = np.argwhere(bad)[0][-2:]
+        i, j = np.argwhere(bad)[0][-2:].tolist()
         raise NotDifferentiableError(
             f"{name}: {what}s {i} and {j} are equal, so the vectors that belong to them have no derivative; use "
             f"the {what}s alone, or write the loss as a function of the matrix (@, inv, solve, matrix_power)"
         )
 
 
-def check_phase(name: str, turns: Any, scale: Any) -> None:
-    """Raise if the loss depends on the phase of complex vectors; `turns` has its derivative by the phase."""
-    turns = np.abs(np.imag(numbers_of(turns)))
-    if (turns > np.sqrt(np.finfo(turns.dtype).eps) * np.max(np.abs(numbers_of(scale)), initial=0)).any():
+def check_phase(name: str, by_phase: Any, scale: Any) -> None:
+    """Raise if the loss depends on the phase of complex vectors, by which its derivative is `by_phase`."""
+    by_phase, scale = np.abs(numbers_of(by_phase)), np.abs(numbers_of(scale))
+    if by_phase.max(initial=0) > np.sqrt(np.finfo(scale.dtype).eps) * scale.max(initial=0):
         raise NotDifferentiableError(
             f"{name}: the loss depends on the phase of complex vectors, which is arbitrary; use what does not "
             f"depend on it, such as absolute values or v @ v.conj().T, or fix the phase before"
@@ -157,21 +161,32 @@ def _svd_rule(g: Any, y: Any, a: Any, full_matrices: bool = True) -> Any:
     by_u, by_v = H(u) @ gu, H(v) @ gv
     tolerance = tolerance_of(s, max(m, n))
     gaps, sums = gaps_of(s), s[..., None, :] + s[..., :, None]
-    check_vectors(
-        "svd", gaps, tolerance[..., None], np.abs(numbers_of(by_u)) + np.abs(numbers_of(by_v)), "singular value"
-    )
+    turns = np.abs(numbers_of(by_u)) + np.abs(numbers_of(by_v))
+    check_vectors("svd", gaps, tolerance[..., None], turns, "singular value")
     if y.dtype.kind == "c":
-        check_phase("svd", diagonal(by_u) + diagonal(by_v), by_u)
+        check_phase("svd", diagonal(by_u).imag + diagonal(by_v).imag, turns)
     by_u, by_v = by_u - H(by_u), by_v - H(by_v)
     inside = (by_u + by_v) * inverse_of(gaps, tolerance[..., None])
     inside = (inside + (by_u - by_v) * inverse_of(sums, tolerance[..., None])) / 2
-    r = u @ (inside + as_diagonal(gs)) @ vh[..., :k, :]
-    over_s = inverse_of(s, tolerance)[..., None, :]
+    gs = np.where(numbers_of(s) <= tolerance, 0, gs)
+    r = u @ (inside + as_diagonal(gs)) @ H(v)
     if m > k:
-        r = r + ((gu - u @ (H(u) @ gu)) * over_s) @ H(v)
+        r = r + _outside(u, gu, s, tolerance) @ H(v)
     if n > k:
-        r = r + u @ H((gv - v @ (H(v) @ gv)) * over_s)
+        r = r + u @ H(_outside(v, gv, s, tolerance))
     return r
+
+
+def _outside(u: Any, gu: Any, s: Any, tolerance: Any) -> Any:
+    """What turns the columns of `u` out of the space that they span, over the singular values."""
+    rest = gu - u @ (H(u) @ gu)
+    zero = (numbers_of(s) <= tolerance)[..., None, :]
+    if (zero & (np.abs(numbers_of(rest)) > _rounding(gu))).any():
+        raise NotDifferentiableError(
+            f"svd: a singular value is 0, so the vectors that belong to it in a space of {u.shape[-2]} dimensions "
+            f"have no derivative; use the singular values alone"
+        )
+    return rest * inverse_of(s, tolerance)[..., None, :]
 
 
 def _without_null_space(u: Any, gu: Any, k: int) -> tuple[Any, Any]:
@@ -182,7 +197,7 @@ def _without_null_space(u: Any, gu: Any, k: int) -> tuple[Any, Any]:
     u, gu = u[..., :k], gu[..., :k]
     turns = H(null) @ g_null
     turned = np.abs(numbers_of(turns - H(turns)))
-    if (turned > 1e-8 * np.max(np.abs(numbers_of(turns)), initial=0)).any():
+    if (turned > _rounding(g_null)).any():
         raise NotDifferentiableError(
             f"svd: the last {null.shape[-1]} singular vectors are an arbitrary basis of a null space, which the loss "
             f"depends on; pass full_matrices=False, or use the space alone (n @ n.T)"
@@ -265,6 +280,12 @@ def _qr_rule(g: Any, y: Any, a: Any) -> Any:
     m, n = a.shape[-2:]
     q, r = unpacked(y, (m, n), (n, n))
     gq, gr = unpacked(g, (m, n), (n, n))
+    size = np.abs(diagonal(numbers_of(r)))
+    if (size <= tolerance_of(size, m)).any():
+        raise NotDifferentiableError(
+            f"qr: the columns of a matrix of shape {(m, n)} are linearly dependent, where q and r have no "
+            f"derivative; leave dependent columns out"
+        )
     inside = gr @ H(r) - H(q) @ gq
     upper = np.triu(np.ones((n, n), g.dtype)) - np.eye(n, dtype=g.dtype) / 2
     inside = inside * upper

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autograd_lite.errors import NotDifferentiableError
 from autograd_lite.record import Primitive
 from autograd_lite.rules.decompositions import (
     as_diagonal,
@@ -59,7 +60,7 @@ def _eigh_rule(g: Any, y: Any, a: Any, UPLO: Any = "L") -> Any:
     tolerance, gaps = tolerance_of(values, n)[..., None], gaps_of(values)
     check_vectors("eigh", gaps, tolerance, by_v, "eigenvalue")
     if y.dtype.kind == "c":
-        check_phase("eigh", diagonal(by_v), by_v)
+        check_phase("eigh", diagonal(by_v).imag, by_v)
     inside = (by_v - H(by_v)) / 2 * inverse_of(gaps, tolerance)
     return v @ (inside + as_diagonal(g_values.real)) @ H(v)
 
@@ -118,23 +119,24 @@ def _eig_rule(g: Any, y: Any, a: Any) -> Any:
     along = np.sum(conj(v) * gv, axis=-2, keepdims=True)
     gv_fixed = gv - v * along.real
     if y.dtype.kind == "c":
-        gv_fixed = gv_fixed - _by_phase(v, along)
+        gv_fixed = gv_fixed - _by_phase(v, along.imag, gv)
     by_v = H(v) @ gv_fixed
     tolerance, gaps = tolerance_of(values, n)[..., None], gaps_of(values)
     check_vectors("eig", gaps, tolerance, by_v, "eigenvalue")
+    _check_defective(v, g_values)
     inside = by_v * inverse_of(conj(gaps), tolerance) + as_diagonal(g_values)
     return np.linalg.solve(H(v), inside) @ H(v)
 
 
-def _by_phase(v: Any, along: Any) -> Any:
+def _by_phase(v: Any, along: Any, gv: Any) -> Any:
     """What keeps the largest component of each column of `v` real, as LAPACK has it."""
     numbers = numbers_of(v)
     size = np.where(numbers.imag == 0, np.abs(numbers), -1)
+    if (size.max(axis=-2, initial=-1) <= 0).any():
+        check_phase("eig", along, gv)
     largest = size.argmax(axis=-2)[..., None, :] == np.arange(v.shape[-2])[:, None]
-    if (size.max(axis=-2, initial=-1) < 0).any():
-        check_phase("eig", along, along)
     component = np.sum(v.real * largest, axis=-2, keepdims=True)
-    return np.where(largest, 1j * (along.imag / component), 0)
+    return np.where(largest, 1j * (along / component), 0)
 
 
 _packed_eig: Primitive = rule(_eig, _eig_rule, name="eig", sample=[call(square(3, 3)), call(real(2, 2, 2))])
@@ -156,8 +158,21 @@ def _eig_of(a: Any) -> EigResult:
     return EigResult(*unpacked(_packed_eig(a), (n,), (n, n)))
 
 
+def _check_defective(v: Any, g: Any) -> None:
+    """Raise if a matrix has too few eigenvectors; the sum of its eigenvalues has a derivative even so."""
+    s = np.linalg.svdvals(numbers_of(v))
+    g = np.abs(numbers_of(g) - np.mean(numbers_of(g), axis=-1, keepdims=True))
+    defective = s[..., -1:] <= tolerance_of(s, v.shape[-1])
+    if (defective & (g > tolerance_of(g, v.shape[-1]))).any():
+        raise NotDifferentiableError(
+            f"eig: a matrix of shape {v.shape} has fewer eigenvectors than eigenvalues, so these have no derivative; "
+            f"use what is a function of the matrix itself (trace, det, matrix_power)"
+        )
+
+
 def _eigvals_rule(g: Any, y: Any, a: Any) -> Any:
     values, v = np.linalg.eig(a)
+    _check_defective(v, g)
     order = _matching(numbers_of(y), numbers_of(values))
     v = np.take_along_axis(v, order[..., None, :], axis=-1)
     return np.linalg.solve(H(v), g[..., None] * H(v))

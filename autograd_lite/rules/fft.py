@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import OperandError
-from autograd_lite.rules.products import as_operand, refuse_out
-from autograd_lite.rules.table import Input, call, composed, conj, real, rule
+from autograd_lite.rules.products import as_operand, complex_, refuse_out
+from autograd_lite.rules.table import call, composed, conj, real, rule
 
 __all__: list[str] = []
 
@@ -64,10 +64,6 @@ def _irfft_rule(g: Any, y: Any, a: Any, n: Any = None, axis: int = -1, norm: Any
     return _fitted(np.fft.rfft(g, axis=axis, norm=_OPPOSITE[norm]) * weights, a.shape[axis], axis)
 
 
-def _complex(*shape: int) -> Input:
-    return Input(shape, "complex")
-
-
 def _samples(of: Any) -> list[Any]:
     return [
         call(of(4)),
@@ -84,23 +80,23 @@ def _samples(of: Any) -> list[Any]:
     ]
 
 
-_short = [call(real(2)), call(real(1), n=2), call(_complex(3), n=1)]
+_short = [call(real(2)), call(real(1), n=2), call(complex_(3), n=1)]
 
-rule(np.fft.fft, _fft_rule, prints="fft({})", sample=_samples(_complex) + _samples(real)[:4] + _short)
-rule(np.fft.ifft, _ifft_rule, prints="ifft({})", sample=_samples(_complex) + _samples(real)[:4] + _short)
+rule(np.fft.fft, _fft_rule, prints="fft({})", sample=_samples(complex_) + _samples(real)[:4] + _short)
+rule(np.fft.ifft, _ifft_rule, prints="ifft({})", sample=_samples(complex_) + _samples(real)[:4] + _short)
 rule(np.fft.rfft, _rfft_rule, prints="rfft({})", sample=[*_samples(real), call(real(1)), call(real(2))])
 rule(
     np.fft.irfft,
     _irfft_rule,
     prints="irfft({})",
-    sample=[*_samples(_complex), *_samples(real)[:3], call(_complex(3), n=1), call(_complex(2))],
+    sample=[*_samples(complex_), *_samples(real)[:3], call(complex_(3), n=1), call(complex_(2))],
 )
 
 
 # --- spectra of real signals the other way round ------------------------------------------------------------
 
 
-@composed(np.fft.hfft, sample=_samples(_complex))
+@composed(np.fft.hfft, sample=_samples(complex_))
 def _hfft(a: Any, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> Any:
     refuse_out("hfft", out)
     return np.fft.irfft(conj(as_operand(a)), n, axis, _opposite(norm))
@@ -174,17 +170,17 @@ def _samples_nd(of: Any) -> list[Any]:
 
 
 for _several, _last, _other, _kind in (
-    (np.fft.fft2, np.fft.fft, np.fft.fft, _complex),
-    (np.fft.ifft2, np.fft.ifft, np.fft.ifft, _complex),
+    (np.fft.fft2, np.fft.fft, np.fft.fft, complex_),
+    (np.fft.ifft2, np.fft.ifft, np.fft.ifft, complex_),
     (np.fft.rfft2, np.fft.rfft, np.fft.fft, real),
-    (np.fft.irfft2, np.fft.irfft, np.fft.ifft, _complex),
+    (np.fft.irfft2, np.fft.irfft, np.fft.ifft, complex_),
 ):
     _over_axes(_several, _last, _other, (-2, -1), _samples_2d(_kind))
 for _several, _last, _other, _kind in (
-    (np.fft.fftn, np.fft.fft, np.fft.fft, _complex),
-    (np.fft.ifftn, np.fft.ifft, np.fft.ifft, _complex),
+    (np.fft.fftn, np.fft.fft, np.fft.fft, complex_),
+    (np.fft.ifftn, np.fft.ifft, np.fft.ifft, complex_),
     (np.fft.rfftn, np.fft.rfft, np.fft.fft, real),
-    (np.fft.irfftn, np.fft.irfft, np.fft.ifft, _complex),
+    (np.fft.irfftn, np.fft.irfft, np.fft.ifft, complex_),
 ):
     _over_axes(_several, _last, _other, None, _samples_nd(_kind))
 
@@ -202,7 +198,7 @@ def _shifted(x: Any, axes: Any, sign: int) -> Any:
 
 @composed(
     np.fft.fftshift,
-    sample=[call(real(5)), call(real(3, 4)), call(real(3, 4), axes=1), call(real(3, 4), (0, 1)), call(_complex(4))],
+    sample=[call(real(5)), call(real(3, 4)), call(real(3, 4), axes=1), call(real(3, 4), (0, 1)), call(complex_(4))],
 )
 def _fftshift(x: Any, axes: Any = None) -> Any:
     return _shifted(x, axes, 1)
@@ -210,7 +206,7 @@ def _fftshift(x: Any, axes: Any = None) -> Any:
 
 @composed(
     np.fft.ifftshift,
-    sample=[call(real(5)), call(real(3, 4)), call(real(3, 4), axes=1), call(real(3, 4), (0, 1)), call(_complex(4))],
+    sample=[call(real(5)), call(real(3, 4)), call(real(3, 4), axes=1), call(real(3, 4), (0, 1)), call(complex_(4))],
 )
 def _ifftshift(x: Any, axes: Any = None) -> Any:
     return _shifted(x, axes, -1)

@@ -287,6 +287,8 @@ def _matrix_power(a: Any, n: int) -> Any:
     n = operator.index(n)
     if n == 0:
         return _power_0(a)
+    if n == 1:
+        return np.positive(a)  # like NumPy's, a new matrix
     if n < 0:
         a, n = np.linalg.inv(a), -n
     power = None

@@ -1,4 +1,4 @@
-"""Rules of the products: matmul, dot, inner, outer, tensordot, kron, cross and their kin.
+"""Rules of the products of matrices and vectors: matmul, vecdot, matvec, vecmat, outer, kron, cross.
 
 For the product y = a @ b of matrices the gradients are g @ bᴴ and aᴴ @ g (M. B. Giles, "Collected matrix
 derivative results for forward and reverse mode algorithmic differentiation", 2008, section 2.2.2). All other
@@ -7,7 +7,6 @@ products are read as that one, with some axes in other places.
 
 from __future__ import annotations
 
-import math
 import operator
 from typing import Any
 
@@ -17,10 +16,11 @@ from autograd_lite.errors import InPlaceError, OperandError
 from autograd_lite.record import Primitive
 from autograd_lite.rules.table import Input, call, composed, conj, real, rule
 
-__all__ = ["H", "T", "as_operand"]
+__all__ = ["H", "T", "as_operand", "complex_", "matmul_by_a", "matmul_by_b", "refuse_out", "typed"]
 
 
-def _complex(*shape: int) -> Input:
+def complex_(*shape: int) -> Input:
+    """An array of complex numbers, as an input of a sample."""
     return Input(shape, "complex")
 
 
@@ -39,10 +39,16 @@ def as_operand(x: Any) -> Any:
     return x if hasattr(x, "ndim") else np.asarray(x)
 
 
+def typed(b: Any, g: Any) -> Any:
+    """`b`; a Python number in the precision of `g`."""
+    return b if hasattr(b, "ndim") else g.dtype.type(b)
+
+
 # --- matmul -------------------------------------------------------------------------------------------------
 
 
-def _matmul_by_a(g: Any, y: Any, a: Any, b: Any) -> Any:
+def matmul_by_a(g: Any, y: Any, a: Any, b: Any) -> Any:
+    """The gradient of a @ b by a: g @ bᴴ."""
     # Neither rule reads its own operand, not even its shape: g and the other one tell what it must have been.
     if g.ndim == 2 == b.ndim and b.dtype.kind != "c":
         return g @ b.T
@@ -53,7 +59,8 @@ def _matmul_by_a(g: Any, y: Any, a: Any, b: Any) -> Any:
     return g @ H(b)
 
 
-def _matmul_by_b(g: Any, y: Any, a: Any, b: Any) -> Any:
+def matmul_by_b(g: Any, y: Any, a: Any, b: Any) -> Any:
+    """The gradient of a @ b by b: aᴴ @ g."""
     if g.ndim == 2 == a.ndim and a.dtype.kind != "c":
         return a.T @ g
     if a.ndim == 1:  # y has the axes of b without the last but one
@@ -65,8 +72,8 @@ def _matmul_by_b(g: Any, y: Any, a: Any, b: Any) -> Any:
 
 rule(
     np.matmul,
-    _matmul_by_a,
-    _matmul_by_b,
+    matmul_by_a,
+    matmul_by_b,
     prints="{} @ {}",
     sample=[
         call(real(2, 3), real(3, 4)),
@@ -80,8 +87,8 @@ rule(
         call(real(2, 3, 4), real(4)),
         call(real(3), real(2, 3, 4)),
         call(real(2, 0), real(0, 3)),
-        call(_complex(2, 3), _complex(3, 2)),
-        call(_complex(3), real(2, 3, 2)),
+        call(complex_(2, 3), complex_(3, 2)),
+        call(complex_(3), real(2, 3, 2)),
     ],
 )
 
@@ -145,7 +152,7 @@ rule(
         call(real(3), real(3)),
         call(real(2, 3), real(3)),
         call(real(2, 1, 3), real(4, 3)),
-        call(_complex(2, 3), _complex(2, 3)),
+        call(complex_(2, 3), complex_(2, 3)),
     ],
 )
 _of_ufunc_form(np.vecdot, call(real(3, 2), real(3, 2), axis=0), call(real(3, 2), real(2, 3), axes=[0, 1]))
@@ -159,7 +166,7 @@ if hasattr(np, "matvec"):  # NumPy 2.2
             call(real(2, 3), real(3)),
             call(real(4, 2, 3), real(3)),
             call(real(2, 3), real(4, 3)),
-            call(_complex(2, 3), _complex(3)),
+            call(complex_(2, 3), complex_(3)),
         ],
     )
     rule(
@@ -170,165 +177,25 @@ if hasattr(np, "matvec"):  # NumPy 2.2
             call(real(2), real(2, 3)),
             call(real(2), real(4, 2, 3)),
             call(real(4, 2), real(2, 3)),
-            call(_complex(2), _complex(2, 3)),
+            call(complex_(2), complex_(2, 3)),
         ],
     )
     _of_ufunc_form(np.matvec, call(real(3, 2), real(3), axes=[(1, 0), 0, 0]))
     _of_ufunc_form(np.vecmat, call(real(2), real(3, 2), axes=[0, (1, 0), 0]))
 
 
-# --- sums over axes: dot, inner, tensordot ------------------------------------------------------------------
-
-
-def _contracted(a_ndim: int, b_ndim: int, axes: Any) -> tuple[list[int], list[int]]:
-    """The axes of each operand that np.tensordot sums over, counted from 0."""
-    if isinstance(axes, (int, np.integer)):
-        return list(range(a_ndim - int(axes), a_ndim)), list(range(int(axes)))
-    of_a, of_b = ([int(i) for i in np.atleast_1d(part)] for part in axes)
-    return [i % a_ndim for i in of_a], [i % b_ndim for i in of_b]
-
-
-def _free(ndim: int, summed: list[int]) -> list[int]:
-    return [i for i in range(ndim) if i not in summed]
-
-
-def _tensordot_by_a(g: Any, b: Any, ndim: int, axes: Any) -> Any:
-    of_a, of_b = _contracted(ndim, b.ndim, axes)
-    free = _free(b.ndim, of_b)
-    r = np.tensordot(g, conj(b), (list(range(g.ndim - len(free), g.ndim)), free))
-    # r has the free axes of a, then the summed ones in the order in which they stand in b.
-    stand = _free(ndim, of_a) + [i for _, i in sorted(zip(of_b, of_a, strict=True))]
-    return np.transpose(r, np.argsort(stand).tolist())
-
-
-def _tensordot_by_b(g: Any, a: Any, ndim: int, axes: Any) -> Any:
-    of_a, of_b = _contracted(a.ndim, ndim, axes)
-    free = _free(a.ndim, of_a)
-    r = np.tensordot(conj(a), g, (free, list(range(len(free)))))
-    stand = [i for _, i in sorted(zip(of_a, of_b, strict=True))] + _free(ndim, of_b)
-    return np.transpose(r, np.argsort(stand).tolist())
-
-
-rule(
-    np.tensordot,
-    lambda g, y, a, b, axes=2: _tensordot_by_a(g, b, a.ndim, axes),
-    lambda g, y, a, b, axes=2: _tensordot_by_b(g, a, b.ndim, axes),
-    sample=[
-        call(real(2, 3, 4), real(3, 4, 5)),
-        call(real(2, 3), real(3, 4), axes=1),
-        call(real(2, 3), real(4), 0),
-        call(real(2, 3, 4), real(4, 5, 3), axes=([1, 2], [2, 0])),
-        call(real(4, 3, 2), real(3, 4, 5), ([1, 0], [0, 1])),
-        call(real(2, 3), real(3, 2), axes=([-1, 0], [0, -1])),
-        call(real(3), real(3), axes=1),
-        call(real(2, 3), real(4, 3), axes=(1, 1)),
-        call(_complex(2, 3), _complex(3, 2), axes=1),
-    ],
-)
-
-
-def _dot_by_a(g: Any, y: Any, a: Any, b: Any, out: Any = None) -> Any:
-    if not a.ndim:
-        return (g * conj(b)).sum()
-    if not b.ndim:
-        return g * conj(b)
-    if b.ndim <= 2 and a.ndim <= 2:
-        return _matmul_by_a(g, None, None, b)
-    return _tensordot_by_a(g, b, a.ndim, ([a.ndim - 1], [max(b.ndim - 2, 0)]))
-
-
-def _dot_by_b(g: Any, y: Any, a: Any, b: Any, out: Any = None) -> Any:
-    if not b.ndim:
-        return (g * conj(a)).sum()
-    if not a.ndim:
-        return g * conj(a)
-    if b.ndim <= 2 and a.ndim <= 2:
-        return _matmul_by_b(g, None, a, None)
-    return _tensordot_by_b(g, a, b.ndim, ([a.ndim - 1], [max(b.ndim - 2, 0)]))
-
-
-rule(
-    np.dot,
-    _dot_by_a,
-    _dot_by_b,
-    prints="{} · {}",
-    sample=[
-        call(real(3), real(3)),
-        call(real(2, 3), real(3, 4)),
-        call(real(2, 3), real(3)),
-        call(real(3), real(3, 4)),
-        call(real(), real(2, 3)),
-        call(real(2, 3), real()),
-        call(real(), real()),
-        call(real(2, 4, 3), real(3)),
-        call(real(2, 4, 3), real(3, 2)),
-        call(real(2, 3), real(4, 3, 2)),
-        call(real(3), real(4, 3, 2)),
-        call(real(2, 3, 4), real(2, 4, 3)),
-        call(_complex(2, 3), _complex(3, 2)),
-    ],
-)
-
-
-def _inner_by_a(g: Any, y: Any, a: Any, b: Any) -> Any:
-    if not a.ndim:
-        return (g * conj(b)).sum()
-    if not b.ndim:
-        return g * conj(b)
-    return np.tensordot(g, conj(b), b.ndim - 1)
-
-
-def _inner_by_b(g: Any, y: Any, a: Any, b: Any) -> Any:
-    if not b.ndim:
-        return (g * conj(a)).sum()
-    if not a.ndim:
-        return g * conj(a)
-    free = list(range(a.ndim - 1))
-    return np.tensordot(g, conj(a), (free, free))
-
-
-rule(
-    np.inner,
-    _inner_by_a,
-    _inner_by_b,
-    sample=[
-        call(real(3), real(3)),
-        call(real(2, 3), real(4, 3)),
-        call(real(2, 4, 3), real(3)),
-        call(real(3), real(2, 3)),
-        call(real(2, 4, 3), real(2, 3)),
-        call(real(), real(3)),
-        call(real(2, 3), real()),
-        call(_complex(2, 3), _complex(3)),
-    ],
-)
-
-rule(
-    np.vdot,
-    lambda g, y, a, b: (conj(g) * b).reshape(a.shape),
-    lambda g, y, a, b: (g * a).reshape(b.shape),
-    sample=[
-        call(real(3), real(3)),
-        call(real(2, 3), real(2, 3)),
-        call(real(2, 3), real(6)),
-        call(real(), real()),
-        call(_complex(3), _complex(3)),
-    ],
-)
-
-
 # --- all pairs: outer, kron ---------------------------------------------------------------------------------
 
 rule(
     np.outer,
-    lambda g, y, a, b, out=None: (g @ conj(b).reshape(-1)).reshape(a.shape),
-    lambda g, y, a, b, out=None: (conj(a).reshape(-1) @ g).reshape(b.shape),
+    lambda g, y, a, b, out=None: (g @ conj(typed(b, g)).reshape(-1)).reshape(a.shape),
+    lambda g, y, a, b, out=None: (conj(typed(a, g)).reshape(-1) @ g).reshape(b.shape),
     sample=[
         call(real(3), real(2)),
         call(real(2, 3), real(2)),
         call(real(), real(2)),
         call(real(2), real(0)),
-        call(_complex(3), _complex(2)),
+        call(complex_(3), complex_(2)),
     ],
 )
 
@@ -344,12 +211,14 @@ def _interleaved(a_shape: Any, b_shape: Any) -> tuple[tuple[int, ...], tuple[int
 
 
 def _kron_by_a(g: Any, y: Any, a: Any, b: Any) -> Any:
+    b = typed(b, g)
     of_a, of_b = _interleaved(a.shape, b.shape)
     r = g.reshape(tuple(map(operator.mul, of_a, of_b))) * conj(b).reshape(of_b)
     return r.sum(axis=tuple(range(1, len(of_a), 2))).reshape(a.shape)
 
 
 def _kron_by_b(g: Any, y: Any, a: Any, b: Any) -> Any:
+    a = typed(a, g)
     of_a, of_b = _interleaved(a.shape, b.shape)
     r = g.reshape(tuple(map(operator.mul, of_a, of_b))) * conj(a).reshape(of_a)
     return r.sum(axis=tuple(range(0, len(of_a), 2))).reshape(b.shape)
@@ -365,7 +234,7 @@ rule(
         call(real(2), real(3, 2)),
         call(real(2, 1, 2), real(3, 2)),
         call(real(), real(2)),
-        call(_complex(2), _complex(2, 2)),
+        call(complex_(2), complex_(2, 2)),
     ],
 )
 
@@ -382,7 +251,7 @@ cross_3: Primitive = rule(
     lambda g, y, a, b: cross_3(conj(b), g),
     lambda g, y, a, b: cross_3(g, conj(a)),
     name="cross",
-    sample=[call(real(3), real(3)), call(real(2, 3), real(3)), call(_complex(3), _complex(3))],
+    sample=[call(real(3), real(3)), call(real(2, 3), real(3)), call(complex_(3), complex_(3))],
 )
 
 
@@ -394,7 +263,7 @@ cross_3: Primitive = rule(
         call(real(3, 2), real(3, 2), axis=0),
         call(real(3, 2), real(2, 3), axisa=0),
         call(real(3, 2), real(2, 3), 0, 1, 0),
-        call(_complex(2, 3), _complex(2, 3)),
+        call(complex_(2, 3), complex_(2, 3)),
     ],
 )
 def cross(a: Any, b: Any, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
@@ -436,61 +305,6 @@ def _linalg_matmul(x1: Any, x2: Any, /) -> Any:
     return np.matmul(x1, x2)
 
 
-@composed(np.linalg.tensordot, sample=[call(real(2, 3, 4), real(3, 4)), call(real(2, 3), real(3, 2), axes=1)])
-def _linalg_tensordot(x1: Any, x2: Any, /, *, axes: Any = 2) -> Any:
-    return np.tensordot(x1, x2, axes=axes)
-
-
 @composed(np.linalg.vecdot, sample=[call(real(2, 3), real(2, 3)), call(real(3, 2), real(3, 2), axis=0)])
 def _linalg_vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
     return _with_axes(np.vecdot, x1, x2, axis, None, None)
-
-
-def chain(matrices: list[Any]) -> Any:
-    """The product of matrices of shapes that fit, in the order of fewest multiplications.
-
-    The order is found as in T. H. Cormen et al., "Introduction to Algorithms", section 14.2 (4th edition).
-    """
-    sizes = [matrix.shape[0] for matrix in matrices] + [matrices[-1].shape[1]]
-    cost: dict[tuple[int, int], float] = {(i, i): 0 for i in range(len(matrices))}
-    cut: dict[tuple[int, int], int] = {}
-    for length in range(1, len(matrices)):
-        for i in range(len(matrices) - length):
-            j = i + length
-            cost[i, j] = math.inf
-            for k in range(i, j):
-                price = cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1]
-                if price < cost[i, j]:
-                    cost[i, j], cut[i, j] = price, k
-
-    def product(i: int, j: int) -> Any:
-        return matrices[i] if i == j else product(i, cut[i, j]) @ product(cut[i, j] + 1, j)
-
-    return product(0, len(matrices) - 1)
-
-
-@composed(
-    np.linalg.multi_dot,
-    sample=[
-        call([real(2, 3), real(3, 4)]),
-        call([real(2, 3), real(3, 4), real(4, 2)]),
-        call([real(3), real(3, 4), real(4, 2), real(2)]),
-    ],
-)
-def _multi_dot(arrays: Any, *, out: Any = None) -> Any:
-    refuse_out("multi_dot", out)
-    matrices = [as_operand(x) for x in arrays]
-    if len(matrices) < 2:
-        raise OperandError(f"multi_dot: {len(matrices)} array is no product; give at least two")
-    first, last = matrices[0].ndim, matrices[-1].ndim
-    if first == 1:
-        matrices[0] = matrices[0][None, :]
-    if last == 1:
-        matrices[-1] = matrices[-1][:, None]
-    if any(matrix.ndim != 2 for matrix in matrices):
-        raise OperandError(
-            f"multi_dot: operands of {[x.ndim for x in matrices]} dimensions; all must be matrices, only the "
-            f"first and the last may be vectors"
-        )
-    y = chain(matrices)
-    return y[0, 0] if first == last == 1 else y[0] if first == 1 else y[:, 0] if last == 1 else y
