@@ -10,9 +10,11 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from autograd_lite.errors import NotDifferentiableError, OperandError
 from autograd_lite.record import Primitive
 from autograd_lite.rules.cumulative import along
+from autograd_lite.rules.statistics import operand
 from autograd_lite.rules.table import Input, call, composed, numbers_of, plain, real, rule
 
 plain(np.argsort, np.argpartition, np.lexsort, np.searchsorted, np.digitize)
+plain(np.nonzero, np.flatnonzero, np.argwhere, np.isin)
 
 _ORDER = np.array([[2, 0, 1], [0, 2, 1]])
 
@@ -193,6 +195,34 @@ def _with_values(function: Any) -> Any:
 
 for _function in (np.unique_all, np.unique_counts, np.unique_inverse):
     composed(_function, sample=[call(Input((2, 3), "distinct"))])(_with_values(_function))
+
+
+# --- sets ----------------------------------------------------------------------------------------------------
+
+_SETS = [call(Input((3,), "distinct"), Input((2, 2), "distinct"))]
+
+
+@composed(np.union1d, sample=_SETS)
+def union1d(ar1: Any, ar2: Any) -> Any:
+    """The distinct values of two arrays."""
+    return np.unique(np.concatenate((_vector(ar1), _vector(ar2))))
+
+
+@composed(np.setdiff1d, sample=[*_SETS, call([0.5, 1.0], Input((4,), "distinct"))])
+def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
+    """The distinct values of the first array that are not in the second."""
+    first = _vector(ar1) if assume_unique else np.unique(_vector(ar1))
+    return first[np.isin(numbers_of(first), numbers_of(ar2), invert=True)]
+
+
+@composed(np.setxor1d, sample=_SETS)
+def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
+    """The distinct values that are in one array only."""
+    return np.sort(np.concatenate((setdiff1d(ar1, ar2, assume_unique), setdiff1d(ar2, ar1, assume_unique))))
+
+
+def _vector(x: Any) -> Any:
+    return operand(x).reshape((-1,))
 
 
 # --- trim_zeros ----------------------------------------------------------------------------------------------
