@@ -355,6 +355,8 @@ class Tensor:
                 f"gradient; join Tensors with np.stack or np.concatenate, assign into a Tensor instead of an "
                 f"ndarray, or say .detach() or .numpy() to leave the graph"
             )
+        if copy is False:
+            raise ValueError("np.asarray(copy=False): a Tensor's array is its own; take a copy, or use .data")
         return np.array(self._data, dtype=dtype)
 
     def _number(self, kind: str) -> Any:
@@ -496,8 +498,11 @@ class Tensor:
                     f"write it out of place (x = x + ...), or convert with .astype first"
                 )
             result = result.astype(self.dtype)
-        self._shared = None
         recorded = result._node
+        if self._shared is LENT and recorded is None:
+            self._data[...] = result._data  # whoever holds the array sees the change, as with NumPy
+            return self
+        self._shared = None
         if recorded is not None:
             if node is not None and node.name:
                 recorded.note("name", node.name)

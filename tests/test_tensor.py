@@ -297,6 +297,17 @@ def test_looking_at_data_does_not_invalidate_views():
     assert (view * 2).tolist() == [2.0]
 
 
+def test_an_update_in_place_reaches_whoever_holds_the_data():
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    buffer = np.zeros(4)
+    w.data = buffer[:2]
+    with ag.no_grad():
+        w += 1.0
+    assert buffer.tolist() == [1.0, 1.0, 0.0, 0.0]
+    buffer[0] = 7.0
+    assert w.tolist() == [7.0, 1.0]
+
+
 def test_format_and_str():
     assert f"{Tensor(1.23456):.2f}" == "1.23"
     assert str(Tensor([1.0])) == "tensor([1.])"

@@ -12,7 +12,17 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.rules.table import COMPOSED, TABLE, Call, Elementwise, Input, Reduction
+from autograd_lite.rules import special
+from autograd_lite.rules.table import COMPOSED, SAMPLES, TABLE, Call, Elementwise, Input, Reduction
+
+# The rows of SciPy's functions are there where SciPy is; without it, the one that is always there has no values.
+try:
+    import scipy.special
+except ModuleNotFoundError:
+    ROWS = {function: sample for function, sample in SAMPLES.items() if function is not special.polygamma.fn}
+else:
+    special.load(scipy.special)
+    ROWS = SAMPLES
 
 # NumPy functions that change their first argument and return nothing.
 IN_PLACE = {np.put, np.putmask, np.place, np.copyto, np.fill_diagonal, np.put_along_axis}

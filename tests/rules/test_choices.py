@@ -110,8 +110,8 @@ def page() -> str:
         [
             "# Points where the derivative is a choice",
             "",
-            "Where a function has a corner, a jump or a removable gap, a framework has to choose a number. These are the",
-            "choices, the same for every way of computing them: forward and reverse mode, both precisions.",
+            "Where a function has a corner, a jump or a removable gap, a framework has to choose a number. These are",
+            "the choices, the same for every way of computing them: forward and reverse mode, both precisions.",
             "",
             "| function | at | gradient | because |",
             "| --- | --- | --- | --- |",
