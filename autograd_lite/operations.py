@@ -84,7 +84,7 @@ def apply(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tenso
 
     out = wrap(y)
     if op.view and y.base is not None and isinstance(args[0], Tensor):
-        out._shared = _viewed(args[0], values[0])
+        out._shared = _viewed(y, args[0], values[0])
     how = recording()
     if how and (flowing or passive):
         saved = None
@@ -118,8 +118,10 @@ def _saved(op: Primitive, flowing: int, saved: list[Any], exposed: list[int]) ->
     return tuple(saved)
 
 
-def _viewed(base: Tensor, array: Any) -> tuple[Any, ...]:
-    """What a view remembers: whose it is, and the array it looks into."""
+def _viewed(y: Any, base: Tensor, array: Any) -> tuple[Any, ...] | None:
+    """What a view remembers: whose it is, and the array it looks into; None if `y` looks into a copy of NumPy's own."""
+    if y.base is not array and y.base is not array.base and not np.may_share_memory(y, array):
+        return None
     shared = base._shared
     return shared if shared is not None and shared is not LENT else (base, array)
 
@@ -310,7 +312,7 @@ def _apply_unary(op: Primitive, operand: Tensor, kwargs: dict[str, Any] | None =
         return apply(op, (operand,), kwargs or {})
     out = _new(Tensor)
     out._data = y
-    out._shared = _viewed(operand, x) if op.view and y.base is not None else None
+    out._shared = _viewed(y, operand, x) if op.view and y.base is not None else None
     out._node = made = _new_node(Node)
     made.op = op
     made.inputs = (node,)
