@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -160,13 +161,13 @@ def _static(op: Primitive, kwargs: dict[str, Any]) -> dict[str, Any]:
                 )
             value = value.numpy()
         if key == "out":
-            if value is not None and value != (None,):
+            if any(array is not None for array in (value if isinstance(value, tuple) else (value,))):
                 raise InPlaceError(
                     f"{op.name}: out= writes into an array behind the graph's back; use the returned Tensor"
                 )
             continue
-        if isinstance(value, np.ndarray):
-            value = value.copy()  # a mask or an index that the user may change before the backward pass
+        if isinstance(value, (np.ndarray, list)):
+            value = deepcopy(value)  # a mask or an index that the user may change before the backward pass
         if value is not np._NoValue:
             made[key] = value
     return made
@@ -210,6 +211,8 @@ def _plain_index(index: Any) -> Any:
         return tuple([_plain_index(part) for part in index])
     if isinstance(index, np.ndarray):
         return index.copy()
+    if isinstance(index, list):
+        return np.array(index) if index else np.array(index, int)
     return index
 
 
