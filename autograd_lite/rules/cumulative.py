@@ -34,7 +34,7 @@ def _cumsum_rule(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, ou
 
 
 def _cumsum(x: Any, axis: Any = None, dtype: Any = None) -> Any:
-    return _add(x.reshape(-1) if axis is None or not x.ndim else x, axis or 0, dtype)
+    return _add(x.reshape(-1) if axis is None or not x.ndim else x, 0 if axis is None else axis, dtype)
 
 
 _SAMPLE = [
@@ -74,7 +74,7 @@ def _cumprod_rule(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, o
 
 
 def _cumprod(x: Any, axis: Any = None, dtype: Any = None) -> Any:
-    return _multiply(x.reshape(-1) if axis is None or not x.ndim else x, axis or 0, dtype)
+    return _multiply(x.reshape(-1) if axis is None or not x.ndim else x, 0 if axis is None else axis, dtype)
 
 
 rule(np.cumprod, _cumprod_rule, fn=_cumprod, prints="cumprod({})", sample=_SAMPLE)

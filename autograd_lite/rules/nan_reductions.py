@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.errors import OperandError
 from autograd_lite.rules.reductions import extreme_share, lifted, masked
 from autograd_lite.rules.table import call, composed, numbers_of, plain, real, reduction, rule
 
@@ -63,6 +64,7 @@ def nanmean(
 ) -> Any:
     """The mean of what is not NaN."""
     filled, number = without_nan(a)
+    _check_inexact("nanmean", a, dtype)
     return np.mean(filled, axis, dtype, out, keepdims, where=_both(number, where))
 
 
@@ -112,14 +114,22 @@ def _spread(
     mean: Any,
     correction: Any,
 ) -> Any:
+    _check_inexact(f"nan{function.__name__}", a, dtype)
     filled, number = without_nan(a)
     chosen = _both(number, where)
     optional = {"mean": mean, "correction": correction}
     given = {name: value for name, value in optional.items() if value is not np._NoValue}
     y = function(filled, axis, dtype, out, ddof, keepdims, where=chosen, **given)
+    if a.dtype.kind not in "fc":
+        return y
     free = np.count_nonzero(np.broadcast_to(chosen, a.shape), axis=axis, keepdims=True)
     spoiled = np.reshape(free <= (given.get("correction", 0) or ddof), y.shape)
     return with_nan(y, spoiled)
+
+
+def _check_inexact(name: str, a: Any, dtype: Any) -> None:
+    if dtype is not None and a.dtype.kind in "fc" and np.dtype(dtype).kind not in "fc":
+        raise OperandError(f"{name}: dtype {np.dtype(dtype)} cannot hold the result for {a.dtype}; give a floating one")
 
 
 def with_nan(y: Any, spoiled: Any) -> Any:

@@ -181,7 +181,7 @@ def poly(seq_of_zeros: Any) -> Any:
     p: Any = np.ones(1, zeros.dtype)
     zero = np.zeros(1, zeros.dtype)
     for k in range(zeros.shape[0]):
-        p = np.concatenate((p, zero)) - zeros[k] * np.concatenate((zero, p))
+        p = np.concatenate((p, zero)) - np.concatenate((zero, zeros[k] * p))
     numbers = numbers_of(zeros)
     if numbers.dtype.kind == "c" and np.all(np.sort(numbers) == np.sort(numbers.conj())):
         return np.real(p)

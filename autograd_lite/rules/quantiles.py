@@ -56,8 +56,8 @@ def _averaged_inverted_cdf(n: Any, q: Any) -> tuple[Any, Any]:
 
 
 def _midpoint(n: Any, q: Any) -> tuple[Any, Any]:
-    place = (n - 1) * q
-    return np.floor(place), np.where(place == np.floor(place), 0.0, 0.5)
+    place = 0.5 * (np.floor((n - 1) * q) + np.ceil((n - 1) * q))
+    return place, np.where(place == np.floor(place), 0.0, 0.5)
 
 
 #: the methods that take a fixed mean of two neighbours: the place of the first, and the weight of the second
@@ -127,7 +127,7 @@ def nanmedian(
     columns = _Columns(a, axis, out, "nanmedian")
     n = np.maximum(_counts(numbers_of(columns.values)), 1)
     low, high = columns.at((n - 1) // 2), columns.at(n // 2)
-    return columns.shaped(low / 2 + high / 2 if low.dtype.kind in "fc" else (low + high) / 2, (), keepdims)
+    return columns.shaped(low / 2 + high / 2, (), keepdims)
 
 
 # --- quantile and percentile ---------------------------------------------------------------------------------
