@@ -120,11 +120,11 @@ def _saved(op: Primitive, flowing: int, saved: list[Any], exposed: list[int]) ->
 
 
 def _viewed(y: Any, base: Tensor, array: Any) -> tuple[Any, ...] | None:
-    """What a view remembers: whose it is, and the array it looks into; None if `y` looks into a copy of NumPy's own."""
+    """What a view remembers: whose it is, its array and node; None if `y` looks into a copy of NumPy's own."""
     if y.base is not array and y.base is not array.base and not np.may_share_memory(y, array):
         return None
     shared = base._shared
-    return shared if shared is not None and shared is not LENT else (base, array)
+    return shared if shared is not None and shared is not LENT else (base, array, base._node)
 
 
 def _source(source: Any) -> Any:

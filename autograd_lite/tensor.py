@@ -30,7 +30,8 @@ _DETACH = Primitive(np.positive, (None,), name="detach", prints="detach({})")
 
 _np: Any = np  # NumPy as the dispatcher sees it: given Tensors, it returns Tensors
 
-#: what `_shared` holds once `t.data` has handed out the array; otherwise None or, for a view, (base, its array).
+#: what `_shared` holds once `t.data` has handed out the array; otherwise None or, for a view,
+#: (base, its array, its node).
 LENT = ("lent",)
 
 
@@ -147,8 +148,9 @@ class Tensor:
         if self._shared is LENT:
             return self._data.copy() if kept else self._data
         if self._shared is not None:
-            base, array = self._shared
-            if base._data is not array and not np.array_equal(base._data, array, equal_nan=True):
+            base, array, node = self._shared
+            rewritten = base._node is not node and base._node.__class__ is Node  # by values that may be equal
+            if base._data is not array and (rewritten or not np.array_equal(base._data, array, equal_nan=True)):
                 raise InPlaceError(
                     f"this Tensor of shape {self.shape} is a view of one that was changed in place since; "
                     f"take the view again, or take a .copy() before the change"
