@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["brief", "count", "number", "shape_text", "static_text", "warning"]
+__all__ = ["argument", "brief", "count", "number", "shape_text", "static_text", "warning"]
 
 
 def number(value: Any, digits: int = 4) -> str:
@@ -82,18 +82,21 @@ def static_text(static: dict[str, Any], width: int = 40) -> str:
     >>> static_text({"axis": 0, "keepdims": True})
     'axis=0, keepdims=True'
     """
-    text = ", ".join(f"{key}={_argument(value)}" for key, value in static.items() if key != "spec")
+    text = ", ".join(f"{key}={argument(value)}" for key, value in static.items() if key != "spec")
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
-def _argument(value: Any) -> str:
+def argument(value: Any) -> str:
+    """One static argument as it would be written."""
     if isinstance(value, tuple):
-        return "(" + ", ".join(_argument(part) for part in value) + ("," if len(value) == 1 else "") + ")"
+        return "(" + ", ".join(argument(part) for part in value) + ("," if len(value) == 1 else "") + ")"
     if isinstance(value, slice):
         ends = [("" if end is None else str(end)) for end in (value.start, value.stop)]
         return ":".join(ends + ([str(value.step)] if value.step is not None else []))
     if isinstance(value, np.ndarray):
         return brief(value) if value.size <= 6 else f"{value.dtype}{list(value.shape)}"
+    if isinstance(value, str):
+        return repr(value)
     return "..." if value is Ellipsis else getattr(value, "__name__", None) or str(value)
 
 

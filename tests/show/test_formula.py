@@ -1,0 +1,249 @@
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from networks import chain, xor
+
+import autograd_lite as ag
+from autograd_lite import Tensor
+from autograd_lite.show.errors import NoGraphError, ShowError
+from autograd_lite.show.formula import derivation, formula
+
+
+def named(name, tensor):
+    tensor.name = name
+    return tensor
+
+
+def parameter(name, *shape, seed=0):
+    return Tensor(np.random.RandomState(seed).uniform(0.3, 1.5, shape), requires_grad=True, name=name)
+
+
+def data(name, *shape, seed=1):
+    return Tensor(np.random.RandomState(seed).uniform(0.3, 1.5, shape), name=name)
+
+
+def textbook_xor():
+    """The XOR network with every step named, as in the textbook."""
+    _, p = xor()
+    x, y = data("x", 2, 5), data("y", 1, 5)
+    z1 = named("z1", p["W1"] @ x + p["b1"])
+    v1 = named("v1", 1 / (1 + np.exp(-z1)))
+    z2 = named("z2", p["W2"] @ v1 + p["b2"])
+    y_hat = named("y_hat", 1 / (1 + np.exp(-z2)))
+    return named("L", ((y - y_hat) ** 2).mean())
+
+
+def test_the_derivation_of_the_xor_network_reads_as_in_the_textbook():
+    assert str(derivation(textbook_xor())) == (
+        "z₁ = W₁ x + b₁    (b1 is repeated, (2, 1) to (2, 5))\n"
+        "v₁ = 1 / (1 + exp(−z₁))\n"
+        "z₂ = W₂ v₁ + b₂    (b2 is repeated, (1, 1) to (1, 5))\n"
+        " ŷ = 1 / (1 + exp(−z₂))\n"
+        " L = mean((y − ŷ)²)\n"
+        "\n"
+        " dŷ = 2 · (ŷ − y) / 5\n"
+        "dz₂ = dŷ ⊙ ŷ ⊙ (1 − ŷ)\n"
+        "db₂ = sum(dz₂, axis=1, keepdims=True)    (summed over axis 1, along which b2 was repeated)\n"
+        "dv₁ = W₂ᵀ dz₂\n"
+        "dz₁ = dv₁ ⊙ v₁ ⊙ (1 − v₁)\n"
+        "db₁ = sum(dz₁, axis=1, keepdims=True)    (summed over axis 1, along which b1 was repeated)\n"
+        "dW₁ = dz₁ xᵀ\n"
+        "dW₂ = dz₂ v₁ᵀ"
+    ).replace("ŷ", "y\u0302")
+
+
+def test_the_latex_of_the_xor_network():
+    latex = derivation(textbook_xor()).latex
+    dz1, dv1 = r"\frac{\partial L}{\partial z_{1}}", r"\frac{\partial L}{\partial v_{1}}"
+    assert rf"{dz1} &= {dv1} \odot v_{{1}} \odot \left(1 - v_{{1}}\right)" in latex
+    assert r"\hat{y} &= \frac{1}{1 + e^{-z_{2}}}" in latex
+    assert r"\frac{\partial L}{\partial W_{1}} &= \frac{\partial L}{\partial z_{1}}\,x^\top" in latex
+    assert latex.startswith("\\begin{aligned}\n") and latex.endswith("\n\\end{aligned}")
+    assert latex.count("{") == latex.count("}") and latex.count(r"\left") == latex.count(r"\right")
+
+
+def test_the_mathml_is_well_formed_and_has_a_row_for_every_line():
+    equations = derivation(textbook_xor())
+    root = ET.fromstring(equations.mathml)
+    rows = root.findall(".//{*}mtr")
+    assert len(rows) == len(equations.forward) + len(equations.backward) == 13
+    assert "".join(rows[12].itertext()).replace(" ", "") == "∂L∂W2=∂L∂z2v1⊤"
+
+
+def run(tensor, leaves):
+    """What the printed lines compute, and the gradients of the engine."""
+    equations = derivation(tensor)
+    names = {"np": np, **{name: leaf.numpy() for name, leaf in leaves.items()}}
+    exec(equations.numpy, names)
+    tensor.backward()
+    return names
+
+
+def check(tensor, leaves):
+    names = run(tensor, leaves)
+    np.testing.assert_allclose(names[tensor.name or "L"], tensor.item(), rtol=1e-12)
+    for name, leaf in leaves.items():
+        if leaf.requires_grad and leaf.grad is not None:
+            assert np.broadcast_shapes(np.shape(names[f"d{name}"]), leaf.shape) == leaf.shape
+            np.testing.assert_allclose(np.broadcast_to(names[f"d{name}"], leaf.shape), leaf.grad, rtol=1e-9, atol=1e-12)
+
+
+def test_the_printed_lines_run_and_give_the_engines_gradients():
+    loss = textbook_xor()
+    from autograd_lite.show.graph import walk
+
+    leaves = {}
+    for entry in walk(loss, values=True):
+        if entry.kind in ("parameter", "data"):
+            leaves[entry.name] = Tensor(entry.value, requires_grad=False)
+    names = {"np": np, **{name: leaf.numpy() for name, leaf in leaves.items()}}
+    exec(derivation(loss).numpy, names)
+    graph = {entry.name: entry for entry in walk(loss, gradients=True) if entry.name}
+    for name in ("W1", "b1", "W2", "b2", "z1", "v1", "z2", "y_hat"):
+        np.testing.assert_allclose(names[f"d{name}"], graph[name].gradient, rtol=1e-12)
+
+
+COMPOSITIONS = {
+    "softmax cross-entropy": lambda W, x, b: -(np.log(_softmax(x @ W + b)) * (x @ W)).sum(),
+    "relu layer": lambda W, x, b: (np.maximum(x @ W - 1.5, 0) ** 2).mean(),
+    "tanh layer": lambda W, x, b: np.tanh(x @ W + b).sum(),
+    "a ratio": lambda W, x, b: (b / (1 + b * b)).sum() / W.sum(),
+    "a root": lambda W, x, b: np.sqrt((x @ W).sum(axis=0) + b).sum(),
+    "powers": lambda W, x, b: (W**3 + 2**b - b**b).mean(),
+    "a fan-out": lambda W, x, b: (b * b + b * np.sin(b) - b / 3 - b).sum(),
+    "reductions": lambda W, x, b: (W.mean(axis=0) * b + W.sum(axis=1).max() - b).sum(),
+    "a transpose": lambda W, x, b: (W.T @ W * np.exp(-b)).sum(),
+    "signs": lambda W, x, b: (-(W * -1) - (1 - b) * -2.0 + np.abs(b)).sum(),
+    "a column": lambda W, x, b: (W.T * b.reshape((2, 1))).mean(),
+    "numbers": lambda W, x, b: (0.5 * W * 1e-3 / 4 + 1e9 * b * 1.0 - 0 * b).sum(),
+    "a matrix of matrices": lambda W, x, b: ((x @ W) @ (W.T @ W)).mean(),
+    "where": lambda W, x, b: np.where(b > 0.8, b * b, -b).sum(),
+    "logarithms": lambda W, x, b: np.log1p(b).sum() + np.log(W).mean() - np.expm1(b).sum(),
+}
+
+
+def _softmax(z):
+    e = np.exp(z - z.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("name", COMPOSITIONS)
+def test_the_printed_lines_of_compositions_give_the_engines_gradients(name):
+    leaves = {"W": parameter("W", 3, 2), "x": data("x", 4, 3), "b": parameter("b", 2)}
+    check(COMPOSITIONS[name](**leaves), leaves)
+
+
+@given(
+    st.lists(
+        st.sampled_from(["+", "-", "*", "/", "**", "tanh", "exp", "neg", "sum", "col", "sq"]), min_size=1, max_size=9
+    ),
+    st.integers(0, 99),
+)
+def test_any_expression_prints_lines_that_give_the_engines_gradients(steps, seed):
+    leaves = {"a": parameter("a", 2, 3, seed=seed), "b": parameter("b", 3, seed=seed + 1)}
+    a, b = leaves.values()
+    h = a
+    for i, step in enumerate(steps):
+        other = (b, a, h, 2.0)[(seed + i) % 4]
+        if step == "+":
+            h = h + other
+        elif step == "-":
+            h = other - h
+        elif step == "*":
+            h = h * other
+        elif step == "/":
+            h = h / (other * other + 1)
+        elif step == "**":
+            h = (h * h + 0.5) ** 1.5
+        elif step == "tanh":
+            h = np.tanh(h)
+        elif step == "exp":
+            h = 1 / (1 + np.exp(-h))
+        elif step == "neg":
+            h = -h
+        elif step == "sum":
+            h = h - h.sum(axis=1, keepdims=True)
+        elif step == "col":
+            h = np.tanh(h) * h.mean()
+        else:
+            h = np.tanh(h) ** 2
+    loss = (h * b + 0 * a).sum()
+    check(loss, leaves)
+
+
+def test_what_numpy_has_no_function_for_has_no_numpy_form():
+    W = parameter("W", 3, 2)
+    equations = derivation((W[1:] ** 2).sum())
+    assert "dW = scatter(2 · W[1:], index=1:, shape=(3, 2))" in str(equations)
+    with pytest.raises(ShowError, match="'scatter' is no function of NumPy"):
+        equations.numpy
+
+
+def test_a_mask_is_printed_as_a_condition():
+    W, x = parameter("W", 2, 2), data("x", 2, 3)
+    h = named("h", np.maximum(named("z", W @ x), 0))
+    assert "dz = dh ⊙ (z > 0)" in str(derivation(h.sum() * 2))
+
+
+def test_only_what_was_asked_for_is_derived():
+    loss = textbook_xor()
+    text = str(derivation(loss, wrt="b2"))
+    assert "db₂" in text and "dW" not in text and "dv₁" not in text
+    W, x = parameter("W", 2, 2), parameter("V", 2, 2)
+    text = str(derivation((W * x).sum(), wrt=[W]))
+    assert "dW = V" in text and "dV" not in text
+
+
+def test_unnamed_tensors_get_names_that_nobody_has():
+    p1 = parameter("p1", 2)
+    other, array = Tensor([1.0, 2.0], requires_grad=True), Tensor([3.0, 4.0])
+    assert str(formula((p1 * other * array).sum())) == "L = sum(p₁ ⊙ p₂ ⊙ c₁)"
+    twice = Tensor([1.0], requires_grad=True, name="p1")
+    text = str(formula((p1 * twice).sum()))
+    assert text == "L = sum(p₁ · p1_1)"
+
+
+def test_greek_letters_accents_and_odd_names():
+    a, b, c = parameter("alpha", 2), parameter("layer1.weight", 2), parameter("h_in", 2)
+    equations = formula((a * b * c).sum())
+    assert str(equations) == "L = sum(α ⊙ layer1.weight ⊙ hᵢₙ)"
+    assert r"\alpha \odot \text{layer1.weight} \odot h_{\mathrm{in}}" in equations.latex
+    assert "alpha * layer1_weight * h_in" in equations.numpy
+    hostile = parameter(r"<b>\input{x} & $", 2)
+    equations = formula((hostile * 2).sum())
+    ET.fromstring(equations.mathml)
+    assert r"\input" not in equations.latex and "<b>" not in equations.mathml
+
+
+def test_a_scalar_loss_starts_with_one():
+    w = parameter("w", 2)
+    assert str(derivation(w.sum())) == "L = sum(w)\n\ndw = ones(2) · 1"
+
+
+def test_it_shows_itself_in_a_notebook():
+    w = parameter("w", 2)
+    assert formula((w * w).sum())._repr_latex_().startswith("$\\displaystyle \\begin{aligned}")
+
+
+def test_after_backward_the_equations_are_the_same():
+    loss = textbook_xor()
+    before = str(derivation(loss))
+    loss.backward()
+    assert str(derivation(loss)) == before
+
+
+def test_what_makes_no_sense_is_refused():
+    w = parameter("w", 2)
+    with pytest.raises(NoGraphError):
+        formula(w)
+    with pytest.raises(ag.BackwardError, match="sum"):
+        derivation(w * w)
+    with pytest.raises(ShowError, match="'nobody' is no part of this graph"):
+        derivation((w * w).sum(), wrt="nobody")
+    with pytest.raises(ShowError, match="a ndarray of shape"):
+        derivation((w * w).sum(), wrt=[np.ones(2)])
+    with pytest.raises(ShowError, match="take the formula of a part"):
+        formula(chain(10_000)[0])
