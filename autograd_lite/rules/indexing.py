@@ -24,11 +24,10 @@ _BASIC = frozenset({int, slice, NoneType, EllipsisType})
 
 def _differ(positions: Any) -> bool:
     """Whether the integers `positions` certainly name different places."""
-    if positions.size < 2:
-        return True
     if positions.size <= 256:
         listed = positions.ravel().tolist()
-        return len({*listed}) == len(listed) and (min(listed) >= 0 or max(listed) < 0)
+        different = len(set(listed)) == len(listed)
+        return different and (not listed or min(listed) >= 0 or max(listed) < 0)
     ordered = np.sort(positions, axis=None)
     return bool((ordered[1:] != ordered[:-1]).all() and (ordered[0] >= 0 or ordered[-1] < 0))
 
@@ -38,12 +37,21 @@ def _selects_once(index: Any) -> bool:
     if index.__class__ in _BASIC:
         return True
     parts = index if index.__class__ is tuple else (index,)
-    arrays = [np.asarray(part) for part in parts if part.__class__ not in _BASIC]
-    integers = [array for array in arrays if array.ndim and array.dtype.kind != "b"]
+    integers = []
+    masks = False
+    for part in parts:
+        if part.__class__ not in _BASIC:
+            array = part if part.__class__ is np.ndarray else np.asarray(part)
+            if array.dtype.kind == "b":
+                masks = True
+            elif array.ndim:
+                integers.append(array)
     if not integers:
         return True
-    if len(integers) < len(arrays) and any(array.dtype.kind == "b" for array in arrays):
+    if masks:
         return False
+    if len(integers) == 1:
+        return _differ(integers[0])
     size = np.broadcast(*integers).size
     return any(array.size == size and _differ(array) for array in integers)
 

@@ -366,7 +366,8 @@ def _astype(
     copy: bool = True,
     device: Any = None,
 ) -> Any:
-    return x.astype(dtype, order=order, casting=casting, copy=copy)
+    y = x.astype(dtype, order=order, casting=casting, copy=copy)
+    return x[...] if y is x else y
 
 
 rule(
