@@ -8,8 +8,8 @@ algebra functions" (2010).
 What the derivative of a vector needs, and what happens otherwise:
 
 * Eigenvalues (singular values) that coincide have no vectors of their own, only a common space. The gradient by
-  the values is right all the same; a loss that uses the vectors raises NotDifferentiableError. A singular value
-  of 0 is a kink, like that of abs at 0: its derivative counts as 0.
+  the values alone is right all the same; a loss that uses such vectors, or such values beside any vectors, raises
+  NotDifferentiableError. A singular value of 0 is a kink, like that of abs at 0: its derivative counts as 0.
 * Complex vectors are determined up to a phase. Where LAPACK states the phase it chooses (eig: the largest
   component is real) the gradient follows it; otherwise (svd, eigh) a loss that depends on it raises.
 """
@@ -39,6 +39,7 @@ __all__ = [
     "packed",
     "tolerance_of",
     "unpacked",
+    "vectors_of",
 ]
 
 
@@ -58,8 +59,9 @@ class SVDResult(NamedTuple):
 
 
 def packed(parts: Any, batch: int) -> Any:
-    """The arrays, flat but for their first `batch` axes, one behind the other."""
-    return np.concatenate([part.reshape(*part.shape[:batch], -1) for part in parts], axis=-1)
+    """The arrays, flat but for their first `batch` axes, one behind the other, and an entry for `vectors_of`."""
+    flat = [part.reshape(*part.shape[:batch], -1) for part in parts]
+    return np.concatenate([*flat, np.zeros_like(flat[0], shape=(*flat[0].shape[:-1], 1))], axis=-1)
 
 
 def unpacked(y: Any, *shapes: tuple[int, ...]) -> list[Any]:
@@ -70,6 +72,25 @@ def unpacked(y: Any, *shapes: tuple[int, ...]) -> list[Any]:
         parts.append(y[..., start:stop].reshape(*y.shape[:-1], *shape))
         start = stop
     return parts
+
+
+def _slice(y: Any, start: int, shape: tuple[int, ...]) -> Any:
+    return y[..., start : start + math.prod(shape)].reshape(*y.shape[:-1], *shape)
+
+
+def _slice_rule(g: Any, y: Any, x: Any, start: int = 0, shape: tuple[int, ...] = ()) -> Any:
+    # The last entry tells the rule of the decomposition that the loss uses vectors, should their gradient be 0.
+    batch, after = x.shape[:-1], x.shape[-1] - 1 - start - math.prod(shape)
+    parts = [np.zeros((*batch, start), x.dtype), g.reshape(*batch, -1), np.zeros((*batch, after), x.dtype)]
+    return np.concatenate([*parts, np.ones((*batch, 1), x.dtype)], axis=-1)
+
+
+vectors_of: Primitive = rule(
+    _slice,
+    _slice_rule,
+    name="vectors",
+    sample=[call(real(2, 7), start=2, shape=(2, 2)), call(real(5), start=0, shape=(4,))],
+)
 
 
 # --- dividing by gaps ---------------------------------------------------------------------------------------
@@ -100,13 +121,23 @@ def _rounding(x: Any) -> Any:
     return 100 * max(size.shape[-2:]) * np.finfo(size.dtype).eps * top
 
 
-def check_vectors(name: str, gaps: Any, tolerance: Any, turns: Any, what: str) -> None:
-    """Raise if the loss turns vectors within a space that equal values share; `turns` says by how much."""
-    shared = (np.abs(numbers_of(gaps)) <= tolerance) & ~np.eye(gaps.shape[-1], dtype=bool)
+def check_vectors(name: str, what: str, values: Any, tolerance: Any, g: Any, by_value: Any, *by_vectors: Any) -> None:
+    """Raise if a loss that uses vectors uses some of equal values, or these values themselves.
+
+    Equal values share a space of vectors. Which of them a decomposition gives is arbitrary, and the derivative of
+    a function of the matrix that is made of them cannot be told from the gradients by values and by vectors.
+    """
+    if not numbers_of(g)[..., -1].any():
+        return
+    gaps = np.abs(gaps_of(numbers_of(values)))
+    shared = (gaps <= tolerance) & ~np.eye(gaps.shape[-1], dtype=bool)
     if not shared.any():
         return
-    turns = np.abs(numbers_of(turns))
-    bad = shared & (turns + np.swapaxes(turns, -1, -2) > _rounding(turns))
+    used = numbers_of(by_value) != 0
+    for part in by_vectors:
+        size = np.abs(numbers_of(part))
+        used = used | (size > _rounding(size)).any(axis=-2)
+    bad = shared & (used[..., None, :] | used[..., :, None])
     if bad.any():
         i, j = np.argwhere(bad)[0][-2:].tolist()
         raise NotDifferentiableError(
@@ -161,10 +192,10 @@ def _svd_rule(g: Any, y: Any, a: Any, full_matrices: bool = True) -> Any:
     by_u, by_v = H(u) @ gu, H(v) @ gv
     tolerance = tolerance_of(s, max(m, n))
     gaps, sums = gaps_of(s), s[..., None, :] + s[..., :, None]
-    turns = np.abs(numbers_of(by_u)) + np.abs(numbers_of(by_v))
-    check_vectors("svd", gaps, tolerance[..., None], turns, "singular value")
+    check_vectors("svd", "singular value", s, tolerance[..., None], g, gs, gu, gv)
     if y.dtype.kind == "c":
-        check_phase("svd", diagonal(by_u).imag + diagonal(by_v).imag, turns)
+        scale = np.abs(numbers_of(by_u)) + np.abs(numbers_of(by_v))
+        check_phase("svd", diagonal(by_u).imag + diagonal(by_v).imag, scale)
     by_u, by_v = by_u - H(by_u), by_v - H(by_v)
     inside = (by_u + by_v) * inverse_of(gaps, tolerance[..., None])
     inside = (inside + (by_u - by_v) * inverse_of(sums, tolerance[..., None])) / 2
@@ -255,8 +286,11 @@ def _svd_of(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermiti
         return np.linalg.svdvals(a)
     m, n = a.shape[-2:]
     y = _packed_svd(a, full_matrices=full_matrices)
-    u, s, vh = unpacked(y, *_svd_shapes(m, n, full_matrices))
-    return SVDResult(u, s.real, vh)
+    of_u, (k,), of_vh = _svd_shapes(m, n, full_matrices)
+    after_u = math.prod(of_u)
+    u = vectors_of(y, start=0, shape=of_u)
+    vh = vectors_of(y, start=after_u + k, shape=of_vh)
+    return SVDResult(u, y[..., after_u : after_u + k].real, vh)
 
 
 def _hermitian_svd(a: Any, compute_uv: bool) -> Any:

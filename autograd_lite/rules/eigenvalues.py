@@ -22,6 +22,7 @@ from autograd_lite.rules.decompositions import (
     packed,
     tolerance_of,
     unpacked,
+    vectors_of,
 )
 from autograd_lite.rules.linear_algebra import square
 from autograd_lite.rules.products import H
@@ -58,7 +59,7 @@ def _eigh_rule(g: Any, y: Any, a: Any, UPLO: Any = "L") -> Any:
     values = values.real
     by_v = H(v) @ gv
     tolerance, gaps = tolerance_of(values, n)[..., None], gaps_of(values)
-    check_vectors("eigh", gaps, tolerance, by_v, "eigenvalue")
+    check_vectors("eigh", "eigenvalue", values, tolerance, g, g_values, gv)
     if y.dtype.kind == "c":
         check_phase("eigh", diagonal(by_v).imag, by_v)
     inside = (by_v - H(by_v)) / 2 * inverse_of(gaps, tolerance)
@@ -82,8 +83,8 @@ _packed_eigh: Primitive = rule(
 )
 def _eigh_of(a: Any, UPLO: Any = "L") -> EighResult:
     n = a.shape[-1]
-    values, vectors = unpacked(_packed_eigh(a, UPLO=UPLO), (n,), (n, n))
-    return EighResult(values.real, vectors)
+    y = _packed_eigh(a, UPLO=UPLO)
+    return EighResult(y[..., :n].real, vectors_of(y, start=n, shape=(n, n)))
 
 
 def _eigvalsh_rule(g: Any, y: Any, a: Any, UPLO: Any = "L") -> Any:
@@ -122,7 +123,7 @@ def _eig_rule(g: Any, y: Any, a: Any) -> Any:
         gv_fixed = gv_fixed - _by_phase(v, along.imag, gv)
     by_v = H(v) @ gv_fixed
     tolerance, gaps = tolerance_of(values, n)[..., None], gaps_of(values)
-    check_vectors("eig", gaps, tolerance, by_v, "eigenvalue")
+    check_vectors("eig", "eigenvalue", values, tolerance, g, g_values, gv)
     _check_defective(v, g_values)
     inside = by_v * inverse_of(conj(gaps), tolerance) + as_diagonal(g_values)
     return np.linalg.solve(H(v), inside) @ H(v)
@@ -155,7 +156,8 @@ _packed_eig: Primitive = rule(_eig, _eig_rule, name="eig", sample=[call(square(3
 )
 def _eig_of(a: Any) -> EigResult:
     n = a.shape[-1]
-    return EigResult(*unpacked(_packed_eig(a), (n,), (n, n)))
+    y = _packed_eig(a)
+    return EigResult(y[..., :n], vectors_of(y, start=n, shape=(n, n)))
 
 
 def _check_defective(v: Any, g: Any) -> None:
@@ -180,14 +182,16 @@ def _eigvals_rule(g: Any, y: Any, a: Any) -> Any:
 
 def _matching(wanted: Any, found: Any) -> Any:
     """Where each of the wanted values stands among those found: eig and eigvals may order them differently."""
-    distance = np.abs(wanted[..., :, None] - found[..., None, :])
     order = np.empty(wanted.shape, int)
+    order[...] = range(wanted.shape[-1])
+    if (np.abs(wanted - found) <= tolerance_of(wanted, wanted.shape[-1])).all():
+        return order
+    distance = np.abs(wanted[..., :, None] - found[..., None, :])
     for at in np.ndindex(wanted.shape[:-1]):
-        left = distance[at]
         for _ in range(wanted.shape[-1]):
-            i, j = np.unravel_index(np.argmin(left), left.shape)
+            i, j = np.unravel_index(np.argmin(distance[at]), distance[at].shape)
             order[*at, i] = j
-            left[i, :] = left[:, j] = np.inf
+            distance[at][i, :] = distance[at][:, j] = np.inf
     return order
 
 

@@ -132,7 +132,7 @@ def _of_ufunc_form(product: Any, *sample: Any) -> None:
 
 def refuse_out(name: str, out: Any) -> None:
     """Raise InPlaceError if `out` asks for the result to be written into an array."""
-    if out is not None and out != (None,):
+    if any(part is not None for part in (out if isinstance(out, tuple) else (out,))):
         raise InPlaceError(f"{name}: out= writes into an array behind the graph's back; use the returned Tensor")
 
 
