@@ -1,0 +1,72 @@
+"""Layers, activations, losses and initialisers: all of them compositions of Tensor operations."""
+
+from autograd_lite.nn.activations import (
+    elu,
+    gelu,
+    leaky_relu,
+    log_sigmoid,
+    log_softmax,
+    logsumexp,
+    relu,
+    sigmoid,
+    silu,
+    softmax,
+    softplus,
+    tanh,
+)
+from autograd_lite.nn.initializers import INITIALIZERS, initial
+from autograd_lite.nn.layers import Dense, Dropout, Embedding, Flatten
+from autograd_lite.nn.losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cosine_embedding_loss,
+    cosine_similarity,
+    cross_entropy,
+    gaussian_nll_loss,
+    hinge_loss,
+    huber_loss,
+    kl_div,
+    l1_loss,
+    mae_loss,
+    mse_loss,
+    nll_loss,
+)
+from autograd_lite.nn.module import Module, Sequential
+from autograd_lite.nn.summary import summary
+
+__all__ = [
+    "INITIALIZERS",
+    "Dense",
+    "Dropout",
+    "Embedding",
+    "Flatten",
+    "Module",
+    "Sequential",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "cosine_embedding_loss",
+    "cosine_similarity",
+    "cross_entropy",
+    "elu",
+    "gaussian_nll_loss",
+    "gelu",
+    "hinge_loss",
+    "huber_loss",
+    "initial",
+    "kl_div",
+    "l1_loss",
+    "leaky_relu",
+    "log_sigmoid",
+    "log_softmax",
+    "logsumexp",
+    "mae_loss",
+    "mse_loss",
+    "nll_loss",
+    "relu",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+    "summary",
+    "tanh",
+]

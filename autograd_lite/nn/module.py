@@ -1,0 +1,310 @@
+"""`Module`: parts of a model that find their own parameters; `Sequential`: layers one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.errors import OperandError
+from autograd_lite.nn.activations import operand
+from autograd_lite.tensor import Tensor
+
+__all__ = ["Module", "Sequential"]
+
+
+class Module:
+    """A part of a model. Subclasses set Tensors and other Modules as attributes and define `forward`.
+
+    What an attribute is, decides what happens to it: a leaf Tensor that requires grad when it is set is a parameter,
+    and stays one when it is frozen; an array is state that is saved but not trained (the running mean of
+    `BatchNorm1d`); a Module is a part. Lists, tuples and dicts of these are gone through. Other Tensors, such as
+    results that a forward pass notes down, are none of these.
+
+    >>> class Scale(Module):
+    ...     def __init__(self):
+    ...         self.factor = Tensor([2.0], requires_grad=True)
+    ...     def forward(self, x):
+    ...         return self.factor * x
+    >>> model = Scale()
+    >>> [name for name, _ in model.named_parameters()]
+    ['factor']
+    >>> model(np.array([3.0])).item()
+    6.0
+    """
+
+    training: bool = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if isinstance(value, Tensor):
+            _is_parameter(self, value)
+
+    def forward(self, *inputs: Any) -> Any:
+        """Compute the output; a subclass defines it."""
+        raise OperandError(f"{type(self).__name__}: it has no forward method; define forward(self, x)")
+
+    def __call__(self, *inputs: Any) -> Any:
+        """Run `forward`, then the forward hooks."""
+        hooks = self.__dict__.get("_hooks")
+        output = self.forward(*inputs)
+        if hooks:
+            for hook in tuple(hooks.values()):
+                replaced = hook(self, inputs, output)
+                if replaced is not None:
+                    output = replaced
+        return output
+
+    def register_forward_hook(self, hook: Callable[[Any, tuple[Any, ...], Any], Any]) -> _Hook:
+        """Call `hook(module, inputs, output)` after every forward; what it returns, if anything, replaces the output.
+
+        Returns a handle whose `remove()` takes the hook away again.
+
+        >>> part = Sequential(np.tanh)
+        >>> handle = part.register_forward_hook(lambda module, inputs, output: print(output.shape))
+        >>> _ = part(np.zeros((2, 3)))
+        (2, 3)
+        >>> handle.remove()
+        """
+        return _Hook(self.__dict__.setdefault("_hooks", {}), hook)
+
+    # --- what the model is made of ---------------------------------------------------------------------------
+
+    def parts(self) -> Any:
+        """`(name, value)` of what this Module is directly made of: its attributes without a leading underscore."""
+        return [(key, value) for key, value in vars(self).items() if key[:1] != "_"]
+
+    def named_entries(self) -> Iterator[tuple[str, Any]]:
+        """`(name, value)` of all Tensors, arrays and Modules, depth first, a Module before what is in it."""
+        yield from _entries(self, "", set())
+
+    def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
+        """`(name, Tensor)` of every parameter, once each, in the order of assignment."""
+        seen: set[int] = set()
+        for name, value in self.named_entries():
+            if isinstance(value, Tensor) and id(value) not in seen:
+                seen.add(id(value))
+                yield name, value
+
+    def parameters(self) -> list[Tensor]:
+        """Every parameter, once each; what an optimiser takes."""
+        return [tensor for _, tensor in self.named_parameters()]
+
+    def named_modules(self) -> Iterator[tuple[str, Module]]:
+        """`(name, Module)` of this Module (named "") and all its parts."""
+        yield "", self
+        for name, value in self.named_entries():
+            if isinstance(value, Module):
+                yield name, value
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to None."""
+        for tensor in self.parameters():
+            tensor.grad = None
+
+    def requires_grad_(self, requires_grad: bool = True) -> Any:
+        """Make every parameter trainable, or freeze all; returns this Module."""
+        for tensor in self.parameters():
+            tensor.requires_grad = requires_grad
+        return self
+
+    def train(self, mode: bool = True) -> Any:
+        """Set training mode in every part: dropout drops, batch normalisation uses the batch. Returns this Module."""
+        for _, module in self.named_modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Any:
+        """Set evaluation mode in every part; returns this Module."""
+        return self.train(False)
+
+    # --- saving ----------------------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
+        """Copies of all parameters and other state, by name.
+
+        >>> sorted(Sequential(Sequential()).state_dict())
+        []
+        """
+        return {
+            name: np.array(value._data if isinstance(value, Tensor) else value)
+            for name, value in self.named_entries()
+            if isinstance(value, (Tensor, np.ndarray))
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
+        """Put the values of `state_dict` in place; nothing is changed unless everything fits.
+
+        Args:
+            state: arrays by name.
+            strict: whether a name that is missing, or not known, is an error.
+
+        Raises:
+            OperandError: a name is missing or not known, a shape differs, a value is not numeric; it says which.
+        """
+        places = {name: value for name, value in self.named_entries() if isinstance(value, (Tensor, np.ndarray))}
+        missing, unknown = [n for n in places if n not in state], [n for n in state if n not in places]
+        if strict and (missing or unknown):
+            parts = [f"{what} {', '.join(n)}" for what, n in (("missing", missing), ("not known", unknown)) if n]
+            raise OperandError(
+                f"load_state_dict: {'; '.join(parts)}; save and load the same architecture, or pass strict=False"
+            )
+        new: dict[str, Any] = {}
+        for name, value in places.items():
+            if name not in state:
+                continue
+            given = state[name]
+            array = np.asarray(given.numpy() if isinstance(given, Tensor) else given)
+            if array.shape != value.shape:
+                raise OperandError(
+                    f"load_state_dict: {name} has shape {value.shape} and is given {array.shape}; "
+                    f"save and load the same architecture"
+                )
+            if array.dtype.kind not in "biufc" or not np.can_cast(array.dtype, value.dtype, "same_kind"):
+                raise OperandError(
+                    f"load_state_dict: {name} has dtype {value.dtype} and is given {array.dtype}; convert it first"
+                )
+            new[name] = np.array(array, value.dtype)
+        for name, array in new.items():
+            value = places[name]
+            (value.data if isinstance(value, Tensor) else value)[...] = array
+
+    # --- for people ------------------------------------------------------------------------------------------
+
+    def extra_repr(self) -> str:
+        """What stands in the parentheses of the repr."""
+        return ""
+
+    def __repr__(self) -> str:
+        parts = [
+            (name, value)
+            for name, value in _entries(self, "", set(), deep=False)
+            if isinstance(value, Module) or callable(value)
+        ]
+        extra = self.extra_repr()
+        if not parts:
+            return f"{type(self).__name__}({extra})"
+        lines = [extra] if extra else []
+        lines += [f"{name}: {_called(value)}" for name, value in parts]
+        body = "\n".join(lines).replace("\n", "\n  ")
+        return f"{type(self).__name__}(\n  {body}\n)"
+
+    def summary(self, *inputs: Any) -> str:
+        """A table of the parts: their output shapes for `inputs`, if any are given, and their numbers of parameters.
+
+        >>> from autograd_lite.nn import Dense, relu
+        >>> print(Sequential(Dense(3, 2), relu, Dense(2, 1)).summary(np.zeros((5, 3))))
+        part  layer        output  parameters
+        -------------------------------------
+        0     Dense(3, 2)  (5, 2)           8
+        2     Dense(2, 1)  (5, 1)           3
+        -------------------------------------
+                                           11
+        """
+        from autograd_lite.nn.summary import summary
+
+        return summary(self, inputs)
+
+
+class _Hook:
+    """Takes one hook away again."""
+
+    def __init__(self, hooks: dict[Any, Any], hook: Any) -> None:
+        self._hooks = hooks
+        hooks[self] = hook
+
+    def remove(self) -> None:
+        """Take the hook away."""
+        self._hooks.pop(self, None)
+
+
+def _called(value: Any) -> str:
+    return repr(value) if isinstance(value, Module) else str(getattr(value, "__name__", value))
+
+
+def _is_parameter(owner: Module, tensor: Tensor) -> bool:
+    """Whether `tensor` is, or was when it was first seen, a leaf that requires grad."""
+    known = owner.__dict__.setdefault("_parameters", [])
+    if not any(other is tensor for other in known):
+        if not (tensor.is_leaf and tensor.requires_grad):
+            return False
+        known.append(tensor)
+    return tensor.is_leaf
+
+
+def _entries(
+    container: Any, prefix: str, above: set[int], deep: bool = True, owner: Any = None
+) -> Iterator[tuple[str, Any]]:
+    """The Tensors, arrays, Modules and functions in a Module's attributes, or in a list, tuple or dict."""
+    if isinstance(container, Module):
+        items = container.parts()
+        owner = container
+    else:
+        items = container.items() if isinstance(container, dict) else enumerate(container)
+    above = above | {id(container)}
+    for key, value in items:
+        name = f"{prefix}{key}"
+        if isinstance(value, Tensor):
+            if _is_parameter(owner, value):
+                yield name, value
+        elif isinstance(value, (list, tuple, dict)):
+            if id(value) not in above:
+                yield from _entries(value, f"{name}.", above, deep, owner)
+        elif isinstance(value, Module):
+            if id(value) not in above:
+                yield name, value
+                if deep:
+                    yield from _entries(value, f"{name}.", above)
+        elif isinstance(value, np.ndarray) or callable(value):
+            yield name, value
+
+
+class Sequential(Module):
+    """Layers one after the other; each is a Module or a function of one Tensor (`nn.relu`, `np.tanh`).
+
+    >>> from autograd_lite.nn import Dense
+    >>> model = Sequential(Dense(2, 3, seed=0), np.tanh, Dense(3, 1, seed=1))
+    >>> model(np.zeros((5, 2))).shape
+    (5, 1)
+    >>> [name for name, _ in model.named_parameters()]
+    ['0.weight', '0.bias', '2.weight', '2.bias']
+    """
+
+    def __init__(self, *layers: Any) -> None:
+        for position, layer in enumerate(layers):
+            if not callable(layer):
+                raise OperandError(
+                    f"Sequential: layer {position} is a {type(layer).__name__}, which cannot be called; "
+                    f"give Modules and functions"
+                )
+        self._layers = list(layers)
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def __getitem__(self, index: Any) -> Any:
+        return Sequential(*self._layers[index]) if isinstance(index, slice) else self._layers[index]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._layers)
+
+    def parts(self) -> Any:
+        """The layers, named by their positions."""
+        return list(enumerate(self._layers))
+
+    def forward(self, x: Any) -> Any:
+        """Give `x` to the first layer, its output to the second, and so on."""
+        x = operand(x)
+        for position, layer in enumerate(self._layers):
+            try:
+                x = layer(x)
+            except OperandError as error:
+                before = (
+                    f"layer {position - 1}, {_called(self._layers[position - 1])}, gave" if position else "was given"
+                )
+                raise OperandError(
+                    f"Sequential: layer {position}, {_called(layer)}, cannot take the shape {x.shape} that {before}: "
+                    f"{error}"
+                ) from error
+        return x

@@ -1,0 +1,246 @@
+"""`Optimizer`: parameter groups, their checks, and what is saved; the methods themselves are in `methods`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.errors import OperandError
+from autograd_lite.optim.flat import Flat, Run
+from autograd_lite.tensor import Tensor
+
+__all__ = ["Optimizer", "clip_grad_norm_", "clip_grad_value_", "tensors_of"]
+
+
+def tensors_of(name: str, params: Any) -> list[Tensor]:
+    """A list of leaves that can be trained, or an error that says what is none."""
+    if isinstance(params, Tensor):
+        raise OperandError(f"{name}: params is one Tensor of shape {params.shape}; give a list, [tensor]")
+    tensors = list(params)
+    if not tensors:
+        raise OperandError(f"{name}: no parameters given; pass model.parameters() of a model that has some")
+    for position, tensor in enumerate(tensors):
+        if not isinstance(tensor, Tensor):
+            raise OperandError(f"{name}: parameter {position} is a {type(tensor).__name__}; all must be Tensors")
+        if not tensor.is_leaf:
+            raise OperandError(
+                f"{name}: parameter {position}, of shape {tensor.shape}, is the result of an operation; give the leaf "
+                f"that it was made from"
+            )
+        if tensor.dtype.kind != "f":
+            raise OperandError(
+                f"{name}: parameter {position} has dtype {tensor.dtype}; only real floating parameters are trained"
+            )
+    if len({id(tensor) for tensor in tensors}) != len(tensors):
+        raise OperandError(f"{name}: a parameter is given twice and would be updated twice; give each once")
+    return tensors
+
+
+class Optimizer:
+    """What all optimisers share.
+
+    Args:
+        params: Tensors; or parameter groups, dicts with "params" and the hyperparameters that differ there.
+        defaults: the hyperparameters of every group that does not say otherwise.
+
+    Raises:
+        OperandError: no parameters, one twice, one that cannot be trained; a hyperparameter out of its range.
+    """
+
+    #: what is remembered of each element, one buffer per name
+    state_names: tuple[str, ...] = ()
+
+    def __init__(self, params: Iterable[Any], **defaults: Any) -> None:
+        self.defaults = defaults
+        self.param_groups: list[dict[str, Any]] = []
+        self._flats: list[list[Flat]] = []
+        if isinstance(params, Tensor):
+            tensors_of(self._name, params)
+        given = list(params)
+        for group in given if given and isinstance(given[0], Mapping) else [{"params": given}]:
+            self.add_param_group(group)
+
+    @property
+    def _name(self) -> str:
+        return type(self).__name__
+
+    def add_param_group(self, group: Mapping[str, Any]) -> None:
+        """Add a dict with "params" and the hyperparameters that differ from the defaults.
+
+        >>> from autograd_lite.optim import SGD
+        >>> w, b = Tensor([1.0], requires_grad=True), Tensor([1.0], requires_grad=True)
+        >>> optimizer = SGD([w], lr=0.1)
+        >>> optimizer.add_param_group({"params": [b], "lr": 0.01})
+        >>> [group["lr"] for group in optimizer.param_groups]
+        [0.1, 0.01]
+        """
+        unknown = set(group) - set(self.defaults) - {"params"}
+        if "params" not in group or unknown:
+            what = f"does not know {', '.join(sorted(unknown))}" if unknown else "needs 'params'"
+            raise OperandError(
+                f"{self._name}: a parameter group {what}; its keys are params, {', '.join(self.defaults)}"
+            )
+        params = group["params"]
+        tensors = tensors_of(self._name, params)
+        held = {id(tensor) for other in self.param_groups for tensor in other["params"]}
+        if any(id(tensor) in held for tensor in tensors):
+            raise OperandError(f"{self._name}: a parameter is in two groups; give each to one")
+        made = {**self.defaults, **group, "params": tensors}
+        self._check(made)
+        if not made["lr"] > 0:
+            raise OperandError(f"{self._name}: lr={made['lr']} trains nothing; it must be positive")
+        self.param_groups.append(made)
+        dtypes = dict.fromkeys(tensor.dtype for tensor in tensors)
+        self._flats.append([Flat([t for t in tensors if t.dtype == dtype], self.state_names) for dtype in dtypes])
+
+    def _check(self, group: dict[str, Any]) -> None:
+        """Refuse hyperparameters out of their range; at every step, because a schedule may have set them."""
+        for key, value in group.items():
+            if key == "params" or value is None or isinstance(value, (bool, str)):
+                continue
+            numbers = value if isinstance(value, (tuple, list)) else (value,)
+            for number in numbers:
+                below_one = key in ("betas", "momentum", "alpha")
+                if not 0 <= number < (1 if below_one else math.inf):
+                    wanted = "at least 0 and below 1" if below_one else "a finite number, not negative"
+                    raise OperandError(f"{self._name}: {key}={value}; it must be {wanted}")
+
+    def step(self) -> None:
+        """Update every parameter that has a gradient."""
+        for group in self.param_groups:
+            self._check(group)
+        for group, flats in zip(self.param_groups, self._flats, strict=True):
+            for flat in flats:
+                for run in flat.gather():
+                    self._update(group, run)
+
+    def _update(self, group: dict[str, Any], run: Run) -> None:
+        raise OperandError(f"{self._name}: it defines no update; use one of its subclasses")
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to None."""
+        for group in self.param_groups:
+            for tensor in group["params"]:
+                tensor.grad = None
+
+    # --- saving ----------------------------------------------------------------------------------------------
+
+    def _places(self) -> list[tuple[Flat, int]]:
+        """Where each parameter lies, in the order in which they were given."""
+        where = {
+            id(tensor): (flat, position)
+            for flats in self._flats
+            for flat in flats
+            for position, tensor in enumerate(flat.tensors)
+        }
+        return [where[id(tensor)] for group in self.param_groups for tensor in group["params"]]
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs: "state", per number of a parameter, and "param_groups" with hyperparameters."""
+        state: dict[int, dict[str, Any]] = {}
+        for number, (flat, position) in enumerate(self._places()):
+            where, shape = flat.slices[position], flat.tensors[position].shape
+            if flat.steps[position]:
+                state[number] = {
+                    "step": flat.steps[position],
+                    **{name: buffer[where].reshape(shape).copy() for name, buffer in flat.states.items()},
+                }
+        groups, number = [], 0
+        for group in self.param_groups:
+            numbers = list(range(number, number + len(group["params"])))
+            number += len(numbers)
+            groups.append({**group, "params": numbers})
+        return {"state": state, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` returned; nothing is changed unless everything fits.
+
+        Raises:
+            OperandError: another number of groups or parameters, a missing entry, another shape; it says which.
+        """
+        name = f"{self._name}.load_state_dict"
+        missing = {"state", "param_groups"} - set(state_dict)
+        if missing:
+            raise OperandError(f"{name}: {' and '.join(sorted(missing))} missing; pass what state_dict() returned")
+        groups, state = state_dict["param_groups"], state_dict["state"]
+        sizes = [len(group["params"]) for group in self.param_groups]
+        given = [len(group["params"]) for group in groups]
+        if sizes != given:
+            raise OperandError(f"{name}: groups of {given} parameters do not fit groups of {sizes}; use the same model")
+        changed = []
+        for own, group in zip(self.param_groups, groups, strict=True):
+            absent = set(own) - set(group)
+            if absent:
+                raise OperandError(f"{name}: {', '.join(sorted(absent))} missing in a parameter group")
+            changed.append({key: group[key] for key in own if key != "params"})
+            self._check(changed[-1])
+        places = self._places()
+        for number, (flat, position) in enumerate(places):
+            entry = state.get(number)
+            for key in ("step", *flat.states) if entry is not None else ():
+                shape = () if key == "step" else flat.tensors[position].shape
+                if key not in entry or np.shape(entry[key]) != shape:
+                    found = f"has shape {np.shape(entry[key])}" if key in entry else "is missing"
+                    raise OperandError(f"{name}: {key} of parameter {number} {found}; it must have shape {shape}")
+        for own, new in zip(self.param_groups, changed, strict=True):
+            own.update(new)
+        for number, (flat, position) in enumerate(places):
+            entry = state.get(number, {})
+            flat.steps[position] = int(entry.get("step", 0))
+            for key, buffer in flat.states.items():
+                buffer[flat.slices[position]] = np.ravel(entry[key]) if entry else 0
+
+    def __repr__(self) -> str:
+        count = sum(tensor.size for group in self.param_groups for tensor in group["params"])
+        settings = ", ".join(f"{key}={value}" for key, value in self.defaults.items())
+        return f"{self._name}({count:,} numbers; {settings})"
+
+
+def clip_grad_norm_(params: Iterable[Tensor], max_norm: float) -> float:
+    """Scale the gradients, together, so that their Euclidean norm is at most `max_norm`; returns the norm before.
+
+    Raises:
+        OperandError: the norm is not finite, so that no scale helps; a `max_norm` that is not positive.
+
+    >>> w = Tensor([0.0, 0.0], requires_grad=True)
+    >>> w.grad = np.array([3.0, 4.0])
+    >>> clip_grad_norm_([w], 1.0)
+    5.0
+    >>> w.grad
+    array([0.6, 0.8])
+    """
+    if not max_norm > 0:
+        raise OperandError(f"clip_grad_norm_: max_norm={max_norm}; it must be positive")
+    tensors = [tensor for tensor in params if tensor.grad is not None]
+    norm = math.sqrt(sum(float(np.vdot(g, g)) for g in (_array(t.grad) for t in tensors)))
+    if not math.isfinite(norm):
+        raise OperandError(
+            f"clip_grad_norm_: the gradients have norm {norm}; find where that begins with ag.trace_nan, or lower lr"
+        )
+    if norm > max_norm:
+        for tensor in tensors:
+            tensor.grad = _array(tensor.grad) * (max_norm / norm)
+    return norm
+
+
+def clip_grad_value_(params: Iterable[Tensor], clip_value: float) -> None:
+    """Clip every element of the gradients to [-clip_value, clip_value].
+
+    >>> w = Tensor([0.0, 0.0], requires_grad=True)
+    >>> w.grad = np.array([3.0, -0.5])
+    >>> clip_grad_value_([w], 1.0)
+    >>> w.grad
+    array([ 1. , -0.5])
+    """
+    if not clip_value > 0:
+        raise OperandError(f"clip_grad_value_: clip_value={clip_value}; it must be positive")
+    for tensor in params:
+        if tensor.grad is not None:
+            tensor.grad = np.clip(_array(tensor.grad), -clip_value, clip_value)
+
+
+def _array(gradient: Any) -> Any:
+    return gradient.numpy() if isinstance(gradient, Tensor) else gradient

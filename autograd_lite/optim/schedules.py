@@ -1,0 +1,211 @@
+"""Learning rate schedules: each sets `lr` of the optimiser's groups when its `step` is called, once per epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from autograd_lite.errors import OperandError
+from autograd_lite.optim.optimizer import Optimizer
+
+__all__ = [
+    "CosineAnnealingLR",
+    "ExponentialLR",
+    "LambdaLR",
+    "LinearWarmup",
+    "ReduceLROnPlateau",
+    "Schedule",
+    "StepLR",
+]
+
+
+class Schedule:
+    """What all schedules share: the learning rate is the one the group started with, times `factor(epoch)`."""
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.optimizer = optimizer
+        self.base_lrs = [float(group["lr"]) for group in optimizer.param_groups]
+        self.epoch = 0
+        self._set()
+
+    def factor(self, epoch: int) -> float:
+        """What the learning rate is multiplied by at `epoch`, counted from 0; a subclass defines it."""
+        raise OperandError(f"{type(self).__name__}: it defines no factor(epoch)")
+
+    def _set(self) -> None:
+        for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
+            group["lr"] = base * self.factor(self.epoch)
+
+    def step(self) -> None:
+        """Go to the next epoch."""
+        self.epoch += 1
+        self._set()
+
+    def get_last_lr(self) -> list[float]:
+        """The learning rate of each group."""
+        return [group["lr"] for group in self.optimizer.param_groups]
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs."""
+        return {"epoch": self.epoch, "base_lrs": list(self.base_lrs)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` returned, and set the learning rates by it."""
+        own = self.state_dict()
+        missing = set(own) - set(state)
+        if missing or len(state["base_lrs"]) != len(self.base_lrs):
+            what = f"{', '.join(sorted(missing))} missing" if missing else "another number of groups"
+            raise OperandError(f"{type(self).__name__}.load_state_dict: {what}; pass what state_dict() returned")
+        for key in own:
+            setattr(self, key, state[key])
+        self._set()
+
+
+class StepLR(Schedule):
+    """Times `gamma` every `step_size` epochs.
+
+    >>> from autograd_lite import Tensor
+    >>> from autograd_lite.optim import SGD
+    >>> schedule = StepLR(SGD([Tensor([1.0], requires_grad=True)], lr=1.0), step_size=2, gamma=0.1)
+    >>> rates = []
+    >>> for epoch in range(4):
+    ...     rates += schedule.get_last_lr()
+    ...     schedule.step()
+    >>> rates
+    [1.0, 1.0, 0.1, 0.1]
+    """
+
+    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
+        if step_size < 1:
+            raise OperandError(f"StepLR: step_size={step_size}; it must be at least 1")
+        self.step_size, self.gamma = step_size, gamma
+        super().__init__(optimizer)
+
+    def factor(self, epoch: int) -> float:
+        """gamma to the number of steps so far."""
+        return float(self.gamma ** (epoch // self.step_size))
+
+
+class ExponentialLR(Schedule):
+    """Times `gamma` every epoch."""
+
+    def __init__(self, optimizer: Optimizer, gamma: float) -> None:
+        self.gamma = gamma
+        super().__init__(optimizer)
+
+    def factor(self, epoch: int) -> float:
+        """gamma to the number of epochs."""
+        return float(self.gamma**epoch)
+
+
+class LambdaLR(Schedule):
+    """Times whatever `factor(epoch)` returns."""
+
+    def __init__(self, optimizer: Optimizer, factor: Callable[[int], float]) -> None:
+        self._factor = factor
+        super().__init__(optimizer)
+
+    def factor(self, epoch: int) -> float:
+        """What the given function says."""
+        return self._factor(epoch)
+
+
+class CosineAnnealingLR(Schedule):
+    """Down to `eta_min` along half a cosine in `T_max` epochs (Loshchilov and Hutter, 2017), then level.
+
+    >>> from autograd_lite import Tensor
+    >>> from autograd_lite.optim import SGD
+    >>> schedule = CosineAnnealingLR(SGD([Tensor([1.0], requires_grad=True)], lr=1.0), T_max=2)
+    >>> schedule.step()
+    >>> schedule.get_last_lr()
+    [0.5]
+    """
+
+    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
+        if T_max < 1:
+            raise OperandError(f"CosineAnnealingLR: T_max={T_max}; it must be at least 1")
+        self.T_max, self.eta_min = T_max, eta_min
+        super().__init__(optimizer)
+
+    def factor(self, epoch: int) -> float:
+        """(1 + cos(pi * epoch / T_max)) / 2."""
+        return 0.5 * (1 + math.cos(math.pi * min(epoch, self.T_max) / self.T_max))
+
+    def _set(self) -> None:
+        for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
+            group["lr"] = self.eta_min + (base - self.eta_min) * self.factor(self.epoch)
+
+
+class LinearWarmup(Schedule):
+    """Up to the full learning rate in `warmup` equal steps, then `after(epoch - warmup)` times it, or level.
+
+    >>> from autograd_lite import Tensor
+    >>> from autograd_lite.optim import SGD
+    >>> schedule = LinearWarmup(SGD([Tensor([1.0], requires_grad=True)], lr=1.0), warmup=4)
+    >>> schedule.get_last_lr()
+    [0.25]
+    """
+
+    def __init__(self, optimizer: Optimizer, warmup: int, after: Callable[[int], float] | None = None) -> None:
+        if warmup < 1:
+            raise OperandError(f"LinearWarmup: warmup={warmup}; it must be at least 1")
+        self.warmup, self._after = warmup, after
+        super().__init__(optimizer)
+
+    def factor(self, epoch: int) -> float:
+        """A rising line, then what follows it."""
+        if epoch < self.warmup:
+            return (epoch + 1) / self.warmup
+        return 1.0 if self._after is None else self._after(epoch - self.warmup)
+
+
+class ReduceLROnPlateau(Schedule):
+    """Times `decay` when `step(metric)` has seen no new minimum for more than `patience` epochs.
+
+    >>> from autograd_lite import Tensor
+    >>> from autograd_lite.optim import SGD
+    >>> schedule = ReduceLROnPlateau(SGD([Tensor([1.0], requires_grad=True)], lr=1.0), decay=0.5, patience=1)
+    >>> for loss in (3.0, 3.0, 3.0):
+    ...     schedule.step(loss)
+    >>> schedule.get_last_lr()
+    [0.5]
+    """
+
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        decay: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        min_lr: float = 0.0,
+    ) -> None:
+        if not 0 < decay < 1:
+            raise OperandError(f"ReduceLROnPlateau: decay={decay}; it must lie between 0 and 1")
+        self.decay, self.patience, self.threshold, self.min_lr = decay, patience, threshold, min_lr
+        self.best, self.waited, self.reduced = math.inf, 0, 0
+        super().__init__(optimizer)
+
+    def factor(self, epoch: int) -> float:
+        """decay to the number of reductions so far."""
+        return float(self.decay**self.reduced)
+
+    def _set(self) -> None:
+        for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
+            group["lr"] = max(base * self.factor(self.epoch), min(self.min_lr, base))
+
+    def step(self, metric: float | None = None) -> None:
+        """Note the metric of an epoch; smaller is better."""
+        if metric is None:
+            raise OperandError("ReduceLROnPlateau: step needs the metric to watch; call step(loss)")
+        if metric < self.best * (1 - self.threshold) or self.best == math.inf:
+            self.best, self.waited = float(metric), 0
+        else:
+            self.waited += 1
+        if self.waited > self.patience:
+            self.reduced, self.waited = self.reduced + 1, 0
+        super().step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs."""
+        return {**super().state_dict(), "best": self.best, "waited": self.waited, "reduced": self.reduced}

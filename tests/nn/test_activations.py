@@ -1,0 +1,125 @@
+"""Activations against finite differences, PyTorch where it is installed, and at extreme inputs."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from autograd_lite import Tensor, nn
+from autograd_lite.errors import OperandError
+
+ELEMENTWISE = {
+    "sigmoid": nn.sigmoid,
+    "log_sigmoid": nn.log_sigmoid,
+    "tanh": nn.tanh,
+    "relu": nn.relu,
+    "leaky_relu": nn.leaky_relu,
+    "elu": nn.elu,
+    "gelu": nn.gelu,
+    "gelu tanh": lambda x: nn.gelu(x, approximate="tanh"),
+    "silu": nn.silu,
+    "softplus": nn.softplus,
+}
+ALONG_AN_AXIS = {"softmax": nn.softmax, "log_softmax": nn.log_softmax, "logsumexp": nn.logsumexp}
+ALL = {**ELEMENTWISE, **ALONG_AN_AXIS}
+arrays = hnp.arrays(float, hnp.array_shapes(max_dims=3, max_side=4), elements=st.floats(-4, 4).map(lambda v: v + 1e-3))
+
+
+def gradient(f, x, g):
+    t = Tensor(x, requires_grad=True)
+    f(t).backward(g)
+    return t.grad
+
+
+@pytest.mark.parametrize("f", ALL.values(), ids=ALL)
+@given(x=arrays)
+def test_gradient_is_that_of_finite_differences(f, x):
+    x = np.where(np.abs(x) < 1e-4, 0.5, x)
+    y = f(x)
+    g = np.cos(np.arange(y.size)).reshape(y.shape)
+    step = 1e-6
+    numerical = np.zeros_like(x)
+    for index in np.ndindex(x.shape):
+        moved = x.copy()
+        moved[index] += step
+        up = f(moved)
+        moved[index] -= 2 * step
+        numerical[index] = ((up - f(moved)) * g).sum() / (2 * step)
+    np.testing.assert_allclose(gradient(f, x, g), numerical, atol=1e-7)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("f", ALL.values(), ids=ALL)
+def test_extreme_inputs_neither_overflow_nor_make_a_nan_and_the_dtype_stays(f, dtype):
+    for x in ([-1e4, -100.0, 0.0, 100.0, 1e4], [1e4], [-1e4, -1e4], [0.0]):
+        array = np.array(x, dtype)
+        t = Tensor(array, requires_grad=True)
+        with np.errstate(over="raise", invalid="raise", divide="raise"):
+            y = f(t)
+            y.backward(np.ones(y.shape))
+        assert np.isfinite(y.numpy()).all() and np.isfinite(t.grad).all()
+        assert y.dtype == dtype and t.grad.dtype == dtype
+        np.testing.assert_array_equal(f(array), y.numpy())
+        assert isinstance(f(array), (np.ndarray, np.generic))
+
+
+def test_values():
+    x = np.linspace(-8, 8, 33)
+    expit = 1 / (1 + np.exp(-x))
+    np.testing.assert_allclose(nn.sigmoid(x), expit, atol=2e-16)
+    np.testing.assert_allclose(nn.log_sigmoid(x), np.log(expit), rtol=1e-12)
+    np.testing.assert_allclose(nn.silu(x), x * expit, atol=2e-15)
+    np.testing.assert_allclose(nn.elu(x, 2.0), np.where(x > 0, x, 2 * (np.exp(x) - 1)), rtol=1e-12)
+    exact = [v * 0.5 * (1 + math.erf(v / math.sqrt(2))) for v in x]
+    np.testing.assert_allclose(nn.gelu(x), exact, rtol=1e-12)
+    np.testing.assert_allclose(nn.gelu(x, approximate="tanh"), exact, atol=5e-4)
+
+
+def test_the_derivative_of_relu_at_0_is_0_and_nan_stays_nan():
+    assert gradient(nn.relu, np.array([0.0, -0.0, 1.0]), np.ones(3)).tolist() == [0.0, 0.0, 1.0]
+    assert np.isnan(nn.relu(np.array([np.nan]))).all()
+
+
+def test_impossible_classes():
+    x = np.array([0.0, -np.inf, 0.0])
+    assert nn.softmax(x).tolist() == [0.5, 0.0, 0.5]
+    assert gradient(nn.softmax, x, np.array([1.0, 2.0, 3.0])).tolist() == [-0.5, 0.0, 0.5]
+    assert nn.logsumexp(np.array([-np.inf, -np.inf])) == -np.inf
+    assert nn.logsumexp(np.ones((2, 3)), axis=None) == pytest.approx(1 + math.log(6))
+    assert nn.logsumexp(np.ones((2, 3)), axis=0, keepdims=True).shape == (1, 3)
+
+
+def test_an_unknown_approximation_is_refused():
+    with pytest.raises(OperandError, match="gelu: approximate='fast' is not known"):
+        nn.gelu(np.ones(1), approximate="fast")
+
+
+def test_equal_to_pytorch():
+    torch = pytest.importorskip("torch")
+    F = torch.nn.functional
+    theirs = {
+        "sigmoid": torch.sigmoid,
+        "log_sigmoid": F.logsigmoid,
+        "tanh": torch.tanh,
+        "relu": F.relu,
+        "leaky_relu": F.leaky_relu,
+        "elu": F.elu,
+        "gelu": F.gelu,
+        "gelu tanh": lambda x: F.gelu(x, approximate="tanh"),
+        "silu": F.silu,
+        "softplus": F.softplus,
+        "softmax": lambda x: F.softmax(x, -1),
+        "log_softmax": lambda x: F.log_softmax(x, -1),
+        "logsumexp": lambda x: torch.logsumexp(x, -1),
+    }
+    x = np.array([[-9.0, -1.0, 0.0, 0.3, 2.0], [-3.0, 4.0, 4.0, 5.0, 9.0]])
+    for name, f in ALL.items():
+        a, b = Tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+        y, z = f(a), theirs[name](b)
+        np.testing.assert_allclose(y.numpy(), z.detach().numpy(), rtol=1e-7, atol=1e-12, err_msg=name)
+        (y**2).sum().backward()
+        (z**2).sum().backward()
+        np.testing.assert_allclose(a.grad, b.grad.numpy(), rtol=1e-7, atol=1e-12, err_msg=name)

@@ -1,0 +1,177 @@
+"""Losses: values, gradients, reductions, extreme inputs, and what they refuse."""
+
+import numpy as np
+import pytest
+
+import autograd_lite as ag
+from autograd_lite import Tensor, nn
+from autograd_lite.errors import OperandError
+
+RNG = np.random.default_rng(0)
+X, Y = RNG.standard_normal((2, 4, 3))
+P = RNG.uniform(0.05, 0.95, (4, 3))
+SIGNS = np.sign(Y)
+LABELS = np.array([0, 2, 1, 1])
+SHARES = P / P.sum(axis=1, keepdims=True)
+VARIANCES = RNG.uniform(0.5, 2, (4, 3))
+
+#: name -> (loss of its input, an input)
+LOSSES = {
+    "mse": (lambda x, **k: nn.mse_loss(x, Y, **k), X),
+    "l1": (lambda x, **k: nn.l1_loss(x, Y, **k), X),
+    "huber": (lambda x, **k: nn.huber_loss(x, Y, delta=0.7, **k), X),
+    "bce": (lambda x, **k: nn.binary_cross_entropy(x, SHARES, **k), P),
+    "bce with logits": (lambda x, **k: nn.binary_cross_entropy_with_logits(x, SHARES, **k), X),
+    "cross entropy": (lambda x, **k: nn.cross_entropy(x, LABELS, **k), X),
+    "cross entropy of shares": (lambda x, **k: nn.cross_entropy(x, SHARES, **k), X),
+    "nll": (lambda x, **k: nn.nll_loss(x, LABELS, **k), X),
+    "hinge": (lambda x, **k: nn.hinge_loss(x, SIGNS, **k), X),
+    "kl": (lambda x, **k: nn.kl_div(x, SHARES, **k), X),
+    "kl of logarithms": (lambda x, **k: nn.kl_div(x, np.log(SHARES), log_target=True, **k), X),
+    "gaussian nll": (lambda x, **k: nn.gaussian_nll_loss(x, Y, VARIANCES, **k), X),
+    "gaussian nll by variance": (lambda x, **k: nn.gaussian_nll_loss(X, Y, x, full=True, **k), VARIANCES),
+    "cosine": (lambda x, **k: nn.cosine_embedding_loss(x, Y, np.array([1, -1, 1, -1]), **k), X),
+}
+
+
+def numerical(f, x, step=1e-6):
+    out = np.zeros_like(x)
+    for index in np.ndindex(x.shape):
+        up, down = x.copy(), x.copy()
+        up[index] += step
+        down[index] -= step
+        out[index] = (float(f(up)) - float(f(down))) / (2 * step)
+    return out
+
+
+@pytest.mark.parametrize(("loss", "x"), LOSSES.values(), ids=LOSSES)
+def test_gradients_and_reductions(loss, x):
+    each = loss(x, reduction="none")
+    assert isinstance(each, np.ndarray)
+    assert loss(x) == pytest.approx(each.mean(), rel=1e-14)
+    assert loss(x, reduction="sum") == pytest.approx(each.sum(), rel=1e-14)
+    np.testing.assert_allclose(ag.grad(loss)(x), numerical(loss, x), atol=1e-8)
+    assert ag.grad(loss)(x.astype(np.float32)).dtype == np.float32
+    with pytest.raises(OperandError, match="reduction='men' is not known"):
+        loss(x, reduction="men")
+
+
+def test_cross_entropy_is_the_hand_derived_one():
+    exps = np.exp(X)
+    probabilities = exps / exps.sum(axis=1, keepdims=True)
+    assert nn.cross_entropy(X, LABELS) == pytest.approx(-np.log(probabilities[np.arange(4), LABELS]).mean())
+    by_hand = (probabilities - np.eye(3)[LABELS]) / 4
+    np.testing.assert_allclose(ag.grad(nn.cross_entropy)(X, LABELS), by_hand, rtol=1e-13)
+    np.testing.assert_allclose(nn.nll_loss(nn.log_softmax(X), LABELS), nn.cross_entropy(X, LABELS))
+    np.testing.assert_allclose(nn.cross_entropy(X, np.eye(3)[LABELS]), nn.cross_entropy(X, LABELS))
+    assert nn.cross_entropy(X[0], 1) == pytest.approx(nn.cross_entropy(X[:1], [1]))
+
+
+def test_cross_entropy_takes_more_axes_with_the_classes_second():
+    scores = RNG.standard_normal((2, 3, 4))
+    labels = RNG.integers(0, 3, (2, 4))
+    each = nn.cross_entropy(scores, labels, reduction="none")
+    flat = nn.cross_entropy(np.moveaxis(scores, 1, 2).reshape(8, 3), labels.reshape(8), reduction="none")
+    np.testing.assert_allclose(each, flat.reshape(2, 4))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_extreme_inputs_give_finite_losses_and_gradients(dtype):
+    far = np.array([[1e4, -1e4, 0.0], [-1e4, 1e4, 1e4]], dtype)
+    zeros = np.zeros_like(far)
+    with np.errstate(all="raise", under="ignore"):
+        for loss in (
+            lambda x: nn.cross_entropy(x, np.array([1, 0])),
+            lambda x: nn.cross_entropy(x, np.full_like(far, 1 / 3)),
+            lambda x: nn.binary_cross_entropy_with_logits(x, zeros),
+            lambda x: nn.binary_cross_entropy(nn.sigmoid(x), zeros),
+            lambda x: nn.mse_loss(x, zeros),
+            lambda x: nn.huber_loss(x, zeros),
+            lambda x: nn.hinge_loss(x, zeros + 1),
+            lambda x: nn.gaussian_nll_loss(x, zeros, zeros),
+            lambda x: nn.cosine_embedding_loss(0 * x, zeros, np.array([1, -1])),
+        ):
+            t = Tensor(far, requires_grad=True)
+            value = loss(t)
+            value.backward()
+            assert np.isfinite(value.item()) and np.isfinite(t.grad).all()
+            assert value.dtype == dtype
+
+
+def test_a_class_that_is_masked_out_costs_nothing():
+    logits = np.array([[0.0, -np.inf, 1.0]])
+    gradient = ag.grad(nn.cross_entropy)(logits, np.array([0]))
+    assert np.isfinite(gradient).all() and gradient[0, 1] == 0
+    shares = np.array([[0.5, 0.0, 0.5]])
+    assert np.isfinite(nn.cross_entropy(logits, shares))
+    assert np.isfinite(ag.grad(nn.cross_entropy)(logits, shares)).all()
+
+
+@pytest.mark.parametrize("label", [-1, 3, np.iinfo(np.int64).max])
+def test_labels_out_of_range_are_refused(label):
+    for loss in (nn.cross_entropy, nn.nll_loss):
+        with pytest.raises(OperandError, match="with 3 classes; labels count from 0 to 2"):
+            loss(X, np.array([0, label, 1, 1]))
+
+
+def test_shapes_that_would_broadcast_are_refused():
+    for loss in (nn.mse_loss, nn.l1_loss, nn.huber_loss, nn.hinge_loss, nn.binary_cross_entropy_with_logits):
+        with pytest.raises(OperandError, match=r"input of shape \(4, 1\) and a target of shape \(4,\)"):
+            loss(np.ones((4, 1)), np.ones(4))
+    with pytest.raises(OperandError, match="the labels have shape"):
+        nn.cross_entropy(X, LABELS[:3])
+
+
+def test_an_empty_batch_has_no_mean():
+    empty = np.zeros((0, 3))
+    for call in (lambda: nn.mse_loss(empty, empty), lambda: nn.cross_entropy(empty, np.zeros(0, int))):
+        with pytest.raises(OperandError, match="an empty batch"):
+            call()
+    assert nn.mse_loss(empty, empty, reduction="sum") == 0
+
+
+def test_values_that_are_none_of_theirs_are_refused():
+    with pytest.raises(OperandError, match="not probabilities; apply sigmoid"):
+        nn.binary_cross_entropy(np.array([1.5]), np.array([1.0]))
+    with pytest.raises(OperandError, match="-1 or 1; for labels 0 and 1"):
+        nn.hinge_loss(np.array([1.5]), np.array([0.0]))
+    with pytest.raises(OperandError, match=r"a variance of -1\.0 is negative"):
+        nn.gaussian_nll_loss(np.ones(1), np.ones(1), -np.ones(1))
+    with pytest.raises(OperandError, match="delta=0"):
+        nn.huber_loss(np.ones(1), np.ones(1), delta=0)
+    with pytest.raises(OperandError, match="dtype float64; they must be integers"):
+        nn.nll_loss(X, np.zeros(4))
+    with pytest.raises(OperandError, match="log_target=True"):
+        nn.kl_div(X, -SHARES)
+
+
+def test_equal_to_pytorch():
+    torch = pytest.importorskip("torch")
+    F, T = torch.nn.functional, torch.tensor
+    theirs = {
+        "mse": lambda x, **k: F.mse_loss(x, T(Y), **k),
+        "l1": lambda x, **k: F.l1_loss(x, T(Y), **k),
+        "huber": lambda x, **k: F.huber_loss(x, T(Y), delta=0.7, **k),
+        "bce": lambda x, **k: F.binary_cross_entropy(x, T(SHARES), **k),
+        "bce with logits": lambda x, **k: F.binary_cross_entropy_with_logits(x, T(SHARES), **k),
+        "cross entropy": lambda x, **k: F.cross_entropy(x, T(LABELS), **k),
+        "cross entropy of shares": lambda x, **k: F.cross_entropy(x, T(SHARES), **k),
+        "nll": lambda x, **k: F.nll_loss(x, T(LABELS), **k),
+        "kl": lambda x, **k: F.kl_div(x, T(SHARES), **k),
+        "kl of logarithms": lambda x, **k: F.kl_div(x, T(np.log(SHARES)), log_target=True, **k),
+        "gaussian nll": lambda x, **k: F.gaussian_nll_loss(x, T(Y), T(VARIANCES), **k),
+        "gaussian nll by variance": lambda x, **k: F.gaussian_nll_loss(T(X), T(Y), x, full=True, **k),
+        "cosine": lambda x, **k: F.cosine_embedding_loss(x, T(Y), T([1, -1, 1, -1]), **k),
+    }
+    for name, their_loss in theirs.items():
+        loss, x = LOSSES[name]
+        for reduction in ("none", "mean", "sum"):
+            if name.startswith("kl") and reduction == "mean":
+                reduction = "batchmean"
+            a, b = Tensor(x, requires_grad=True), T(x, requires_grad=True)
+            y, z = loss(a, reduction=reduction), their_loss(b, reduction=reduction)
+            rtol = 1e-10 if name == "cosine" else 1e-12  # theirs adds 1e-12 to squared lengths
+            np.testing.assert_allclose(y.numpy(), z.detach().numpy(), rtol=rtol, err_msg=name)
+            (y * y).sum().backward()
+            (z * z).sum().backward()
+            np.testing.assert_allclose(a.grad, b.grad.numpy(), rtol=10 * rtol, atol=1e-12, err_msg=name)

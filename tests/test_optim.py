@@ -1,0 +1,345 @@
+"""Optimisers against PyTorch where it is installed, against their formulas, and what they refuse."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from autograd_lite import Tensor, nn, optim
+from autograd_lite.errors import OperandError
+
+METHODS = [
+    ("SGD", {"lr": 0.1}),
+    ("SGD", {"lr": 0.05, "momentum": 0.9}),
+    ("SGD", {"lr": 0.05, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
+    ("Adam", {"lr": 0.1}),
+    ("Adam", {"lr": 0.1, "betas": (0.5, 0.9), "eps": 1e-3, "weight_decay": 0.1}),
+    ("AdamW", {"lr": 0.1, "weight_decay": 0.2}),
+    ("RMSprop", {"lr": 0.01}),
+    ("RMSprop", {"lr": 0.01, "alpha": 0.9, "momentum": 0.5, "weight_decay": 0.1}),
+    ("Adagrad", {"lr": 0.1, "lr_decay": 0.1, "weight_decay": 0.1}),
+]
+IDS = [f"{name}-{i}" for i, (name, _) in enumerate(METHODS)]
+
+
+def start(dtype=float):
+    rng = np.random.default_rng(0)
+    return [rng.standard_normal(shape).astype(dtype) for shape in [(3, 2), (2,), ()]]
+
+
+def params(dtype=float):
+    return [Tensor(array, requires_grad=True) for array in start(dtype)]
+
+
+def loss_of(W, b, s, step=0, without_s=False):
+    """Depends on the step, so that the gradients differ, and on s only where asked."""
+    x = np.array([[1.0, -2.0, 0.5 * (step + 1)]])
+    y = ((x @ W + b) ** 2).sum()
+    return y if without_s else y + (s - 1) ** 2 * (step + 1)
+
+
+def train(parameters, optimizer, steps, skip=()):
+    for step in steps:
+        optimizer.zero_grad()
+        loss_of(*parameters, step=step, without_s=step in skip).backward()
+        optimizer.step()
+    return [p.numpy() for p in parameters]
+
+
+def by_formula(name, hyper, gradients_of, arrays, steps):
+    """The methods parameter by parameter, as their papers write them."""
+    lr, decay = hyper["lr"], hyper.get("weight_decay", 0.01 if name == "AdamW" else 0.0)
+    memory = [[np.zeros_like(a), np.zeros_like(a)] for a in arrays]
+    arrays = [a.copy() for a in arrays]
+    for t in range(1, steps + 1):
+        for i, g in enumerate(gradients_of(arrays, t - 1)):
+            p, (m, v) = arrays[i], memory[i]
+            if name == "AdamW":
+                p = p * (1 - lr * decay)
+            else:
+                g = g + decay * p
+            if name == "SGD":
+                m = hyper.get("momentum", 0.0) * m + g
+                step = g + hyper["momentum"] * m if hyper.get("nesterov") else m
+            elif name in ("Adam", "AdamW"):
+                beta1, beta2 = hyper.get("betas", (0.9, 0.999))
+                m, v = beta1 * m + (1 - beta1) * g, beta2 * v + (1 - beta2) * g**2
+                step = m / (1 - beta1**t) / (np.sqrt(v / (1 - beta2**t)) + hyper.get("eps", 1e-8))
+            elif name == "RMSprop":
+                alpha = hyper.get("alpha", 0.99)
+                v = alpha * v + (1 - alpha) * g**2
+                m = hyper.get("momentum", 0.0) * m + g / (np.sqrt(v) + 1e-8)
+                step = m
+            else:
+                v = v + g**2
+                step = g / (np.sqrt(v) + 1e-10) / (1 + (t - 1) * hyper.get("lr_decay", 0.0))
+            arrays[i], memory[i] = p - lr * step, [m, v]
+    return arrays
+
+
+def gradients_by_hand(arrays, step):
+    W, b, s = arrays
+    x = np.array([[1.0, -2.0, 0.5 * (step + 1)]])
+    g = 2 * (x @ W + b)
+    return [x.T @ g, g[0], 2 * (s - 1) * (step + 1)]
+
+
+@pytest.mark.parametrize(("name", "hyper"), METHODS, ids=IDS)
+def test_flat_updates_are_those_of_the_formula(name, hyper):
+    own = params()
+    found = train(own, getattr(optim, name)(own, **hyper), range(7))
+    for a, b in zip(found, by_formula(name, hyper, gradients_by_hand, start(), 7), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-11)
+
+
+@pytest.mark.parametrize(("name", "hyper"), METHODS, ids=IDS)
+def test_equal_to_pytorch_also_where_a_parameter_has_no_gradient_at_times(name, hyper):
+    torch = pytest.importorskip("torch")
+    own, theirs = params(), [torch.tensor(a, requires_grad=True) for a in start()]
+    optimizer = getattr(torch.optim, name)(theirs, **hyper)
+    found = train(own, getattr(optim, name)(own, **hyper), range(8), skip=(0, 1, 4))
+    for step in range(8):
+        optimizer.zero_grad()
+        W, b, s = theirs
+        x = torch.tensor([[1.0, -2.0, 0.5 * (step + 1)]], dtype=torch.float64)
+        loss = ((x @ W + b) ** 2).sum()
+        (loss if step in (0, 1, 4) else loss + (s - 1) ** 2 * (step + 1)).backward()
+        optimizer.step()
+    for a, b in zip(found, theirs, strict=True):
+        np.testing.assert_allclose(a, b.detach().numpy(), rtol=1e-11)
+
+
+def test_a_parameter_without_a_gradient_is_left_alone():
+    own = params()
+    optimizer = optim.AdamW(own, lr=0.1, weight_decay=0.5)
+    before = own[2].item()
+    train(own, optimizer, range(3), skip=(0, 1, 2))
+    assert own[2].item() == before
+    assert sorted(optimizer.state_dict()["state"]) == [0, 1]
+
+
+def test_an_update_between_forward_and_backward_leaves_the_gradient_right():
+    w = Tensor([2.0], requires_grad=True)
+    optimizer = optim.SGD([w], lr=1.0)
+    loss = (w**3).sum()
+    w.grad = np.array([1.0])
+    optimizer.step()
+    assert w.item() == 1.0
+    w.grad = None
+    loss.backward()
+    assert w.grad.tolist() == [12.0]
+
+
+def test_a_parameter_that_was_given_another_array_is_taken_up_again():
+    w = Tensor([2.0, 3.0], requires_grad=True)
+    first, second = optim.SGD([w], lr=0.1), optim.SGD([w], lr=0.1)
+    for optimizer in (first, second, first):
+        w.data = np.array([1.0, 1.0])
+        w.grad = np.ones(2)
+        optimizer.step()
+        assert w.numpy().tolist() == [0.9, 0.9]
+
+
+def test_dtypes_stay_and_may_be_mixed():
+    a, b = Tensor(np.ones(2, np.float32), requires_grad=True), Tensor(np.ones(2), requires_grad=True)
+    optimizer = optim.Adam([a, b], lr=0.1)
+    (a.sum() + b.sum()).backward()
+    optimizer.step()
+    assert a.dtype == np.float32 and b.dtype == np.float64
+    np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-6)
+    assert a.numpy()[0] == pytest.approx(0.9, rel=1e-6)
+
+
+def test_groups_have_hyperparameters_of_their_own():
+    a, b = Tensor([1.0], requires_grad=True), Tensor([1.0], requires_grad=True)
+    optimizer = optim.SGD([{"params": [a]}, {"params": [b], "lr": 0.5}], lr=0.1)
+    a.grad, b.grad = np.ones(1), np.ones(1)
+    optimizer.step()
+    assert (a.item(), b.item()) == (0.9, 0.5)
+
+
+@pytest.mark.parametrize(("name", "hyper"), METHODS, ids=IDS)
+def test_a_resumed_run_is_bit_for_bit_the_one_that_went_on(name, hyper):
+    make = getattr(optim, name)
+    whole = params()
+    expected = train(whole, make(whole, **hyper), range(6), skip=(1,))
+    own = params()
+    optimizer = make(own, **hyper)
+    train(own, optimizer, range(3), skip=(1,))
+    again = [Tensor(p.numpy(), requires_grad=True) for p in own]
+    resumed = make(again, lr=1.0)
+    resumed.load_state_dict(optimizer.state_dict())
+    found = train(again, resumed, range(3, 6))
+    assert all((a == b).all() for a, b in zip(found, expected, strict=True))
+
+
+def test_a_state_that_does_not_fit_changes_nothing():
+    own = params()
+    optimizer = optim.Adam(own, lr=0.1)
+    train(own, optimizer, range(2))
+    good = optimizer.state_dict()
+    one = {**good["state"][0]}
+    for bad, message in [
+        ({"state": good["state"]}, "param_groups missing"),
+        ({**good, "param_groups": []}, "do not fit groups of"),
+        ({**good, "param_groups": [{"params": [0, 1, 2]}]}, "missing in a parameter group"),
+        ({**good, "state": {**good["state"], 0: {"step": 1}}}, "sum of parameter 0 is missing"),
+        ({**good, "state": {0: {**one, "sum": np.zeros(5)}}}, r"has shape \(5,\); it must have shape \(3, 2\)"),
+        ({**good, "param_groups": [{**good["param_groups"][0], "lr": math.nan}]}, "lr=nan"),
+    ]:
+        with pytest.raises(OperandError, match=message):
+            optimizer.load_state_dict(bad)
+        assert (optimizer.state_dict()["state"][0]["sum"] == good["state"][0]["sum"]).all()
+        assert optimizer.param_groups[0]["lr"] == 0.1
+
+
+@pytest.mark.parametrize("lr", [0.0, -1.0, math.nan, math.inf])
+def test_a_learning_rate_that_trains_nothing_is_refused(lr):
+    for name in ("SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "LBFGS"):
+        with pytest.raises(OperandError, match=f"{name}: lr="):
+            getattr(optim, name)(params(), lr=lr)
+    own = params()
+    optimizer = optim.SGD(own, lr=0.1)
+    before = own[0].numpy()
+    own[0].grad = np.ones((3, 2))
+    optimizer.param_groups[0]["lr"] = math.nan
+    with pytest.raises(OperandError, match="lr=nan"):
+        optimizer.step()
+    assert (own[0].numpy() == before).all()
+
+
+def test_parameters_that_cannot_be_trained_are_refused():
+    w = Tensor([1.0], requires_grad=True)
+    for given, message in [
+        ([], "no parameters given"),
+        (w, "params is one Tensor"),
+        ([np.ones(2)], "parameter 0 is a ndarray"),
+        ([w, w], "given twice"),
+        ([2 * w], "is the result of an operation"),
+        ([Tensor([1j], requires_grad=True)], "dtype complex128"),
+        ([{"params": [w]}, {"params": [w]}], "in two groups"),
+        ([{"params": [w], "beta": 1}], "does not know beta"),
+        ([{"lr": 1}], "needs 'params'"),
+    ]:
+        with pytest.raises(OperandError, match=message):
+            optim.SGD(given, lr=0.1)
+    with pytest.raises(OperandError, match="nesterov=True with momentum=0"):
+        optim.SGD([w], nesterov=True)
+    with pytest.raises(OperandError, match=r"betas=\(0.9, 1.0\); it must be at least 0 and below 1"):
+        optim.Adam([w], betas=(0.9, 1.0))
+
+
+def rosenbrock(w):
+    x, y = w[0], w[1]
+    return (1 - x) ** 2 + 100 * (y - x**2) ** 2
+
+
+def test_lbfgs_finds_the_minimum_of_rosenbrocks_valley():
+    w = Tensor([-1.2, 1.0], requires_grad=True)
+    optimizer = optim.LBFGS([w], max_iter=100)
+    calls = itertools.count()
+
+    def closure():
+        next(calls)
+        optimizer.zero_grad()
+        loss = rosenbrock(w)
+        loss.backward()
+        return loss
+
+    assert optimizer.step(closure) == pytest.approx(24.2)
+    np.testing.assert_allclose(w.numpy(), [1, 1], rtol=1e-8)
+    assert next(calls) < 80
+
+
+def test_lbfgs_solves_least_squares_as_lstsq_does():
+    rng = np.random.default_rng(0)
+    X, y = rng.standard_normal((30, 5)) * [1, 10, 0.1, 3, 1], rng.standard_normal((30, 1))
+    model = nn.Dense(5, 1, bias=False, seed=0)
+    optimizer = optim.LBFGS(model.parameters(), max_iter=200, tolerance_grad=1e-12)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = nn.mse_loss(model(X), y)
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    np.testing.assert_allclose(model.weight.numpy(), np.linalg.lstsq(X, y)[0], rtol=1e-6)
+    other = optim.LBFGS(model.parameters())
+    other.load_state_dict(optimizer.state_dict())
+    assert len(other.state_dict()["history"]) == len(optimizer.state_dict()["history"]) > 0
+
+
+def test_lbfgs_says_what_it_needs():
+    w = Tensor([1.0], requires_grad=True)
+    with pytest.raises(OperandError, match=r"call step\(closure\)"):
+        optim.LBFGS([w]).step()
+    with pytest.raises(OperandError, match="several groups or dtypes"):
+        optim.LBFGS([w, Tensor(np.ones(1, np.float32), requires_grad=True)])
+    with pytest.raises(OperandError, match="the loss is nan"):
+        optim.LBFGS([w]).step(lambda: math.nan)
+    assert w.item() == 1.0
+
+
+def rates(schedule, epochs):
+    found = []
+    for _ in range(epochs):
+        found += schedule.get_last_lr()
+        schedule.step()
+    return found
+
+
+def sgd():
+    return optim.SGD([Tensor([1.0], requires_grad=True)], lr=2.0)
+
+
+def test_schedules():
+    assert rates(optim.StepLR(sgd(), 2, 0.5), 5) == [2, 2, 1, 1, 0.5]
+    assert rates(optim.ExponentialLR(sgd(), 0.5), 3) == [2, 1, 0.5]
+    assert rates(optim.LambdaLR(sgd(), lambda epoch: 1 / (1 + epoch)), 3) == [2, 1, 2 / 3]
+    assert rates(optim.LinearWarmup(sgd(), 4), 6) == [0.5, 1, 1.5, 2, 2, 2]
+    assert rates(optim.LinearWarmup(sgd(), 2, lambda epoch: 0.5**epoch), 5) == [1, 2, 2, 1, 0.5]
+    cosine = rates(optim.CosineAnnealingLR(sgd(), 4, eta_min=1.0), 7)
+    np.testing.assert_allclose(cosine, [1.5 + 0.5 * math.cos(math.pi * min(t, 4) / 4) for t in range(7)])
+    plateau = optim.ReduceLROnPlateau(sgd(), decay=0.5, patience=1, min_lr=0.6)
+    found = []
+    for loss in (5, 4, 4, 4, 4, 4, 4, 4):
+        plateau.step(loss)
+        found += plateau.get_last_lr()
+    assert found == [2, 2, 2, 1, 1, 0.6, 0.6, 0.6]
+
+
+def test_schedules_resume():
+    for make in (lambda o: optim.StepLR(o, 2), lambda o: optim.ReduceLROnPlateau(o, patience=0)):
+        a, b = make(sgd()), make(sgd())
+        for _ in range(3):
+            a.step(1.0) if isinstance(a, optim.ReduceLROnPlateau) else a.step()
+        b.load_state_dict(a.state_dict())
+        assert b.get_last_lr() == a.get_last_lr() != [2.0]
+        assert b.state_dict() == a.state_dict()
+        with pytest.raises(OperandError, match="epoch.* missing"):
+            b.load_state_dict({"base_lrs": [1.0]})
+    with pytest.raises(OperandError, match=r"call step\(loss\)"):
+        optim.ReduceLROnPlateau(sgd()).step()
+    for make in (lambda: optim.StepLR(sgd(), 0), lambda: optim.CosineAnnealingLR(sgd(), 0)):
+        with pytest.raises(OperandError, match="must be at least 1"):
+            make()
+
+
+def test_clipping():
+    a, b = Tensor([0.0, 0.0], requires_grad=True), Tensor(0.0, requires_grad=True)
+    unused = Tensor([1.0], requires_grad=True)
+    a.grad, b.grad = np.array([2.0, 4.0]), np.array(4.0)
+    assert optim.clip_grad_norm_([a, b, unused], 12.0) == 6.0
+    assert a.grad.tolist() == [2, 4]
+    optim.clip_grad_norm_([a, b, unused], 3.0)
+    assert (a.grad.tolist(), b.grad.item(), unused.grad) == ([1.0, 2.0], 2.0, None)
+    optim.clip_grad_value_([a, b, unused], 1.5)
+    assert (a.grad.tolist(), b.grad.item()) == ([1.0, 1.5], 1.5)
+    a.grad = np.array([np.nan, 0])
+    with pytest.raises(OperandError, match="the gradients have norm nan"):
+        optim.clip_grad_norm_([a], 1.0)
+    for clip in (optim.clip_grad_norm_, optim.clip_grad_value_):
+        with pytest.raises(OperandError, match="must be positive"):
+            clip([a], 0.0)
