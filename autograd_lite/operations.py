@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from copy import deepcopy
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -414,8 +415,41 @@ def _method(function: Any) -> Any:
     return method
 
 
+def _sign(function: Any) -> Any:
+    op = TABLE[function]
+    return lambda self: _apply_unary(op, self)
+
+
+class _Probe:
+    """Measures how often an operand of `+=` is referred to: once less when it is the nameless one of `x[i] += v`."""
+
+    def __iadd__(self, count: list[int]) -> _Probe:
+        count.append(getrefcount(self))
+        return self
+
+    def __getitem__(self, index: int) -> _Probe:
+        return _Probe()
+
+    def __setitem__(self, index: int, value: _Probe) -> None:
+        pass
+
+
+def _count_of_a_nameless_operand() -> int:
+    counts: list[int] = []
+    probe = _Probe()
+    probe[0] += counts
+    probe += counts
+    nameless, named = counts
+    return nameless if nameless < named else 0  # 0: an interpreter on which they cannot be told apart
+
+
+_NAMELESS = _count_of_a_nameless_operand()
+
+
 def _in_place(operate: Callable[[Any, Any], Any], symbol: str) -> Any:
     def method(self: Tensor, other: Any) -> Tensor:
+        if self._shared is not None and self._shared is not LENT and getrefcount(self) == _NAMELESS:
+            return operate(self, other)  # the view in `x[i] += v`: Python assigns the result to x[i] next
         return self._become(operate(self, other), symbol)
 
     return method
@@ -484,7 +518,7 @@ for _name, _symbol, _function in _OTHER_OPERATORS:
 for _name, _function in _COMPARISONS:
     setattr(Tensor, f"__{_name}__", _operator(_function))
 for _name, _function in _SIGNS:
-    setattr(Tensor, f"__{_name}__", _method(_function))
+    setattr(Tensor, f"__{_name}__", _sign(_function))
 for _function in _METHODS:
     setattr(Tensor, _function.__name__, _method(_function))
 setattr(Tensor, "conj", _method(np.conjugate))  # noqa: B010  # beside the others

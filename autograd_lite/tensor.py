@@ -386,6 +386,9 @@ class Tensor:
             raise OperandError(f"bool: the truth of a Tensor of shape {self.shape} is ambiguous; use .any() or .all()")
         return bool(self._data)
 
+    def __round__(self, digits: int = 0) -> Tensor:
+        return _np.round(self, digits)
+
     def __len__(self) -> int:
         if not self._data.ndim:
             raise OperandError("len: a 0-d Tensor has no length; use .item() for its number")

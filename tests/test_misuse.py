@@ -171,8 +171,8 @@ def test_requires_grad_of_a_result_cannot_be_switched(x):
 def test_a_function_without_a_rule_says_so(x):
     with pytest.raises(ag.NotDifferentiableError, match=r"detach|custom"):
         np.packbits(x)
-    with pytest.raises(ag.NotDifferentiableError):
-        np.histogram2d(x, x)
+    with pytest.raises(ag.NotDifferentiableError, match="vectorized"):
+        np.frompyfunc(abs, 1, 1)(x)
 
 
 def test_a_static_argument_that_requires_grad(x):

@@ -271,6 +271,36 @@ def test_data_that_starts_to_depend_on_a_parameter_in_place():
     assert w.grad == [6.0]
 
 
+def test_an_element_or_slice_can_be_changed_in_place():
+    x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    h = x * 1
+    h[0] += 10.0
+    h[1:] *= x[:2]
+    h[...] -= 1.0
+    assert h.tolist() == [10.0, 1.0, 5.0]
+    h.sum().backward()
+    assert x.grad.tolist() == [1.0 + 2.0, 1.0 + 3.0, 2.0]
+
+
+def test_a_named_view_is_told_from_the_nameless_one():
+    h = Tensor([1.0, 2.0], requires_grad=True) * 1
+    view = h[:1]
+    with pytest.raises(ag.InPlaceError, match="view"):
+        view += 1.0
+    held = [h[:1]]
+    with pytest.raises(ag.InPlaceError, match="view"):
+        held[0] += 1.0
+
+
+def test_python_functions_of_a_tensor():
+    x = Tensor([1.26, -2.0], requires_grad=True)
+    assert round(x, 1).tolist() == [1.3, -2.0] and round(x).tolist() == [1.0, -2.0]
+    assert abs(x).tolist() == [1.26, 2.0]
+    quotient, remainder = divmod(x, 0.5)
+    assert quotient.tolist() == [2.0, -4.0] and np.allclose(remainder.tolist(), [0.26, 0.0])
+    assert (x // 0.5).tolist() == [2.0, -4.0] and (7.0 % x).tolist() == np.remainder(7.0, x.numpy()).tolist()
+
+
 def test_views_are_right_or_an_error():
     x = Tensor([1.0, 2.0, 3.0], requires_grad=True) * 1
     view = x[:2]

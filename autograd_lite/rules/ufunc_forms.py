@@ -65,7 +65,14 @@ def into(name: str, out: Any, result: Any) -> Any:
             f"{name}: writing a result of shape {shape_of(result)} that requires grad into an ndarray would lose its "
             f"gradient; write a = a + t instead of a += t, leave out= out, or make the ndarray a Tensor"
         )
-    return out._become(result if is_tensor(result) else type(out)(result), "out=")
+    result = result if is_tensor(result) else type(out)(result)
+    if result.shape != out.shape and _broadcasts(result.shape, out.shape):
+        result = np.broadcast_to(result, out.shape)
+    return out._become(result, "out=")
+
+
+def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    return len(shape) <= len(to) and all(a in (1, b) for a, b in zip(shape[::-1], to[::-1], strict=False))
 
 
 # --- the call with keywords ------------------------------------------------------------------------------------
@@ -93,9 +100,12 @@ def _called(
 ) -> Any:
     name = ufunc.__name__
     outs = out_of(out)
-    known = ufunc in TABLE or ufunc in COMPOSED or special.knows(ufunc)
-    if not known or (not flows(*inputs) and any(each is not None and not is_tensor(each) for each in outs)):
-        if flows(*inputs) and ufunc not in PLAIN:
+    row = TABLE.get(ufunc)
+    known = row is not None or ufunc in COMPOSED or special.knows(ufunc)
+    harmless = not flows(*inputs) or ufunc in PLAIN or (row is not None and not row.differentiable)
+    arrays_out = any(each is not None and not is_tensor(each) for each in outs)
+    if not known or (harmless and (arrays_out or other)):
+        if not harmless:
             raise NotDifferentiableError(
                 f"{name}: no derivative rule is known for operands of shape "
                 f"{', '.join(str(shape_of(x)) for x in inputs)}; compose it from functions that have one, add a row "
@@ -109,11 +119,11 @@ def _called(
         )
     if dtype is not None:
         inputs = _cast(ufunc, inputs, np.dtype(dtype), casting)
-    if where is True:
+    if all(target is None for target in outs):
         result = ufunc(*inputs)
     else:
         result = _where(ufunc, inputs, where, outs)
-    if outs == (None,) or out is None:
+    if all(each is None for each in outs):
         return result
     if isinstance(result, tuple):
         return tuple([into(name, each, part) for each, part in zip(outs, result, strict=True)])
@@ -181,27 +191,29 @@ def _where(ufunc: Any, inputs: tuple[Any, ...], where: Any, outs: tuple[Any, ...
             f"(where=x > 0)"
         )
     inputs = tuple([x if is_number(x) else as_array(x) for x in inputs])
-    shape = np.broadcast_shapes(mask.shape, *[shape_of(x) for x in inputs])
-    mask = np.broadcast_to(mask, shape)
-    chosen = [x if shape_of(x) == () else np.broadcast_to(x, shape)[mask] for x in inputs]
-    found = ufunc(*chosen)
+    shape = np.broadcast_shapes(mask.shape, *[shape_of(x) for x in (*inputs, *outs)])
+    mask = np.broadcast_to(mask, shape or (1,))
+    found = ufunc(*[x if is_number(x) else np.broadcast_to(x, mask.shape)[mask] for x in inputs])
     if not isinstance(found, tuple):
-        return _placed(ufunc, found, mask, outs[0])
+        return _placed(ufunc, found, mask, outs[0], shape)
     outs = outs if len(outs) == len(found) else (None,) * len(found)
-    return tuple([_placed(ufunc, part, mask, each) for part, each in zip(found, outs, strict=True)])
+    return tuple([_placed(ufunc, part, mask, each, shape) for part, each in zip(found, outs, strict=True)])
 
 
-def _placed(ufunc: Any, found: Any, mask: Any, out: Any) -> Any:
+def _placed(ufunc: Any, found: Any, mask: Any, out: Any, shape: tuple[int, ...]) -> Any:
     if out is None:
-        out = np.zeros(mask.shape, found.dtype)
+        below = np.zeros(mask.shape, found.dtype)
     elif not is_tensor(out):
-        into(ufunc.__name__, out, found)
-    elif out.shape != mask.shape:
+        below = into(ufunc.__name__, out, found)
+    elif out.shape != shape:
         raise OperandError(
-            f"{ufunc.__name__}: out= of shape {out.shape} does not fit a result of shape {mask.shape}; "
+            f"{ufunc.__name__}: out= of shape {out.shape} does not fit a result of shape {shape}; "
             f"they must have the same shape"
         )
-    return setitem(out, found if found.dtype == out.dtype else found.astype(out.dtype), index=np.array(mask))
+    else:
+        below = np.reshape(out, mask.shape)
+    found = found if found.dtype == below.dtype else found.astype(below.dtype)
+    return np.reshape(setitem(below, found, index=np.array(mask)), shape)
 
 
 # --- outer --------------------------------------------------------------------------------------------------
