@@ -117,20 +117,23 @@ def _opposite(norm: Any) -> Any:
 # --- several axes: one after the other, as NumPy does it ----------------------------------------------------
 
 
-def _in_turn(last: Any, other: Any, a: Any, s: Any, axes: Any, norm: Any, *, last_first: bool = True) -> Any:
+def _in_turn(last: Any, other: Any, a: Any, s: Any, axes: Any, norm: Any) -> Any:
     """Transform over the last of `axes` by `last` and over the others by `other`."""
     a = as_operand(a)
     if axes is None:
         axes = range(a.ndim) if s is None else range(-len(s), 0)
-    axes = list(axes)
-    lengths = [None] * len(axes) if s is None else [a.shape[i] if n == -1 else n for n, i in zip(s, axes, strict=False)]
-    if not axes or len(lengths) != len(axes) or (s is not None and len(s) != len(axes)):
+    axes = np.lib.array_utils.normalize_axis_tuple(axes, a.ndim, "axes", allow_duplicate=True)
+    lengths = [-1] * len(axes) if s is None else list(s)
+    if not axes or len(lengths) != len(axes):
         raise OperandError(f"fft: s={s} and axes={axes} must name equally many axes, and at least one")
-    if last_first:
+    lengths = [a.shape[axis] if n == -1 else n for n, axis in zip(lengths, axes, strict=True)]
+    if last is not np.fft.irfft:
         a = last(a, lengths[-1], axes[-1], norm)
         for n, axis in reversed(list(zip(lengths[:-1], axes[:-1], strict=True))):
             a = other(a, n, axis, norm)
         return a
+    if s is None:
+        lengths[-1] = 2 * (a.shape[axes[-1]] - 1)
     for n, axis in zip(lengths[:-1], axes[:-1], strict=True):
         a = other(a, n, axis, norm)
     return last(a, lengths[-1], axes[-1], norm)
@@ -139,7 +142,7 @@ def _in_turn(last: Any, other: Any, a: Any, s: Any, axes: Any, norm: Any, *, las
 def _over_axes(function: Any, last: Any, other: Any, default: Any, sample: list[Any]) -> None:
     def of_array(a: Any, s: Any = None, axes: Any = default, norm: Any = None, out: Any = None) -> Any:
         refuse_out(function.__name__, out)
-        return _in_turn(last, other, a, s, axes, norm, last_first=last is not np.fft.irfft)
+        return _in_turn(last, other, a, s, axes, norm)
 
     composed(function, sample=sample)(of_array)
 
