@@ -13,20 +13,29 @@ import numpy as np
 
 from autograd_lite.rules.table import Input, call, composed, conj, elementwise, numbers_of, plain, rule
 
-rule(np.conjugate, lambda g, y, x: conj(g), prints="conj({})", sample=elementwise("complex"))
-rule(np.real, lambda g, y, x: g, fn=lambda x: x.real, prints="Re({})", sample=elementwise("complex"), view=True)
+rule(np.conjugate, lambda g, y, x: conj(g), prints="conj({})", sample=[elementwise("complex"), elementwise("real")])
+rule(
+    np.real,
+    lambda g, y, x: g,
+    fn=lambda x: x.real,
+    prints="Re({})",
+    sample=[elementwise("complex"), elementwise("real")],
+    view=True,
+)
 rule(
     np.imag,
-    lambda g, y, x: g * 1j,
+    lambda g, y, x: g * 1j if x.dtype.kind == "c" else np.zeros_like(g),
     fn=lambda x: x.imag,
     prints="Im({})",
-    sample=elementwise("complex"),
+    sample=[elementwise("complex"), elementwise("real")],
     view=True,
 )
 
 
 def _angle_slope(g: Any, z: Any, deg: bool) -> Any:
     """i z / |z|^2, a step at right angles to z; 0 at 0, where there is no angle."""
+    if z.dtype.kind != "c":  # 0 or pi
+        return np.zeros_like(g)
     zero = numbers_of(z) == 0
     if zero.any():
         z = np.where(zero, 1.0, z)
@@ -38,7 +47,12 @@ rule(
     np.angle,
     lambda g, y, z, deg=False: _angle_slope(g, z, deg),
     prints="angle({})",
-    sample=[call(Input((3, 4), "complex")), call(Input((3,), "complex"), True), call(Input((3,), "complex"), deg=True)],
+    sample=[
+        call(Input((3, 4), "complex")),
+        call(Input((3, 4), "nonzero")),
+        call(Input((3,), "complex"), True),
+        call(Input((3,), "complex"), deg=True),
+    ],
 )
 
 

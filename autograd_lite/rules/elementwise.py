@@ -93,7 +93,7 @@ def power_base(g: Any, y: Any, a: Any, b: Any) -> Any:
     kind = b.__class__
     if kind is int or kind is float:
         if b == 2:
-            return _times_conj(g, a + a)
+            return g * (a + a) if g.dtype.kind != "c" else g * conj(a + a)
         if b == 1:
             return g
         if b == 0:

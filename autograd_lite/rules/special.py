@@ -69,6 +69,11 @@ def _ratio(x: Any, y: Any) -> Any:
     return x / (np.where(zero, 1, y) if np.any(zero) else y)
 
 
+def _like(a: Any, x: Any) -> Any:
+    """A Python number in the precision of `x`; SciPy's functions of it alone would be in double precision."""
+    return np.asarray(a, x.dtype) if type(a) in (int, float) else a
+
+
 # --- gamma functions -------------------------------------------------------------------------------------------
 
 
@@ -108,6 +113,7 @@ def _gamma(special: Any) -> None:
     )
 
     def density(a: Any, x: Any) -> Any:
+        a = _like(a, x)
         return np.exp(special.xlogy(a - 1.0, x) - x - special.gammaln(a))
 
     shape = [call(np.array([0.5, 1.0, 3.0]), Input((2, 3), "positive")), call(2.0, Input((3,), "positive"))]
@@ -128,7 +134,7 @@ def _gamma(special: Any) -> None:
 
 
 def _beta(special: Any) -> None:
-    psi, betaln = special.psi, special.betaln
+    psi, betaln, gammaln = special.psi, special.betaln, special.gammaln
     positive = elementwise("positive", "positive")
     rule(
         special.beta,
@@ -144,13 +150,34 @@ def _beta(special: Any) -> None:
         prints="ln beta({}, {})",
         sample=positive,
     )
+
+    def density(a: Any, b: Any, x: Any) -> Any:
+        a, b = _like(a, x), _like(b, x)
+        return np.exp(special.xlogy(a - 1.0, x) + special.xlog1py(b - 1.0, -x) - betaln(a, b))
+
     rule(
         special.betainc,
         _refusing("betainc", "a", 3),
         _refusing("betainc", "b", 3),
-        lambda g, y, a, b, x: g * np.exp(special.xlogy(a - 1.0, x) + special.xlog1py(b - 1.0, -x) - betaln(a, b)),
+        lambda g, y, a, b, x: g * density(a, b, x),
         prints="betainc({}, {}, {})",
-        sample=[call(np.array([[0.5], [2.0]]), np.array([1.0, 3.0]), Input((2, 2), "fraction"))],
+        sample=[
+            call(np.array([[0.5], [2.0]]), np.array([1.0, 3.0]), Input((2, 2), "fraction")),
+            call(2.0, 3.0, Input((3,), "fraction")),
+        ],
+    )
+
+    def student(df: Any, x: Any) -> Any:
+        df = _like(df, x)
+        scale = gammaln(0.5 * (df + 1.0)) - gammaln(0.5 * df) - 0.5 * np.log(math.pi * df)
+        return np.exp(scale - 0.5 * (df + 1.0) * np.log1p(x * x / df))
+
+    rule(
+        special.stdtr,
+        _refusing("stdtr", "df", 2),
+        lambda g, y, df, x: g * student(df, x),
+        prints="stdtr({}, {})",
+        sample=[call(np.array([1.0, 2.5, 7.0]), Input((2, 3))), call(3.0, Input((3,)))],
     )
 
 
