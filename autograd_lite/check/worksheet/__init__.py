@@ -14,9 +14,18 @@ from .checker import check
 from .errors import ERROR_KINDS, SheetError
 from .grade import load
 from .handwritten import assert_gradients
+from .notebook import load_ipython_extension
 from .report import LineReport, Report
 
-__all__ = ["ERROR_KINDS", "LineReport", "Report", "SheetError", "assert_gradients", "worksheet"]
+__all__ = [
+    "ERROR_KINDS",
+    "LineReport",
+    "Report",
+    "SheetError",
+    "assert_gradients",
+    "load_ipython_extension",
+    "worksheet",
+]
 
 
 def worksheet(path_or_text: str | os.PathLike[str], *, seed: int = 0, hints: int = 3) -> Report:

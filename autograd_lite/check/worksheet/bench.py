@@ -92,23 +92,32 @@ class Bench:
         with np.errstate(all="ignore"):
             return evaluate(node, self.env(position, i), memo)
 
-    def result(self, position: int, statement: Statement, i: int | None = None) -> Any:
-        """Return the gradient's value if a statement is replaced; None if it cannot be evaluated."""
+    def result(
+        self, position: int, statement: Statement, i: int | None = None, later: dict[int, Statement] | None = None
+    ) -> Any:
+        """Return the gradient's value if a statement is replaced; None if it cannot be evaluated.
+
+        Args:
+            position: of the statement.
+            statement: what stands there instead.
+            i: the sample; the screening sample unless told.
+            later: further replacements, at later positions.
+        """
         self.tried += 1
         if self.tried % 64 == 0 and time.monotonic() > self.deadline:
             raise OutOfTime
-        later = [k for k in self.group.relevant if k > position]
+        after = [k for k in self.group.relevant if k > position]
         with np.errstate(all="ignore"):
             try:
-                if not later and statement.kind == "assign":
+                if not after and statement.kind == "assign":
                     return self.value_of(statement.value, position, i)
                 memo = self.memos.setdefault(position, {}) if i is None else None
                 env = dict(self.env(position, i))
                 execute(statement, env, memo)
                 changed = {statement.target: env[statement.target]}
-                for k in later:
+                for k in after:
                     env = {**self.env(k, i), **changed}
-                    other = self.sheet.gradient[k]
+                    other = (later or {}).get(k, self.sheet.gradient[k])
                     execute(other, env)
                     changed[other.target] = env[other.target]
                 value = changed.get(self.group.name, UNAVAILABLE)

@@ -179,7 +179,9 @@ class Derivation:
         if isinstance(node, Binary):
             return self.binary(node, g, y)
         if isinstance(node, Attribute):
-            return [(node.value, lambda: transposed(g) if self.shape(g) else g)] if node.name == "T" else []
+            if node.name != "T":
+                return []
+            return [(node.value, lambda: transposed(self.filled(g, node)) if self.shape(g) else g)]
         if isinstance(node, Index):
             return [(node.value, lambda: self.scattered(node, g))]
         if isinstance(node, Sequence):
@@ -359,7 +361,7 @@ class Derivation:
         keeps = kept is not None and bool(self.value(kept))
 
         def spread(part: Node) -> Node:
-            if keeps or self.shape(part) == () or len(axes) == ndim:
+            if keeps or self.shape(part) == () or sorted(axes) == list(range(len(axes))):
                 return part
             return new_axes(self.filled(part, node), ndim, axes)
 

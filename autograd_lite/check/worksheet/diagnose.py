@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
+from itertools import product as pairs
 from typing import Any
 
 import numpy as np
@@ -101,10 +102,17 @@ def diagnose(
     bench = Bench(sheet, samples, traces, group, deadline)
     with np.errstate(all="ignore"):
         found = _found(bench, variables)
-    where = difference(bench)
+    where = " ".join(part for part in (ratios(bench), difference(bench), origin(bench)) if part)
     if found is None:
         return Diagnosis(None, f"No single slip explains it. {where}", None, mark.line)
-    return Diagnosis(found.tag, where, str(found.statement), found.statement.line, found.also, found.what)
+    return Diagnosis(found.tag, where, whole_line(sheet, found), found.statement.line, found.also, found.what)
+
+
+def whole_line(sheet: Sheet, edit: Edit) -> str:
+    """Return the repaired line of the file: the statement, with its neighbours where ';' joins several."""
+    line = sheet.gradient[edit.position].line
+    together = [k for k, statement in enumerate(sheet.gradient) if statement.line == line]
+    return "; ".join(str(edit.statement if k == edit.position else sheet.gradient[k]) for k in together)
 
 
 def _found(bench: Bench, variables: frozenset[str]) -> Edit | None:
@@ -119,6 +127,44 @@ def _found(bench: Bench, variables: frozenset[str]) -> Edit | None:
         with suppress(OutOfTime):
             found = search.generated()
     return found
+
+
+def ratios(bench: Bench) -> str:
+    """Say that the value is a multiple of the truth, if it is one at all sizes."""
+    found = []
+    for i in bench.order[:3]:
+        with np.errstate(all="ignore"):
+            factor = proportion(bench.student(i), bench.truth(i))
+        if factor is None or bench.truth(i).size < 2:
+            return ""
+        found.append(f"{1.0 / factor:.4g}")
+    if len(set(found)) == 1:
+        return f"{bench.group.name} is {found[0]} times the truth at every size."
+    return f"{bench.group.name} is {', '.join(found)} times the truth at the {len(found)} sizes tried."
+
+
+def proportion(value: Any, truth: Any) -> float | None:
+    """Return truth / value if it is one number over the whole array."""
+    if not numeric(value) or np.shape(value) != np.shape(truth):
+        return None
+    value = np.asarray(value, dtype=float)
+    square = float(np.sum(value * value))
+    if square == 0.0 or not np.isfinite(square) or truth.size == 0:
+        return None
+    factor = float(np.sum(truth * value)) / square
+    if factor == 0.0 or np.max(np.abs(factor * value - truth)) > 1e-7 * np.max(np.abs(truth)):
+        return None
+    return factor
+
+
+def origin(bench: Bench) -> str:
+    """Name the forward lines that the gradient comes from: those that use its variable."""
+    variable = bench.group.variable
+    users = [s for s in bench.sheet.forward if variable in names(s.value)]
+    if not users:
+        return ""
+    lines = ", ".join(f"line {s.line} ({s})" for s in users[:3])
+    return f"{variable} is used in {lines}{' and further on' if len(users) > 3 else ''}."
 
 
 def difference(bench: Bench) -> str:
@@ -168,7 +214,7 @@ class Search:
 
     def best(self) -> Edit | None:
         """Return the best repair, or None."""
-        for stage in (self.ratio, self.slip, self.path, self.simple, self.rich, self.combined):
+        for stage in (self.ratio, self.slip, self.path, self.simple, self.rich, self.combined, self.exchanged):
             found = stage()
             if found is not None:
                 return found
@@ -192,6 +238,9 @@ class Search:
         if factor is None or not len(self.places):
             return None
         place = self.places[0]
+        scaled = self._scaled(place, place.statement.value, self.bench.student)
+        if scaled is None and self.bench.truth().size == 1:
+            return None
         simple = self._cheapest_of(
             chain.from_iterable(
                 chain(edits.operations(p), edits.signs(p), edits.constants(p), edits.counts(p), edits.exponents(p))
@@ -205,22 +254,11 @@ class Search:
         found = scales or simple
         if found is not None:
             return found
-        repaired = self._scaled(place, place.statement.value, self.bench.student)
-        return repaired if repaired is not None and self.bench.repairs(repaired) else None
+        return scaled if scaled is not None and self.bench.repairs(scaled) else None
 
     def _ratio(self, value: Any, i: int | None = None) -> float | None:
         """Return truth / value if it is one number over the whole array."""
-        truth = self.bench.truth(i)
-        if not numeric(value) or np.shape(value) != np.shape(truth):
-            return None
-        value = np.asarray(value, dtype=float)
-        square = float(np.sum(value * value))
-        if square == 0.0 or not np.isfinite(square) or truth.size == 0:
-            return None
-        factor = float(np.sum(truth * value)) / square
-        if factor == 0.0 or np.max(np.abs(factor * value - truth)) > 1e-7 * np.max(np.abs(truth)):
-            return None
-        return factor
+        return proportion(value, self.bench.truth(i))
 
     def _scaled(self, place: Place, value: Node, student: Any) -> Edit | None:
         """Return the line times the factor that all samples ask for: a constant, a count, a scalar, or two."""
@@ -305,9 +343,10 @@ class Search:
         statement = place.statement
         candidates: list[Statement] = []
         if forgotten.missing is not None and statement.kind in ("assign", "augment") and statement.op in ("", "+"):
-            value = Binary("+", statement.value, forgotten.missing)
-            if isinstance(forgotten.missing, Unary):
-                value = Binary("-", statement.value, forgotten.missing.operand)
+            missing = tidy(forgotten.missing)
+            value = Binary("+", statement.value, missing)
+            if isinstance(missing, Unary):
+                value = Binary("-", statement.value, missing.operand)
             candidates.append(replace(statement, value=value))
         if statement.kind == "assign" and len(self.bench.group.own) > 1:
             candidates.insert(0, replace(statement, kind="augment", op="+"))
@@ -411,6 +450,26 @@ class Search:
                 best = replace(scaled, tag=tags[0], also=tags[1:], what=what, cost=edit.cost + 0.5)
         return best
 
+    def exchanged(self) -> Edit | None:
+        """Explain by two indices that are wrong together, in two statements that build one gradient."""
+        own = [place for place in reversed(self.places) if place.position in self.bench.group.own]
+        for k, first in enumerate(own):
+            for second in own[k + 1 :]:
+                for a, b in pairs(_index_edits(first), _index_edits(second)):
+                    value = self.bench.result(first.position, a.statement, None, {second.position: b.statement})
+                    if not close(value, self.bench.truth()):
+                        continue
+                    if all(
+                        close(
+                            self.bench.result(first.position, a.statement, i, {second.position: b.statement}),
+                            self.bench.truth(i),
+                        )
+                        for i in self.bench.order[:6]
+                    ):
+                        whole = self.generated()
+                        return replace(whole, tag="wrong_slice", what=f"{a.what} and {b.what}") if whole else None
+        return None
+
     def generated(self) -> Edit | None:
         """Return the line that the chain rule gives, whatever the mistake was."""
         last = self.bench.group.last
@@ -443,6 +502,11 @@ class Search:
             bent = any(isinstance(n, Call) and n.function in BENT for _, n in walk(users[0].value))
             return "activation_derivative_missing" if bent else "inner_derivative_missing"
         return "wrong_local_derivative"
+
+
+def _index_edits(place: Place) -> list[Edit]:
+    """Return the edits of indices in one statement, the likeliest first."""
+    return list(substitutions.slices(place))[:80]
 
 
 def _ordered(tags: tuple[str, ...]) -> tuple[str, ...]:

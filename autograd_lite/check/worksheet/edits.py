@@ -31,6 +31,7 @@ from .program import (
     Statement,
     Unary,
     edited,
+    names,
     source,
     walk,
 )
@@ -161,7 +162,7 @@ def constants(place: Place) -> Iterator[Edit]:
         for value, tag in ((2, "missing_factor_2"), (0.5, "wrong_constant"), (4, "wrong_constant")):
             if below(place.root, path):
                 continue
-            yield place.edit(path, Binary("*", Constant(value), node), tag, 1.1)
+            yield place.edit(path, product([(Constant(value), 1), *parts]), tag, 1.1)
         yield place.edit(path, product([(Constant(3), 1), *parts]), "wrong_constant", 1.3)
     for path, node in place.nodes():
         if isinstance(node, Binary) and node.op in "*/":
@@ -212,11 +213,13 @@ def counts(place: Place) -> Iterator[Edit]:
             tag = "wrong_count" if counted else "missing_1_over_n"
             yield place.edit(path, Binary("/", node, other), tag, 1.1 + 0.1 * bool(path))
             yield place.edit(path, Binary("*", node, other), "extra_1_over_n", 1.15 + 0.1 * bool(path))
+    divided = any(pool.count(factor) and exponent < 0 for factor, exponent in factors(place.root))
     for path, node in place.nodes():
         if isinstance(node, Call) and node.function in ("sum", "mean"):
             other_function = "mean" if node.function == "sum" else "sum"
             tag = "mean_for_sum" if node.function == "mean" else "missing_1_over_n"
-            yield place.edit(path, replace(node, function=other_function), tag, 0.95 if tag == "mean_for_sum" else 1.3)
+            cost = 1.3 if tag == "missing_1_over_n" else 1.05 if divided else 0.95
+            yield place.edit(path, replace(node, function=other_function), tag, cost)
             if node.function == "mean":
                 x = node.args[0]
                 for count in pool.counts:
@@ -241,7 +244,8 @@ def layout(place: Place) -> Iterator[Edit]:
                 yield place.edit(path, turned, "transposed", 1.1 + 0.05 * steps)
             if kind == "*":
                 tag = "elementwise_for_matmul"
-                yield place.edit(path, Binary("@", first, second), tag, 1.05 + 0.1 * steps)
+                vectors = 0.2 * (place.ndim(a) == place.ndim(b) == 1)
+                yield place.edit(path, Binary("@", first, second), tag, 1.05 + 0.1 * steps + vectors)
                 if not steps or swapped:
                     yield place.edit(path, called("outer", first, second), tag, 1.1 + 0.1 * steps)
             elif not swapped:
@@ -398,7 +402,10 @@ def _power_tag(place: Place, path: Path) -> str:
     parent = at(place.root, path[:-1]) if path else None
     if isinstance(parent, Binary) and parent.op in "+-" and number(parent.left) == 1:
         return "wrong_local_derivative"
-    return "power_rule"
+    variable = place.bench.group.variable
+    users = [s.value for s in place.bench.sheet.forward if variable in names(s.value)]
+    squashed = any(isinstance(user, Call) and user.function in ("tanh", "sigmoid") for user in users)
+    return "wrong_local_derivative" if squashed else "power_rule"
 
 
 def branches(place: Place) -> Iterator[Edit]:

@@ -166,7 +166,7 @@ class Pool:
         if any(name.startswith("d") and name[1:] in self.sheet.variables for name in read):
             return "upstream" if isinstance(node, Name) else "plain"
         markers = {self.sheet.inputs[name].marker for name in read if name in self.sheet.inputs}
-        if read and "binary" in markers and len(read) == 1 and isinstance(node, Name):
+        if "binary" in markers and isinstance(node, Name) and self._is_mask(node.id):
             return "mask"
         if self.count(node):
             return "count"
@@ -187,10 +187,28 @@ class Pool:
         definition = next((s.value for s in self.sheet.forward if s.target == name), None)
         return definition is not None and all(self._is_setting(n) for n in _data_names(definition))
 
+    def _normalises(self) -> bool:
+        """Return whether the forward part takes a root, as every normalisation does."""
+        for statement in self.sheet.forward:
+            for _, node in walk(statement.value):
+                if isinstance(node, Call) and node.function in ("sqrt", "std"):
+                    return True
+                if isinstance(node, Binary) and node.op == "**" and number(node.right) in (-0.5, 0.5):
+                    return True
+        return False
+
+    def _is_mask(self, name: str) -> bool:
+        """Return whether a binary input switches activations on and off, and is no target of the loss."""
+        for statement in self.sheet.forward:
+            if name in names(statement.value):
+                logs = any(isinstance(n, Call) and n.function in ("log", "log1p") for _, n in walk(statement.value))
+                return not logs and statement is not self.sheet.forward[-1]
+        return False
+
     def _is_gain(self, name: str, shape: tuple[int, ...]) -> bool:
         """Return whether an input is a row of factors that multiplies a larger array (gamma, gain)."""
         entry = self.sheet.inputs.get(name)
-        if entry is None or entry.marker not in ("", "positive"):
+        if entry is None or entry.marker not in ("", "positive") or not self._normalises():
             return False
         for statement in self.sheet.forward:
             for _, node in walk(statement.value):

@@ -31,6 +31,7 @@ from .program import (
     source,
     walk,
 )
+from .read import NOT_NUMPY
 
 MISSING = {
     "activation": "activation_derivative_missing",
@@ -54,12 +55,12 @@ def variables(place: Place) -> Iterator[Edit]:
             parent = at(root, path[:-1]) if path else None
             if isinstance(parent, Attribute) and parent.name != "T":
                 continue
-            masked = _in_mask(root, path)
+            masked = _in_mask(root, path) or (_in_sign(root, path) and not _bends_by_abs(place))
             for name, extent in arrays.items():
                 if name == node.id:
                     continue
                 tag = "relu_mask_wrong_tensor" if masked else "wrong_variable"
-                if not masked and which == "value" and _in_derivative(root, path):
+                if not masked and which == "value" and name not in names(root) and _in_derivative(root, path):
                     tag = _swap_tag(place, node.id, name)
                 same = extent == arrays[node.id]
                 cost = 1.1 + 0.1 * (not same) + 0.05 * (name.startswith("d") != node.id.startswith("d"))
@@ -79,11 +80,22 @@ def variables(place: Place) -> Iterator[Edit]:
 def _in_mask(root: Node, path: Path) -> bool:
     for k in range(len(path)):
         node = at(root, path[:k])
-        if isinstance(node, Compare) or (isinstance(node, Call) and node.function in ("heaviside", "sign")):
+        if isinstance(node, Compare) or (isinstance(node, Call) and node.function == "heaviside"):
             return True
         if isinstance(node, Call) and node.function == "where" and path[k] == "args.0":
             return True
     return False
+
+
+def _in_sign(root: Node, path: Path) -> bool:
+    nodes = [at(root, path[:k]) for k in range(len(path))]
+    return any(isinstance(node, Call) and node.function == "sign" for node in nodes)
+
+
+def _bends_by_abs(place: Place) -> bool:
+    """Return whether the forward part takes absolute values, whose derivative is a sign and no mask."""
+    forward = place.bench.sheet.forward
+    return any(isinstance(node, Call) and node.function == "abs" for s in forward for _, node in walk(s.value))
 
 
 def _in_derivative(root: Node, path: Path) -> bool:
@@ -152,7 +164,7 @@ def missing_factors(place: Place) -> Iterator[Edit]:
     """A factor of the chain rule left out, anywhere in the line."""
     consumers = {s.target for s in place.bench.sheet.forward if place.bench.group.variable in names(s.value)}
     for path, node in place.chains():
-        if place.ndim(node) < 0 or place.pool.count(node):
+        if place.ndim(node) < 0 or (path and place.pool.count(node)):
             continue
         present = {(source(factor), exponent) for factor, exponent in factors(node)}
         for element in place.pool.elements:
@@ -256,7 +268,8 @@ def local_derivatives(place: Place) -> Iterator[Edit]:
             yield place.edit(path, Binary("/", Constant(1), x), "wrong_local_derivative", 1.15)
             for other in _SWAPPED:
                 if other != node.function:
-                    yield place.edit(path, replace(node, function=other, form="np"), "wrong_local_derivative", 1.25)
+                    form = "plain" if other in NOT_NUMPY else "np"
+                    yield place.edit(path, replace(node, function=other, form=form), "wrong_local_derivative", 1.25)
             if isinstance(parent, Binary) and parent.op == "*":
                 rest = parent.left if path[-1] == "right" else parent.right
                 yield place.edit(path[:-1], Binary("/", rest, x), "wrong_local_derivative", 1.15)
@@ -330,7 +343,7 @@ def softmax_jacobian(place: Place) -> Iterator[Edit]:
         if "d" + name not in env or not numeric(env.get(name)) or np.shape(env[name]) != shape or not shape:
             continue
         p, g = Name(name), Name("d" + name)
-        for axis in range(len(shape)):
+        for axis in [k for k, extent in enumerate(shape) if extent > 1]:
             inner = Call("sum", (times(g, p),), (("axis", Constant(axis)), ("keepdims", Constant(True))))
             new = times(p, Binary("-", g, inner))
             diagonal = close(place.bench.student(), env[name] * (1.0 - env[name]) * env["d" + name])
