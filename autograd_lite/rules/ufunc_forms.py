@@ -119,7 +119,7 @@ def _called(
         )
     if dtype is not None:
         inputs = _cast(ufunc, inputs, np.dtype(dtype), casting)
-    if all(target is None for target in outs):
+    if where is True:
         result = ufunc(*inputs)
     else:
         result = _where(ufunc, inputs, where, outs)

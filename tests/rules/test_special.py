@@ -1,0 +1,271 @@
+"""Special functions: the rows of SciPy's ufuncs, and those that NumPy alone makes."""
+
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+import autograd_lite as ag
+from autograd_lite import NotDifferentiableError, OperandError, Tensor, special
+from autograd_lite.rules import special as rows
+from autograd_lite.rules.table import Call, Input, real
+from tests.rules.checks import (
+    Loss,
+    check_derivatives,
+    check_forward_mode,
+    check_layouts,
+    check_rules,
+    check_single_precision,
+    examples,
+    needlessly_kept,
+    settle,
+)
+from tests.rules.drawing import Drawn, made_complex, tensors
+
+scipy_special = pytest.importorskip("scipy.special")
+rows.load(scipy_special)
+
+FUNCTIONS = sorted([*rows._loaded, rows._polygamma_values], key=lambda f: f.__name__)
+every_function = pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
+
+
+def leaf(data: Any, dtype: Any = float) -> Tensor:
+    return Tensor(data, requires_grad=True, dtype=dtype)
+
+
+# --- every row ---------------------------------------------------------------------------------------------------
+
+
+@every_function
+def test_value_first_and_second_derivative(function: Any) -> None:
+    assert list(examples(function))
+    for call, seed in examples(function):
+        settle(function, call, seed, check_derivatives)
+        settle(function, call, seed, check_forward_mode)
+
+
+@every_function
+def test_single_precision_and_layouts(function: Any) -> None:
+    for call, seed in examples(function):
+        settle(function, call, seed, check_single_precision)
+        settle(function, call, seed, check_layouts)
+        settle(function, call, seed, lambda drawn, rng: check_rules(Loss(drawn, rng).record(tensors(drawn))))
+    assert not needlessly_kept(function)
+
+
+@pytest.mark.parametrize("name", ["gamma", "rgamma", "loggamma", "erf", "erfc", "erfcx", "ndtr", "log_ndtr", "xlogy"])
+def test_functions_of_complex_numbers(name: str) -> None:
+    function = getattr(scipy_special, name)
+
+    def first_order(drawn: Drawn, rng: np.random.Generator) -> None:
+        drawn = made_complex(drawn, rng)
+        step = 1e-6
+        operands = tensors(drawn)
+        np.sum(np.real(function(*operands)) + 2 * np.imag(function(*operands))).backward()
+        for i, x in enumerate(operands):
+            for unit in (1, 1j):
+                ends = [list(drawn.arrays), list(drawn.arrays)]
+                ends[0][i], ends[1][i] = drawn.arrays[i] - step * unit, drawn.arrays[i] + step * unit
+                low, high = [float(np.sum(y.real + 2 * y.imag)) for y in (function(*end) for end in ends)]
+                along = np.sum(x.grad.real if unit == 1 else x.grad.imag)
+                np.testing.assert_allclose(along, (high - low) / (2 * step), rtol=1e-6, atol=1e-7)
+
+    for call, seed in examples(function):
+        settle(function, call, seed, first_order)
+
+
+def test_ufuncs_of_scipy_take_the_forms_of_a_ufunc() -> None:
+    x = leaf([-1.0, 4.0])
+    y = scipy_special.gammaln(x, where=x > 0)
+    np.testing.assert_allclose(y.numpy(), [0, np.log(6)])
+    np.sum(y).backward()
+    np.testing.assert_allclose(x.grad, [0, scipy_special.digamma(4.0)])
+    assert scipy_special.erf(leaf([1.0]), dtype=np.float32).dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("f", "message"),
+    [
+        (lambda p: scipy_special.gammainc(p, 1.0), "gammainc: no derivative with respect to a"),
+        (lambda p: scipy_special.betainc(p, 1.0, 0.5), "betainc: no derivative with respect to a"),
+        (lambda p: scipy_special.betainc(1.0, p, 0.5), "betainc: no derivative with respect to b"),
+        (lambda p: scipy_special.jv(p, 1.0), "jv: no derivative with respect to the order"),
+        (lambda p: scipy_special.stdtr(p, 1.0), "stdtr: no derivative with respect to df"),
+    ],
+)
+def test_a_parameter_without_a_derivative_is_refused(f: Any, message: str) -> None:
+    with pytest.raises(NotDifferentiableError, match=message):
+        np.sum(f(leaf([2.0]))).backward()
+
+
+def test_gamma_has_no_second_derivative_at_complex_numbers() -> None:
+    z = leaf([1 + 1j], complex)
+    np.sum(np.real(scipy_special.gamma(z))).backward(create_graph=True)
+    with pytest.raises(NotDifferentiableError, match="polygamma"):
+        np.sum(np.real(z.grad)).backward()
+
+
+def test_a_ufunc_of_scipy_without_a_row_is_refused() -> None:
+    with pytest.raises(NotDifferentiableError, match="ellipk"):
+        scipy_special.ellipk(leaf([0.5]))
+
+
+def test_limits_of_products_with_a_logarithm() -> None:
+    for f in (special.xlogy, scipy_special.xlogy):
+        x, y = leaf([0.0, 0.0, 2.0]), leaf([0.0, 3.0, 4.0])
+        np.sum(f(x, y)).backward()
+        np.testing.assert_allclose(x.grad, [0, np.log(3), np.log(4)])
+        np.testing.assert_allclose(y.grad, [0, 0, 0.5])
+    x, y = leaf([0.0, 2.0]), leaf([-1.0, 3.0])
+    np.sum(scipy_special.xlog1py(x, y)).backward()
+    np.testing.assert_allclose(x.grad, [0, np.log(4)])
+    np.testing.assert_allclose(y.grad, [0, 0.5])
+    x, y = leaf([1.0]), leaf([0.0])
+    np.sum(scipy_special.kl_div(y.detach(), x) + scipy_special.rel_entr(y.detach(), x)).backward()
+    assert x.grad.tolist() == [1.0]
+
+
+# --- autograd_lite.special ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("f", "want", "call"),
+    [
+        (special.expit, scipy_special.expit, Call((real(3, 4),), {})),
+        (special.log_expit, scipy_special.log_expit, Call((real(3, 4),), {})),
+        (special.logit, scipy_special.logit, Call((Input((3, 4), "fraction"),), {})),
+        (special.xlogy, scipy_special.xlogy, Call((real(3, 4), Input((4,), "positive")), {})),
+        (special.logsumexp, scipy_special.logsumexp, Call((real(3, 4),), {})),
+        (special.logsumexp, scipy_special.logsumexp, Call((real(2, 3, 4),), {"axis": (0, -1)})),
+        (special.logsumexp, scipy_special.logsumexp, Call((real(3, 4), 1), {"keepdims": True})),
+        (
+            special.logsumexp,
+            scipy_special.logsumexp,
+            Call((real(3, 4),), {"axis": 0, "b": Input((3, 1), "positive")}),
+        ),
+        (special.softmax, scipy_special.softmax, Call((real(3, 4),), {})),
+        (special.softmax, scipy_special.softmax, Call((real(2, 3, 4), 1), {})),
+        (special.log_softmax, scipy_special.log_softmax, Call((real(3, 4),), {"axis": -1})),
+        (special.log_softmax, scipy_special.log_softmax, Call((real(2, 3), (0, 1)), {})),
+        (special.multigammaln, scipy_special.multigammaln, Call((Input((3,), "above one"), 3), {})),
+        (
+            lambda x: special.polygamma(2, x),
+            lambda x: scipy_special.polygamma(2, x),
+            Call((Input((3,), "positive"),), {}),
+        ),
+        (lambda x: special.polygamma(0, x), scipy_special.digamma, Call((Input((3,), "positive"),), {})),
+    ],
+)
+def test_functions_made_of_numpy_agree_with_scipy(f: Any, want: Any, call: Call) -> None:
+    def composed(*args: Any, **kwargs: Any) -> Any:
+        return f(*args, **kwargs)
+
+    def check(drawn: Drawn, rng: np.random.Generator) -> None:
+        args, kwargs = drawn.place(drawn.arrays)
+        given, named = drawn.place(tensors(drawn))
+        np.testing.assert_allclose(f(*given, **named).numpy(), want(*args, **kwargs), rtol=1e-12, atol=1e-14)
+        check_derivatives(drawn, rng)
+        check_single_precision(drawn, rng)
+
+    try:
+        rows_of(composed)
+        settle(composed, call, 1, check)
+    finally:
+        rows_of(composed, remove=True)
+
+
+def rows_of(function: Any, *, remove: bool = False) -> None:
+    """Let `function` be called by `drawing.invoke` as a composed function is."""
+    from autograd_lite.rules.table import COMPOSED
+
+    if remove:
+        del COMPOSED[function]
+    else:
+        COMPOSED[function] = function
+
+
+@pytest.mark.parametrize("far", [1e4, 1e300])
+def test_far_out_nothing_overflows(far: float) -> None:
+    for f in (special.expit, special.log_expit, special.logsumexp, special.softmax, special.log_softmax):
+        x = leaf([-far, 0.0, far])
+        y = f(x)
+        assert not np.isnan(y.numpy()).any()
+        y.backward(np.ones(y.shape))
+        assert np.isfinite(x.grad).all(), f
+
+
+def test_expit_keeps_its_digits_in_both_tails() -> None:
+    x = leaf([-50.0, 50.0])
+    special.expit(x).backward(np.ones(2))
+    np.testing.assert_allclose(x.grad, np.exp([-50.0, -50.0]), rtol=1e-12)
+
+
+def test_logsumexp_of_nothing_and_of_minus_infinity() -> None:
+    assert special.logsumexp(leaf([])).item() == -np.inf
+    x = leaf([[-np.inf, -np.inf], [-np.inf, 1.0]])
+    y = special.logsumexp(x, axis=1)
+    assert y.tolist() == [-np.inf, 1.0]
+    y.backward(np.ones(2))
+    assert x.grad.tolist() == [[0.0, 0.0], [0.0, 1.0]]
+
+
+def test_weights_of_logsumexp() -> None:
+    a, b = leaf([1.0, 2.0]), leaf([3.0, -1.0])
+    y, sign = special.logsumexp(a, b=b, return_sign=True)
+    total = 3 * np.exp(1) - np.exp(2)
+    np.testing.assert_allclose(y.item(), np.log(total))
+    assert sign.item() == 1
+    y.backward()
+    np.testing.assert_allclose(a.grad, [3 * np.exp(1) / total, -np.exp(2) / total])
+    np.testing.assert_allclose(b.grad, [np.exp(1) / total, np.exp(2) / total])
+    np.testing.assert_allclose(special.logsumexp(leaf([1000.0, 0.0]), b=np.array([0.0, 1.0])).item(), 0, atol=1e-12)
+
+
+def test_the_derivative_of_softmax_is_0_where_all_scores_move_together() -> None:
+    x = leaf(np.linspace(-3, 3, 12).reshape(3, 4))
+    y = special.softmax(x, axis=1)
+    np.testing.assert_allclose(np.sum(y, axis=1).numpy(), np.ones(3))
+    np.sum(y * y.detach()).backward()
+    np.testing.assert_allclose(x.grad.sum(axis=1), np.zeros(3), atol=1e-15)
+
+
+def test_names_of_scipy_are_scipys_functions() -> None:
+    assert special.erf is scipy_special.erf
+    assert "digamma" in dir(special)
+    assert all(getattr(special, name) is not None for name in dir(special))
+    with pytest.raises(AttributeError, match="no attribute 'ellipk'"):
+        special.ellipk
+
+
+def test_orders_and_dimensions_are_checked() -> None:
+    with pytest.raises(OperandError, match=r"order 1\.5"):
+        special.polygamma(1.5, leaf([1.0]))
+    with pytest.raises(OperandError, match="dimension 0"):
+        special.multigammaln(leaf([1.0]), 0)
+    with pytest.raises(OperandError, match=r"above \(d - 1\) / 2"):
+        special.multigammaln(leaf([0.5]), 2)
+
+
+def test_scipy_is_imported_only_when_it_is_asked_for() -> None:
+    code = """
+import sys
+import numpy as np
+import autograd_lite, autograd_lite.special, autograd_lite.stats
+x = autograd_lite.Tensor([1.0], requires_grad=True)
+np.sum(autograd_lite.special.softmax(np.exp(x))).backward()
+np.frompyfunc(abs, 1, 1)(x.detach())
+assert not any(name.partition(".")[0] == "scipy" for name in sys.modules)
+autograd_lite.special.erf
+assert "scipy.special" in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_without_scipy_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "scipy.special", None)
+    with pytest.raises(ImportError, match="pip install scipy"):
+        special.erf
+    with ag.no_grad():
+        assert special.softmax(Tensor([1.0, 1.0])).tolist() == [0.5, 0.5]
