@@ -53,7 +53,7 @@ def _cycled(values: Any, places: Any) -> Any:
 def _put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
     if _in_ndarray(np.put, "put", a, ind, v, mode=mode):
         return
-    index = positions(ind, a.size, mode).reshape(-1)
+    index = positions("put", ind, a.size, mode).reshape(-1)
     if index.size and not -a.size <= index.min() <= index.max() < a.size:
         raise OperandError(
             f"put: index {index.min()} to {index.max()} is out of bounds for a Tensor of {a.size} elements; use "
@@ -108,9 +108,7 @@ def _place(arr: Any, mask: Any, vals: Any) -> None:
     count = int(np.count_nonzero(chosen))
     values = _cycled(vals, np.arange(count))
     if count and not values.size:
-        raise OperandError(
-            f"place: no values for {count} places of a Tensor of shape {arr.shape}; give at least one"
-        )
+        raise OperandError(f"place: no values for {count} places of a Tensor of shape {arr.shape}; give at least one")
     arr[chosen] = values
 
 

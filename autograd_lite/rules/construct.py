@@ -122,9 +122,7 @@ def _linspace(
     num = operator.index(num)
     if num < 0:
         raise OperandError(f"linspace: the number of samples is {num}; it must not be negative")
-    y = _spaced(
-        start, stop, num=num, endpoint=endpoint, axis=axis, **({} if dtype is None else {"dtype": dtype})
-    )
+    y = _spaced(start, stop, num=num, endpoint=endpoint, axis=axis, **({} if dtype is None else {"dtype": dtype}))
     if not retstep:
         return y
     parts = num - 1 if endpoint else num
@@ -165,16 +163,12 @@ def _logspace(
         call(Input((), "positive"), 5.0, num=3, dtype=np.float64),
     ],
 )
-def _geomspace(
-    start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
-) -> Any:
+def _geomspace(start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
     start, stop = (end if hasattr(end, "dtype") else np.asarray(end) for end in (start, stop))
     start = start.astype(np.result_type(start.dtype, stop.dtype, float))  # float32 too: as NumPy has it
     ratio = stop / start
     if not np.all(ratio != 0) or not np.all(np.isfinite(ratio)):
-        raise OperandError(
-            "geomspace: a geometric sequence cannot include zero; start and stop must not be 0"
-        )
+        raise OperandError("geomspace: a geometric sequence cannot include zero; start and stop must not be 0")
     parts = _steps(operator.index(num), endpoint)
     sizes = [1] * (ratio.ndim + 1)
     sizes[axis] = parts.size

@@ -30,9 +30,7 @@ set_diagonal = rule(
 
 rule(
     np.diagonal,
-    lambda g, y, x, offset=0, axis1=0, axis2=1: set_diagonal(
-        g, shape=x.shape, offset=offset, axis1=axis1, axis2=axis2
-    ),
+    lambda g, y, x, offset=0, axis1=0, axis2=1: set_diagonal(g, shape=x.shape, offset=offset, axis1=axis1, axis2=axis2),
     view=True,
     sample=[
         call(real(3, 3)),

@@ -7,6 +7,7 @@ it was written to, and `x` the gradient of all others.
 
 from __future__ import annotations
 
+import math
 import operator
 from types import EllipsisType, NoneType
 from typing import Any
@@ -72,7 +73,7 @@ def _dtype_of_index(index: Any) -> Any:
 
 def _last_writers(index: Any, written: tuple[int, ...], shape: tuple[int, ...]) -> tuple[Any, Any]:
     """For every place of `x[index]`, its own number and the number of the last one that is the same element."""
-    numbers = np.arange(np.prod(written, dtype=int)).reshape(written)
+    numbers = np.arange(math.prod(written)).reshape(written)
     last = np.empty(shape, np.intp)
     last[_in_c_order(index)] = numbers
     return numbers, last[index]
@@ -84,10 +85,8 @@ def _scatter(g: Any, index: Any, shape: tuple[int, ...]) -> Any:
         z[index] = g
     elif index.__class__ is np.ndarray and z.size:  # rows, some of them repeatedly: an embedding
         width = z.size // shape[0]
-        places = (
-            index.reshape(-1) if width == 1 else (index.reshape(-1, 1) * width + np.arange(width)).reshape(-1)
-        )
-        np.add.at(z.reshape(-1), places, g.reshape(-1))
+        places = index.astype(np.intp).reshape(-1, 1) * width + np.arange(width)
+        np.add.at(z.reshape(-1), places.reshape(-1), g.reshape(-1))  # on flat places the fastest that NumPy has
     else:
         numbers, last = _last_writers(index, g.shape, shape)
         if (numbers == last).all():
@@ -174,9 +173,18 @@ def _written(g: Any, y: Any, x: Any, v: Any, index: Any = None) -> Any:
         overwritten = numbers != last
         if overwritten.any():
             r = setitem(r, 0.0, index=overwritten)
-    if v.ndim > r.ndim:  # NumPy lets v have more axes, of length 1
-        r = r.reshape((1,) * (v.ndim - r.ndim) + r.shape)
-    return r
+    return _shaped_like(r, v.shape)
+
+
+def _shaped_like(r: Any, shape: tuple[int, ...]) -> Any:
+    """`r` summed to the `shape` of what was written, which NumPy broadcasts, and lets have more axes of length 1."""
+    extra = r.ndim - len(shape)
+    if extra > 0:
+        r = np.sum(r, axis=tuple(range(extra)))
+    elif extra < 0:
+        r = r.reshape((1,) * -extra + r.shape)
+    repeated = tuple([axis for axis, length in enumerate(shape) if length != r.shape[axis]])
+    return np.sum(r, axis=repeated, keepdims=True) if repeated else r
 
 
 setitem: Primitive = rule(

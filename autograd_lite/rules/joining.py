@@ -14,9 +14,7 @@ from autograd_lite.rules.table import call, composed, real, rule
 __all__ = ["concatenate"]
 
 
-def _concatenate(
-    *arrays: Any, axis: int = 0, edges: Any = None, dtype: Any = None, casting: Any = "same_kind"
-) -> Any:
+def _concatenate(*arrays: Any, axis: int = 0, edges: Any = None, dtype: Any = None, casting: Any = "same_kind") -> Any:
     return np.concatenate(arrays, axis, dtype=dtype, casting=casting)
 
 
@@ -106,9 +104,7 @@ _stacked = rule(
         call([real(2), real(2)], dtype=np.float64),
     ],
 )
-def _any_stack(
-    arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: Any = "same_kind"
-) -> Any:
+def _any_stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: Any = "same_kind") -> Any:
     arrays = _arrays(arrays)
     axis = axis + arrays[0].ndim + 1 if axis < 0 else axis
     return _stacked(*arrays, axis=axis, **_given(out, dtype, casting))
@@ -119,24 +115,18 @@ def _vstack(tup: Any, *, dtype: Any = None, casting: Any = "same_kind") -> Any:
     return concatenate([np.atleast_2d(array) for array in _arrays(tup)], 0, dtype=dtype, casting=casting)
 
 
-@composed(
-    np.hstack, sample=[call([real(3), real(2)]), call([real(2, 3), real(2, 1)]), call((real(), real()))]
-)
+@composed(np.hstack, sample=[call([real(3), real(2)]), call([real(2, 3), real(2, 1)]), call((real(), real()))])
 def _hstack(tup: Any, *, dtype: Any = None, casting: Any = "same_kind") -> Any:
     arrays = [np.atleast_1d(array) for array in _arrays(tup)]
     return concatenate(arrays, 0 if arrays[0].ndim == 1 else 1, dtype=dtype, casting=casting)
 
 
-@composed(
-    np.dstack, sample=[call([real(3), real(3)]), call([real(2, 3), real(2, 3)]), call((real(), real()))]
-)
+@composed(np.dstack, sample=[call([real(3), real(3)]), call([real(2, 3), real(2, 3)]), call((real(), real()))])
 def _dstack(tup: Any) -> Any:
     return concatenate([np.atleast_3d(array) for array in _arrays(tup)], 2)
 
 
-@composed(
-    np.column_stack, sample=[call([real(3), real(3)]), call([real(2, 3), real(2)]), call((real(), real()))]
-)
+@composed(np.column_stack, sample=[call([real(3), real(3)]), call([real(2, 3), real(2)]), call((real(), real()))])
 def _column_stack(tup: Any) -> Any:
     columns = [array if array.ndim > 1 else np.atleast_2d(array).swapaxes(0, 1) for array in _arrays(tup)]
     return concatenate(columns, 1)

@@ -17,11 +17,7 @@ def _pad_with(x: Any, widths: Any, values: Any) -> Any:
 
 
 def _inner(g: Any, widths: Any) -> Any:
-    return g[
-        tuple(
-            [slice(before, length - after) for (before, after), length in zip(widths, g.shape, strict=True)]
-        )
-    ]
+    return g[tuple([slice(before, length - after) for (before, after), length in zip(widths, g.shape, strict=True)])]
 
 
 #: an array with a margin of given numbers
@@ -45,17 +41,13 @@ def _pairs(value: Any, ndim: int) -> Pairs:
             rows = [[row[0] for row in rows]]
         rows = [[row[0], row[-1]] for row in rows]
         if len(rows) not in (1, ndim):
-            raise OperandError(
-                f"pad: {len(rows)} pairs of values for {ndim} axes; give one pair, or one per axis"
-            )
+            raise OperandError(f"pad: {len(rows)} pairs of values for {ndim} axes; give one pair, or one per axis")
         return rows * ndim if len(rows) == 1 else rows
     return np.broadcast_to(np.asarray(value), (ndim, 2)).tolist()  # type: ignore[no-any-return]
 
 
 def _leaves(nested: Any) -> list[Any]:
-    return (
-        [leaf for part in nested for leaf in _leaves(part)] if isinstance(nested, (list, tuple)) else [nested]
-    )
+    return [leaf for part in nested for leaf in _leaves(part)] if isinstance(nested, (list, tuple)) else [nested]
 
 
 def _widths(pad_width: Any, ndim: int) -> tuple[tuple[int, int], ...]:
@@ -69,9 +61,7 @@ def _widths(pad_width: Any, ndim: int) -> tuple[tuple[int, int], ...]:
 
 
 def _join(before: Any, x: Any, after: Any, axis: int) -> Any:
-    return np.concatenate(
-        [part for part in (before, x, after) if part is not None and part.shape[axis]], axis
-    )
+    return np.concatenate([part for part in (before, x, after) if part is not None and part.shape[axis]], axis)
 
 
 def _along(x: Any, axis: int, length: int) -> tuple[int, ...]:
@@ -142,20 +132,14 @@ def _reflecting(mode: str) -> Any:
             periods, place = np.divmod(np.arange(-before, length + after), 2 * half)
             mirrored = place >= length
             x = x * _column(np.where(mirrored, -1.0, 1.0), x, axis)
-            x = (
-                x
-                + last * _column(2.0 * (periods + mirrored), x, axis)
-                - first * _column(2.0 * periods, x, axis)
-            )
+            x = x + last * _column(2.0 * (periods + mirrored), x, axis) - first * _column(2.0 * periods, x, axis)
         return x
 
     return pad
 
 
 def _linear_ramp(x: Any, widths: Any, end_values: Any = 0) -> Any:
-    for axis, ((before, after), (left, right)) in enumerate(
-        zip(widths, _pairs(end_values, x.ndim), strict=True)
-    ):
+    for axis, ((before, after), (left, right)) in enumerate(zip(widths, _pairs(end_values, x.ndim), strict=True)):
         length = x.shape[axis]
         start = _ramp(left, _cut(x, axis, 0, 1), axis, np.arange(before) / max(before, 1))
         stop = _ramp(right, _cut(x, axis, length - 1, length), axis, np.arange(after)[::-1] / max(after, 1))
@@ -177,9 +161,7 @@ def _statistic(function: Any) -> Any:
             length = x.shape[axis]
             near, far = (length if limit is None else min(limit, length) for limit in (near, far))
             if not near or not far:
-                raise OperandError(
-                    f"pad: stat_length={stat_length!r} leaves no value to take; it must be at least 1"
-                )
+                raise OperandError(f"pad: stat_length={stat_length!r} leaves no value to take; it must be at least 1")
             start = function(_cut(x, axis, 0, near), axis=axis, keepdims=True)
             stop = (
                 start

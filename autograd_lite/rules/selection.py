@@ -16,20 +16,26 @@ __all__ = ["along_axis", "positions"]
 # --- by number -----------------------------------------------------------------------------------------------------
 
 
-def positions(indices: Any, length: int, mode: str) -> Any:
-    """`indices` into an axis of `length`, as integers from 0 where `mode` is not "raise"."""
+def positions(name: str, indices: Any, length: int, mode: str) -> Any:
+    """`indices` into an axis of `length` as integers, from 0 up where `mode` is not "raise"."""
     index = np.asarray(numbers_of(indices))
-    index = index.astype(np.intp, casting="same_kind") if index.size else index.astype(np.intp)
+    if index.size and index.dtype.kind not in "iub":
+        raise OperandError(f"{name}: indices of dtype {index.dtype} cannot be an index; use integers")
+    index = index.astype(np.intp)
     if mode == "wrap":
         return index % max(length, 1)
-    return np.clip(index, 0, length - 1) if mode == "clip" else index
+    return np.clip(index, 0, max(length - 1, 0)) if mode == "clip" else index
+
+
+def _take(x: Any, indices: Any, axis: int | None = None, mode: Any = "raise") -> Any:
+    return np.take(x, positions("take", indices, 0, "raise"), axis, mode=mode)
 
 
 def _take_back(
     g: Any, y: Any, x: Any, indices: Any = None, axis: int | None = None, out: Any = None, mode: str = "raise"
 ) -> Any:
     shape, axis = ((x.size,), 0) if axis is None or not x.ndim else (x.shape, axis % x.ndim)
-    index: Any = positions(indices, shape[axis], mode)
+    index: Any = positions("take", indices, shape[axis], mode)
     index = index if axis == 0 else (*(slice(None),) * axis, index)
     return scatter(g, index=index, shape=shape).reshape(x.shape)
 
@@ -37,6 +43,7 @@ def _take_back(
 rule(
     np.take,
     _take_back,
+    fn=_take,
     sample=[
         call(real(3, 4), 5),
         call(real(3, 4), [0, 2, 0]),
@@ -61,9 +68,7 @@ def along_axis(indices: Any, shape: tuple[int, ...], axis: int) -> tuple[Any, ..
 
 def _taken_along_axis(name: str, arr: Any, indices: Any, axis: int | None) -> tuple[Any, Any]:
     """The array and the index into it that `take_along_axis` and `put_along_axis` speak of."""
-    index = np.array(numbers_of(indices))
-    if index.dtype.kind not in "iu":
-        raise OperandError(f"{name}: indices of dtype {index.dtype} cannot be an index; use integers")
+    index = positions(name, indices, 0, "raise")
     if axis is None:
         arr, axis = np.ravel(arr), 0
     if index.ndim != arr.ndim:
@@ -94,9 +99,7 @@ def _take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
 
 def _no_out(name: str, out: Any) -> None:
     if out is not None:
-        raise InPlaceError(
-            f"{name}: out= writes into an array behind the graph's back; use the returned Tensor"
-        )
+        raise InPlaceError(f"{name}: out= writes into an array behind the graph's back; use the returned Tensor")
 
 
 _MASK = np.array([True, False, True])
@@ -160,7 +163,7 @@ def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 def _choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     _no_out("choose", out)
     choices = [choice if hasattr(choice, "dtype") else np.asarray(choice) for choice in choices]
-    which = positions(a, len(choices), mode)
+    which = positions("choose", a, len(choices), mode)
     if which.size and not 0 <= which.min() <= which.max() < len(choices):
         raise OperandError(
             f"choose: the numbers {which.min()} to {which.max()} choose among {len(choices)} arrays; they must lie in "

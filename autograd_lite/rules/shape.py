@@ -18,9 +18,7 @@ from autograd_lite.rules.table import call, composed, plain, real, rule
 # --- the same elements in another shape --------------------------------------------------------------------------
 
 
-def _reshape(
-    x: Any, shape: Any = None, order: Any = "C", newshape: Any = None, copy: bool | None = None
-) -> Any:
+def _reshape(x: Any, shape: Any = None, order: Any = "C", newshape: Any = None, copy: bool | None = None) -> Any:
     shape = newshape if shape is None else shape
     order = "C" if order == "C" else _fixed_order("reshape", x, order)
     return x.reshape(shape, order=order) if copy is None else np.reshape(x, shape, order=order, copy=copy)
