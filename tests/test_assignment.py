@@ -387,7 +387,7 @@ def test_errors_name_the_shapes(index, value):
         x[index] = value
 
 
-# --- NumPy's functions that assign -------------------------------------------------------------------------------------
+# --- NumPy's functions that assign ---
 
 
 def test_put_place_putmask_copyto_and_fill():

@@ -62,7 +62,7 @@ def test_blocks_of_mixed_depth():
     (y * y).sum().backward()
     np.testing.assert_allclose(a.grad, 2 * a.numpy())
     np.testing.assert_allclose(b.grad, 2 * b.numpy())
-    with pytest.raises(ag.OperandError, match="block.*depth"):
+    with pytest.raises(ag.OperandError, match=r"block.*depth"):
         np.block([[a], b])
 
 

@@ -175,7 +175,7 @@ def test_meshgrid_of_tensors():
         np.meshgrid(x, y, indexing="zz")
 
 
-# --- functions along axes ----------------------------------------------------------------------------------------------
+# --- functions along axes ---
 
 
 def test_a_function_of_lines():
