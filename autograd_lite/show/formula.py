@@ -36,7 +36,7 @@ from autograd_lite.show.graph import CONSTANT, DATA, OPERATION, PARAMETER, Entry
 from autograd_lite.show.printers import LATEX, MATHML, NUMPY, UNICODE
 from autograd_lite.tensor import Tensor
 
-__all__ = ["Equation", "Equations", "derivation", "formula", "rule_of"]
+__all__ = ["Equation", "Equations", "derivation", "formula", "rule_of", "variable_names", "written_as"]
 
 #: an expression with more to read than this is given a name of its own
 _LONG = 24
@@ -383,6 +383,11 @@ def _denominator(expression: Expression) -> Expression | None:
 
 
 def _written(entry: Entry, expressions: dict[str, Expression]) -> Expression:
+    return written_as(entry, [expressions[edge.source] for edge in entry.inputs])
+
+
+def written_as(entry: Entry, inputs: list[Expression]) -> Expression:
+    """An operation, in the form that its row prints, on these inputs."""
     node: Any = entry.node
     usual = {"spec": entry.static.get("spec"), "order": "C", "copy": None}
     given = {key: value for key, value in entry.static.items() if key not in usual or value != usual[key]}
@@ -390,8 +395,7 @@ def _written(entry: Entry, expressions: dict[str, Expression]) -> Expression:
     axes = entry.static.get("axis")
     if isinstance(axes, tuple) and len(axes) == 1:
         static["axis"] = argument(axes[0])
-    parts = tuple(expressions[edge.source] for edge in entry.inputs)
-    return written(node.op.name, node.op.prints, parts, static, entry.shape)
+    return written(node.op.name, node.op.prints, tuple(inputs), static, entry.shape)
 
 
 def _names(graph: Graph) -> dict[str, str]:
@@ -409,6 +413,13 @@ def _names(graph: Graph) -> dict[str, str]:
             name = f"{base}_{counts[base]}" if base in given or base == "L" else f"{base}{counts[base]}"
         names[entry.id] = name
     return names
+
+
+def variable_names(graph: Graph) -> dict[str, str]:
+    """A name for every node but constants."""
+    names = _names(graph)
+    free = _free_names(set(names.values()))
+    return {entry.id: names.get(entry.id) or next(free) for entry in graph if entry.kind != CONSTANT}
 
 
 def _free_names(taken: set[str]) -> Iterator[str]:

@@ -19,7 +19,7 @@ from autograd_lite.show.errors import NoGraphError
 from autograd_lite.show.groups import groups_of
 from autograd_lite.tensor import Tensor
 
-__all__ = ["CONSTANT", "DATA", "OPERATION", "PARAMETER", "Edge", "Entry", "Graph", "walk"]
+__all__ = ["CONSTANT", "DATA", "OPERATION", "PARAMETER", "Edge", "Entry", "Graph", "replayed", "walk"]
 
 PARAMETER, DATA, CONSTANT, OPERATION = "parameter", "data", "constant", "operation"
 
@@ -259,16 +259,17 @@ def _values(order: list[Any], root: Node, result: Any, graph: Graph) -> dict[Nod
     kept[root] = result
 
     leaves: dict[Node, Any] = {node: node.value for node in order if isinstance(node, Leaf) and node.value is not None}
-    again = _replayed(order, leaves, {})
+    again = replayed(order, leaves, {})
     if any(not _same(again[node], value) for node, value in kept.items() if node in again):
         graph.changed = True
-        return _replayed(order, {}, kept)
-    again = _replayed(order, again, kept)
+        return replayed(order, {}, kept)
+    again = replayed(order, again, kept)
     graph.recomputed = graph.freed
     return again
 
 
-def _replayed(order: list[Any], leaves: dict[Node, Any], kept: dict[Node, Any]) -> dict[Node, Any]:
+def replayed(order: list[Any], leaves: dict[Node, Any], kept: dict[Node, Any]) -> dict[Node, Any]:
+    """The value of every node that follows from these, by carrying out the recorded operations again."""
     known = {**leaves, **kept}
     with no_grad(), np.errstate(all="ignore"):
         for node in order:

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.show.digits import number as number_text
 from autograd_lite.show.errors import ShowError
 from autograd_lite.show.expression import Expression
 
-__all__ = ["LATEX", "MATHML", "NUMPY", "UNICODE", "parts_of"]
+__all__ = ["LATEX", "MATHML", "NUMPY", "UNICODE", "numbers_printer", "parts_of"]
 
 # How tightly each kind of expression holds together.
 _SUM, _PRODUCT, _MATMUL, _POWER, _ATOM = range(1, 6)
@@ -329,6 +330,32 @@ class _Mathml(_Printer):
 
     def norm(self, e: Expression) -> tuple[str, int]:
         return f"<mo>‖</mo>{self(e.parts[0])}<mo>‖</mo>", _ATOM
+
+
+class _Numbers(_Mathml):
+    """MathML with numbers where the names were."""
+
+    def __init__(self, values: dict[str, Any], gradients: dict[str, Any]) -> None:
+        self.values = values
+        self.gradients = gradients
+
+    def variable(self, name: str) -> str:
+        return self.matrix(self.values[name]) if name in self.values else super().variable(name)
+
+    def derivative(self, by: str, of: str) -> str:
+        return self.matrix(self.gradients[by])
+
+    def matrix(self, value: Any) -> str:
+        array = np.asarray(value)
+        if array.size == 1:
+            text = number_text(array.reshape(())[()])
+            return self.bracketed(f"<mn>{text}</mn>") if text.startswith("-") else f"<mn>{text}</mn>"
+        rows = array.reshape(-1, array.shape[-1])
+        cells = ["".join(f"<mtd><mn>{number_text(x)}</mn></mtd>" for x in row) for row in rows]
+        return self.bracketed("<mtable>" + "".join(f"<mtr>{row}</mtr>" for row in cells) + "</mtable>")
+
+
+numbers_printer = _Numbers
 
 
 class _Numpy(_Printer):

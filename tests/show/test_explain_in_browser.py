@@ -1,0 +1,216 @@
+"""The page in a real browser: headless Chromium opens it, a script presses the keys and reads what is shown."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+from networks import layers, xor
+
+from autograd_lite.show.explain import explain
+
+CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
+
+FONTS = ("STIX Two Math", "Latin Modern Math", "Libertinus Math", "TeX Gyre", "Noto Sans Math")
+
+
+def has_a_font_for_mathematics():
+    listing = shutil.which("fc-list")
+    if listing is None:
+        return False
+    names = subprocess.run([listing, ":", "family"], capture_output=True, text=True, check=True).stdout
+    return any(font in names for font in FONTS)
+
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium, Debian's package `chromium`"),
+]
+
+WATCH = """<script>
+window.wrong = [];
+window.addEventListener("error", (event) => wrong.push(String(event.message)));
+document.addEventListener("securitypolicyviolation", (event) => wrong.push(`blocked: ${event.blockedURI}`));
+console.error = console.warn = (...words) => wrong.push(words.join(" "));
+</script>"""
+
+DRIVE = """<script>
+const found = {};
+const press = (key, target = document) => target.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+const place = () => document.getElementById("place").textContent;
+const cells = (array) =>
+  [...document.querySelectorAll(`[data-array="${array}"] td`)].map((td) => Number(td.textContent));
+const node = (id) => document.querySelector(`.picture:not([hidden]) [id="${id}"]`);
+%s
+found.wrong = wrong;
+found.requests = performance.getEntriesByType("resource").map((entry) => entry.name);
+const report = document.createElement("pre");
+report.id = "found";
+report.textContent = JSON.stringify(found);
+document.body.append(report);
+</script></body>"""
+
+
+def browse(page, script, tmp_path, fragment=""):
+    """Open the page, run the script in it, and give back what it has found."""
+    path = tmp_path / "page.html"
+    text = page.html.replace("<head>", "<head>" + WATCH, 1)
+    path.write_text(text.replace("</body>", DRIVE % script), encoding="utf-8")
+    profile = f"--user-data-dir={tmp_path / 'profile'}"
+    command = [
+        CHROMIUM,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        profile,
+        "--dump-dom",
+        f"file://{path}{fragment}",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    found = re.search(r'<pre id="found">(.*?)</pre>', done.stdout, re.DOTALL)
+    assert found, done.stdout[-2000:]
+    result = json.loads(html.unescape(found[1]))
+    assert result["wrong"] == []
+    assert result["requests"] == []
+    return result
+
+
+def test_keys_buttons_and_slider_lead_through_the_steps(tmp_path):
+    found = browse(
+        explain(xor()[0]),
+        """
+        found.places = [place()];
+        const keys = ["ArrowRight", "ArrowRight", "ArrowLeft", "End", "ArrowRight", "b", "f", "Home", "ArrowLeft"];
+        for (const key of keys) {
+          press(key); found.places.push(place());
+        }
+        document.getElementById("slider").value = 19;
+        document.getElementById("slider").dispatchEvent(new Event("input"));
+        found.places.push(place());
+        document.getElementById("next").click();
+        found.places.push(place());
+        press(" ");
+        found.playing = document.getElementById("play").textContent;
+        press(" ");
+        found.paused = document.getElementById("play").textContent;
+        found.hash = location.hash;
+        """,
+        tmp_path,
+    )
+    numbers = [int(place.split()[0]) for place in found["places"]]
+    assert numbers == [1, 2, 3, 2, 34, 34, 16, 1, 1, 1, 20, 21]
+    assert found["places"][6].endswith("backward") and found["places"][0].endswith("forward")
+    assert "pause" in found["playing"] and "play" in found["paused"]
+    assert found["hash"] == "#step-21"
+
+
+def test_a_click_on_a_node_shows_the_engines_numbers(tmp_path):
+    loss, parameters = xor()
+    found = browse(
+        explain(loss),
+        """
+        press("b");
+        found.title = {};
+        for (const box of document.querySelectorAll(".picture .node.parameter")) {
+          box.dispatchEvent(new MouseEvent("click", { bubbles: true }));
+          found.title[document.getElementById("step-title").textContent] = cells(`g${box.id}`);
+          found.marked = box.classList.contains("now");
+        }
+        found.table = document.querySelectorAll("table.checks .agree").length;
+        """,
+        tmp_path,
+    )
+    loss.backward()
+    assert len(found["title"]) == 4
+    for name, parameter in parameters.items():
+        shown = found["title"][f"Done: the gradient of {name} is complete"]
+        np.testing.assert_allclose(shown, parameter.grad.ravel(), rtol=1e-3)
+    assert found["marked"] and found["table"] >= 1
+
+
+def test_a_link_opens_its_step_and_a_node_can_be_reached_by_keyboard(tmp_path):
+    found = browse(
+        explain(xor()[0]),
+        """
+        found.place = place();
+        const boxes = [...document.querySelectorAll(".picture .node.operation")];
+        const first = boxes.find((box) => box.textContent.includes("matmul"));
+        found.focusable = first.getAttribute("tabindex") === "0" && first.getAttribute("role") === "button";
+        found.label = first.getAttribute("aria-label");
+        press("Enter", first);
+        found.after = document.getElementById("step-title").textContent;
+        found.twin = document.getElementById("twin").textContent;
+        """,
+        tmp_path,
+        "#step-20",
+    )
+    assert found["place"].startswith("20 of 34")
+    assert found["focusable"] and "matmul" in found["label"]
+    assert found["after"].startswith("Backward: matmul") and "sends" in found["twin"]
+
+
+def test_predict_first_hides_the_gradient_until_it_is_typed(tmp_path):
+    loss, _ = xor()
+    found = browse(
+        explain(loss),
+        """
+        document.getElementById("predict").click();
+        press("b"); press("ArrowRight");
+        const sent = () => document.querySelectorAll('#parts [data-array^="s"]').length;
+        found.hidden = sent();
+        found.twin = document.getElementById("twin").textContent;
+        const field = document.querySelector("input.guess");
+        field.value = "99";
+        press("Enter", field);
+        found.wrongly = sent();
+        field.value = "0.451";
+        press("Enter", field);
+        found.shown = sent();
+        found.step = document.getElementById("step-title").textContent;
+        """,
+        tmp_path,
+    )
+    assert found["step"].startswith("Backward: power")
+    assert (found["hidden"], found["wrongly"], found["shown"]) == (0, 0, 1)
+    assert "0.451" not in found["twin"]
+
+
+def test_groups_open_and_close(tmp_path):
+    found = browse(
+        explain(layers(2)),
+        """
+        const boxes = () => document.querySelectorAll(".picture:not([hidden]) .node").length;
+        found.boxes = [boxes()];
+        document.getElementById("close-groups").click(); found.boxes.push(boxes());
+        document.getElementById("close-groups").click(); found.boxes.push(boxes());
+        const group = document.querySelector(".picture:not([hidden]) .node.group");
+        group.dispatchEvent(new MouseEvent("click", { bubbles: true })); found.boxes.push(boxes());
+        """,
+        tmp_path,
+    )
+    assert found["boxes"] == [13, 5, 4, 5]
+
+
+@pytest.mark.skipif(
+    not has_a_font_for_mathematics(), reason="needs a font with a MATH table, Debian's package `fonts-dejavu-extra`"
+)
+def test_brackets_grow_with_the_matrix_between_them(tmp_path):
+    found = browse(
+        explain(xor()[0]),
+        """
+        press("b");
+        while (!document.querySelector("#parts math mtable")) press("ArrowRight");
+        const around = (mo) => mo.textContent === "(" && mo.parentElement.querySelector("mtable");
+        const fence = [...document.querySelectorAll("#parts math mo")].find(around);
+        found.fence = fence.getBoundingClientRect().height;
+        found.matrix = fence.parentElement.querySelector("mtable").getBoundingClientRect().height;
+        document.getElementById("copy").click();
+        found.copied = document.getElementById("copied").textContent;
+        """,
+        tmp_path,
+    )
+    assert found["matrix"] > 20 and found["fence"] >= 0.9 * found["matrix"]
+    assert found["copied"] == "copied" or "\\frac" in found["copied"]
