@@ -54,27 +54,25 @@ class _Continuous:
 
     def logpdf(self, x: Any, *parameters: Any, **named: Any) -> Any:
         """The logarithm of the density at `x`; -inf outside the support."""
-        z, shapes, scale = self._standard("logpdf", x, parameters, named)
+        z, shapes, scale = self._standard(x, parameters, named)
         within, z = self._within(z)
         result = self._logpdf(z, *shapes) - np.log(scale)
         return result if within is None else np.where(within, result, -math.inf)
 
     def cdf(self, x: Any, *parameters: Any, **named: Any) -> Any:
         """The probability of a value up to `x`."""
-        return self._probability("cdf", self._cdf, (0.0, 1.0), x, parameters, named)
+        return self._probability(self._cdf, (0.0, 1.0), x, parameters, named)
 
     def sf(self, x: Any, *parameters: Any, **named: Any) -> Any:
         """The probability of a value above `x`, exact where it is small."""
-        return self._probability("sf", self._sf, (1.0, 0.0), x, parameters, named)
+        return self._probability(self._sf, (1.0, 0.0), x, parameters, named)
 
     def logcdf(self, x: Any, *parameters: Any, **named: Any) -> Any:
         """The logarithm of the probability of a value up to `x`."""
-        return self._probability("logcdf", self._logcdf, (-math.inf, 0.0), x, parameters, named)
+        return self._probability(self._logcdf, (-math.inf, 0.0), x, parameters, named)
 
-    def _probability(
-        self, what: str, f: Any, ends: tuple[float, float], x: Any, parameters: Any, named: dict[str, Any]
-    ) -> Any:
-        z, shapes, _ = self._standard(what, x, parameters, named)
+    def _probability(self, f: Any, ends: tuple[float, float], x: Any, parameters: Any, named: dict[str, Any]) -> Any:
+        z, shapes, _ = self._standard(x, parameters, named)
         numbers = numbers_of(z)
         within, z = self._within(z)
         result = f(z, *shapes)
@@ -89,18 +87,18 @@ class _Continuous:
         within = (numbers >= self.support[0]) & (numbers <= self.support[1])
         return (None, z) if np.all(within) else (within, np.where(within, z, self.inside))
 
-    def _standard(self, what: str, x: Any, parameters: Any, named: dict[str, Any]) -> tuple[Any, list[Any], Any]:
+    def _standard(self, x: Any, parameters: Any, named: dict[str, Any]) -> tuple[Any, list[Any], Any]:
         """`(x - loc) / scale`, the shape parameters and the scale."""
         names = (*self.shapes, "loc", "scale")
         given = dict(zip(names, parameters, strict=False))
         if len(parameters) > len(names) or given.keys() & named.keys() or named.keys() - set(names):
             raise OperandError(
-                f"{self.name}.{what}: {len(parameters)} parameters and {sorted(named)} do not fit; "
+                f"{self.name}: {len(parameters)} parameters and {sorted(named)} do not fit; "
                 f"the parameters are {', '.join(names)}, each once"
             )
         given.update(named)
         if missing := [name for name in self.shapes if name not in given]:
-            raise OperandError(f"{self.name}.{what}: the parameter {', '.join(missing)} is missing")
+            raise OperandError(f"{self.name}: the parameter {', '.join(missing)} is missing")
         loc, scale = given.get("loc", 0.0), given.get("scale", 1.0)
         x = _array(x)
         if x.dtype.kind not in "fc":
