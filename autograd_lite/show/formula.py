@@ -8,10 +8,8 @@ else than what the engine computes.
 from __future__ import annotations
 
 import itertools
-import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -19,6 +17,7 @@ import numpy as np
 from autograd_lite.backprop import fit
 from autograd_lite.record import NOTHING, SPEC, Leaf, Node, enable_grad
 from autograd_lite.show.digits import argument
+from autograd_lite.show.equations import Equation, Equations, Input
 from autograd_lite.show.errors import ShowError
 from autograd_lite.show.expression import (
     ONE,
@@ -33,92 +32,14 @@ from autograd_lite.show.expression import (
     written,
 )
 from autograd_lite.show.graph import CONSTANT, DATA, OPERATION, PARAMETER, Entry, Graph, walk
-from autograd_lite.show.printers import LATEX, MATHML, NUMPY, UNICODE
 from autograd_lite.tensor import Tensor
 
-__all__ = ["Equation", "Equations", "derivation", "formula", "rule_of", "variable_names", "written_as"]
+__all__ = ["derivation", "formula", "rule_of", "variable_names", "written_as"]
 
 #: an expression with more to read than this is given a name of its own
 _LONG = 24
 #: more equations than this are not for people
 _MOST = 400
-
-
-@dataclass(frozen=True, slots=True)
-class Equation:
-    """One line: a variable or the gradient by it, and what it equals."""
-
-    target: Expression
-    expression: Expression
-    note: str = ""
-
-    def printed(self, printer: Callable[[Expression], str]) -> tuple[str, str]:
-        """Its two sides."""
-        return printer(self.target), printer(self.expression)
-
-
-@dataclass(frozen=True, slots=True)
-class Equations:
-    """The equations of a computation, and those of its gradients; prints itself as Unicode."""
-
-    forward: tuple[Equation, ...]
-    backward: tuple[Equation, ...] = ()
-
-    @property
-    def unicode(self) -> str:
-        """For a terminal: one equation a line, remarks behind."""
-        blocks = []
-        for equations in (self.forward, self.backward):
-            sides = [equation.printed(UNICODE) for equation in equations]
-            wide = max((_columns(left) for left, _ in sides), default=0)
-            lines = [
-                f"{' ' * (wide - _columns(left))}{left} = {right}" + (f"    ({equation.note})" if equation.note else "")
-                for (left, right), equation in zip(sides, equations, strict=True)
-            ]
-            blocks.append("\n".join(lines))
-        return "\n\n".join(block for block in blocks if block)
-
-    @property
-    def latex(self) -> str:
-        """An `aligned` environment for mathematical mode."""
-        lines = []
-        for equation in (*self.forward, *self.backward):
-            left, right = equation.printed(LATEX)
-            note = rf" && {LATEX.words(equation.note)}" if equation.note else ""
-            lines.append(f"{left} &= {right}{note}")
-        return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
-
-    @property
-    def mathml(self) -> str:
-        """One `<math>` element with a row for each equation."""
-        rows = []
-        for equation in (*self.forward, *self.backward):
-            left, right = equation.printed(MATHML)
-            note = f"<mtd>{MATHML.words(equation.note)}</mtd>" if equation.note else ""
-            rows.append(f"<mtr><mtd>{left}</mtd><mtd><mo>=</mo></mtd><mtd>{right}</mtd>{note}</mtr>")
-        return (
-            '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block"><mtable>'
-            + "".join(rows)
-            + "</mtable></math>"
-        )
-
-    @property
-    def numpy(self) -> str:
-        """Lines of NumPy that compute it: the form of a worksheet, forward part and gradients."""
-        blocks = [
-            "\n".join(" = ".join(equation.printed(NUMPY)) for equation in equations)
-            for equations in (self.forward, self.backward)
-        ]
-        return "\n\n# --- gradients ---\n\n".join(block for block in blocks if block) + "\n"
-
-    def __str__(self) -> str:
-        return self.unicode
-
-    def __repr__(self) -> str:
-        return self.unicode
-
-    def _repr_latex_(self) -> str:
-        return f"$\\displaystyle {self.latex}$"
 
 
 def formula(tensor: Any) -> Equations:
@@ -166,8 +87,25 @@ def derivation(tensor: Any, wrt: Any = None) -> Equations:
     dw = dz ⊙ (1 − z²) ⊙ x
     """
     found = _Derivation(tensor, gradients=True)
-    forward = found.forward()
-    return Equations(forward.forward, tuple(found.backward(_wanted(found.graph, wrt))))
+    wanted = _wanted(found.graph, wrt)
+    leaves = [entry for entry in found.graph if entry.operation is None and entry.kind != CONSTANT]
+    inputs = [
+        Input(found.names[leaf.id], leaf.shape, _marker(leaf.value), leaf.id in wanted and leaf.kind == PARAMETER)
+        for leaf in leaves
+    ]
+    return Equations(found.forward().forward, tuple(found.backward(wanted)), tuple(inputs))
+
+
+def _marker(value: Any) -> str:
+    """The range that a worksheet is told to draw an input from, so that its logarithms and roots exist."""
+    if value is None or not value.size or value.dtype.kind not in "fiu":
+        return ""
+    if np.isin(value, (0, 1)).all():
+        one_hot = value.ndim > 0 and (value.sum(axis=-1) == 1).all() and value.shape[-1] > 1
+        return "one-hot" if one_hot else "binary"
+    if (value > 0).all():
+        return "in (0, 1)" if (value < 1).all() else "positive"
+    return ""
 
 
 def _wanted(graph: Graph, wrt: Any) -> set[str]:
@@ -434,11 +372,6 @@ def _repeats(entry: Entry, names: dict[str, str]) -> str:
         if edge.broadcast is not None and edge.source in names
     ]
     return "; ".join(said)
-
-
-def _columns(text: str) -> int:
-    """How wide text is on a terminal: an accent stands above the letter before it."""
-    return sum(not unicodedata.combining(letter) for letter in text)
 
 
 def _summed(shape: tuple[int, ...], broadcast: tuple[int, ...], name: str) -> str:

@@ -13,7 +13,7 @@ from autograd_lite.show.digits import number as number_text
 from autograd_lite.show.errors import ShowError
 from autograd_lite.show.expression import Expression
 
-__all__ = ["LATEX", "MATHML", "NUMPY", "UNICODE", "numbers_printer", "parts_of"]
+__all__ = ["LATEX", "MATHML", "NUMPY", "UNICODE", "numbers_printer", "parts_of", "sheet_printer"]
 
 # How tightly each kind of expression holds together.
 _SUM, _PRODUCT, _MATMUL, _POWER, _ATOM = range(1, 6)
@@ -399,6 +399,19 @@ class _Numpy(_Printer):
 
     def norm(self, e: Expression) -> tuple[str, int]:
         return f"np.linalg.norm({self(e.parts[0])})", _ATOM
+
+
+class _Sheet(_Numpy):
+    """NumPy with some variables renamed."""
+
+    def __init__(self, renamed: dict[str, str]) -> None:
+        self.renamed = renamed
+
+    def variable(self, name: str) -> str:
+        return super().variable(self.renamed.get(name, name))
+
+
+sheet_printer = _Sheet
 
 
 def _numpy_name(function: str) -> str:

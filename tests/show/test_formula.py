@@ -247,3 +247,30 @@ def test_what_makes_no_sense_is_refused():
         derivation((w * w).sum(), wrt=[np.ones(2)])
     with pytest.raises(ShowError, match="take the formula of a part"):
         formula(chain(10_000)[0])
+
+
+@pytest.mark.parametrize("name", ["textbook", "softmax cross-entropy", "relu layer", "a ratio", "powers", "signs"])
+def test_the_checker_of_worksheets_accepts_a_printed_one(name):
+    from autograd_lite.check.worksheet.checker import check as checked
+
+    if name == "textbook":
+        loss = textbook_xor()
+    else:
+        loss = COMPOSITIONS[name](W=parameter("W", 3, 2), x=data("x", 4, 3), b=parameter("b", 2))
+    sheet = derivation(loss).worksheet(f'The "{name}"')
+    report = checked(sheet)
+    assert report.error is None, f"{report.error}\n{sheet}"
+    assert report.lines and {line.verdict for line in report.lines} == {"right"}, f"{report.render(3)}\n{sheet}"
+    assert set(report.wanted.values()) == {"right"}
+
+
+def test_a_worksheet_calls_its_result_L():
+    loss, _ = xor()
+    sheet = derivation(loss).worksheet()
+    assert "# inputs: W1 (2, 2) in (0, 1)" in sheet and "# inputs: x (2, 1) binary" in sheet
+    assert "\nL = np.mean((y - t3) ** 2)\n# --- gradients ---\n" in sheet
+    assert "# wanted: dW2, dW1, db1, db2" in sheet
+    with pytest.raises(ShowError, match="take the worksheet of a derivation"):
+        formula(loss).worksheet()
+    with pytest.raises(ShowError, match="rename that one"):
+        derivation(named("loss", (parameter("L", 2) ** 2).sum())).worksheet()

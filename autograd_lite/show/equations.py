@@ -1,0 +1,134 @@
+"""Equations, and the forms they are printed in: Unicode, LaTeX, MathML, NumPy, a worksheet."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from autograd_lite.show.errors import ShowError
+from autograd_lite.show.expression import Expression
+from autograd_lite.show.printers import LATEX, MATHML, NUMPY, UNICODE, sheet_printer
+
+__all__ = ["Equation", "Equations", "Input"]
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """One line: a variable or the gradient by it, and what it equals."""
+
+    target: Expression
+    expression: Expression
+    note: str = ""
+
+    def printed(self, printer: Callable[[Expression], str]) -> tuple[str, str]:
+        """Its two sides."""
+        return printer(self.target), printer(self.expression)
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A leaf, as a worksheet declares it: its shape, the range that its values are in, and whether it is derived."""
+
+    name: str
+    shape: tuple[int, ...]
+    marker: str
+    wanted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Equations:
+    """The equations of a computation, and those of its gradients; prints itself as Unicode."""
+
+    forward: tuple[Equation, ...]
+    backward: tuple[Equation, ...] = ()
+    inputs: tuple[Input, ...] = ()
+
+    @property
+    def unicode(self) -> str:
+        """For a terminal: one equation a line, remarks behind."""
+        blocks = []
+        for equations in (self.forward, self.backward):
+            sides = [equation.printed(UNICODE) for equation in equations]
+            wide = max((_columns(left) for left, _ in sides), default=0)
+            lines = [
+                f"{' ' * (wide - _columns(left))}{left} = {right}" + (f"    ({equation.note})" if equation.note else "")
+                for (left, right), equation in zip(sides, equations, strict=True)
+            ]
+            blocks.append("\n".join(lines))
+        return "\n\n".join(block for block in blocks if block)
+
+    @property
+    def latex(self) -> str:
+        """An `aligned` environment for mathematical mode."""
+        lines = []
+        for equation in (*self.forward, *self.backward):
+            left, right = equation.printed(LATEX)
+            note = rf" && {LATEX.words(equation.note)}" if equation.note else ""
+            lines.append(f"{left} &= {right}{note}")
+        return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+
+    @property
+    def mathml(self) -> str:
+        """One `<math>` element with a row for each equation."""
+        rows = []
+        for equation in (*self.forward, *self.backward):
+            left, right = equation.printed(MATHML)
+            note = f"<mtd>{MATHML.words(equation.note)}</mtd>" if equation.note else ""
+            rows.append(f"<mtr><mtd>{left}</mtd><mtd><mo>=</mo></mtd><mtd>{right}</mtd>{note}</mtr>")
+        return (
+            '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block"><mtable>'
+            + "".join(rows)
+            + "</mtable></math>"
+        )
+
+    @property
+    def numpy(self) -> str:
+        """Lines of NumPy that compute it: the form of a worksheet, forward part and gradients."""
+        blocks = [
+            "\n".join(" = ".join(equation.printed(NUMPY)) for equation in equations)
+            for equations in (self.forward, self.backward)
+        ]
+        return "\n\n# --- gradients ---\n\n".join(block for block in blocks if block) + "\n"
+
+    def worksheet(self, title: str = "A derivation") -> str:
+        """The solved derivation as a worksheet, which `autograd-lite check` accepts and `blank` empties.
+
+        Sizes are the numbers of this run. The result is called L there, as in every worksheet.
+
+        Raises:
+            ShowError: this is a `formula`, without gradients; another variable is called L; a line has no NumPy form.
+        """
+        if not self.backward:
+            raise ShowError("worksheet: a formula has no gradients; take the worksheet of a derivation")
+        result = self.forward[-1].target.value
+        others = {*(leaf.name for leaf in self.inputs), *(equation.target.value for equation in self.forward)}
+        if result != "L" and "L" in others:
+            raise ShowError(
+                f"worksheet: the result {result!r} is to be called L, but another Tensor is; rename that one"
+            )
+        printer = sheet_printer({result: "L"})
+        declared = [f"{printer.variable(i.name)} {i.shape}{i.marker and ' '}{i.marker}" for i in self.inputs]
+        wanted = [f"d{printer.variable(i.name)}" for i in self.inputs if i.wanted]
+        head = ['"""' + re.sub(r'["\\\s]+', " ", title) + '"""', *[f"# inputs: {each}" for each in declared]]
+        head.append(f"# wanted: {', '.join(wanted)}")
+        forward, backward = (
+            [" = ".join(equation.printed(printer)) for equation in equations]
+            for equations in (self.forward, self.backward)
+        )
+        return "\n".join([*head, *forward, "# --- gradients ---", *backward]) + "\n"
+
+    def __str__(self) -> str:
+        return self.unicode
+
+    def __repr__(self) -> str:
+        return self.unicode
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self.latex}$"
+
+
+def _columns(text: str) -> int:
+    """How wide text is on a terminal: an accent stands above the letter before it."""
+    return sum(not unicodedata.combining(letter) for letter in text)
