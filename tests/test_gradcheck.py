@@ -1,6 +1,10 @@
 """gradcheck and gradgradcheck: right, wrong and inconclusive, and what the report says of it."""
 
+import importlib
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -133,6 +137,16 @@ def test_a_kink_at_some_distance_does_not_matter(distance: float, sign: int) -> 
     x = np.array([sign * distance])
     assert gradcheck(lambda x: np.abs(x).sum(), x)
     assert gradcheck(lambda x: np.abs(x).sum(), x, grads=-np.sign(x)).verdict == "wrong"
+
+
+def test_the_shared_gradient_of_a_tie_of_three_is_not_called_wrong() -> None:
+    mixing = np.array([[1.0, 0.0, 0.5], [2.0, 1.0, 0.0], [4.0, 0.0, 1.0]])
+    f = lambda x: np.sum(np.sort(mixing @ x) * np.array([0.0, 1.0, 0.0]))
+    shared = mixing.T @ np.full(3, 1 / 3)
+    report = gradcheck(f, np.zeros(3), grads=shared)
+    assert report.verdict == "inconclusive", report
+    assert "several directions" in report.worst.reason
+    assert gradcheck(f, np.zeros(3), grads=shared + np.eye(3)[1] * 2).verdict == "wrong"
 
 
 def test_a_small_kink_on_a_curve_is_seen() -> None:
@@ -309,6 +323,11 @@ def test_what_is_not_finite_is_inconclusive_but_a_nan_gradient_is_wrong() -> Non
     assert report.verdict == "wrong" and report.worst.index == (1,)
 
 
+def test_a_gradient_below_rounding_errors_says_so() -> None:
+    report = gradcheck(lambda x: 1.0 + 1e-14 * np.sum(x), arrays((2,)), grads=np.full(2, 2e-14))
+    assert report and "leave little to compare" in report.remarks[0]
+
+
 def test_a_function_with_randomness_is_inconclusive() -> None:
     rng = np.random.default_rng(0)
     report = gradcheck(lambda x: np.sum(x) * rng.normal(), arrays((2,)))
@@ -390,8 +409,17 @@ def test_a_single_number_off_by_no_simple_factor_has_no_pattern() -> None:
     assert pattern(np.array(2.0), np.array(1.0), {}) == "every entry is 2 times what it should be"
 
 
-def test_worksheet_is_found_lazily() -> None:
-    import autograd_lite.check
-
+def test_the_rest_of_the_room_opens_at_first_use() -> None:
+    importlib.import_module("autograd_lite.check.worksheet")
+    assert callable(ag.check.worksheet), "the function, not the package of its name"
+    assert callable(ag.check.assert_gradients)
+    assert ag.gradcheck is gradcheck
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        autograd_lite.check.nothing
+        ag.check.nothing
+
+
+def test_checking_imports_no_worksheets() -> None:
+    code = "import sys, autograd_lite.check; print([m for m in sys.modules if 'worksheet' in m])"
+    root = Path(__file__).parent.parent
+    shown = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "[]"

@@ -106,6 +106,11 @@ def compare(
         report, found = _judge(name, gradient, differences, chosen, sizes)
         inputs.append(report)
         entries += found
+        noise = 100 * differences.noise()
+        if 0 < max(np.max(np.abs(gradient), initial=0.0), np.nanmax(np.abs(differences.value), initial=0.0)) < noise:
+            remarks.append(
+                f"{name}: its gradient is below {noise:.0e}, where rounding errors of f leave little to compare"
+            )
     return _report(check, inputs, entries, remarks)
 
 
@@ -153,6 +158,26 @@ class _Differences:
             error = error + found.error
         self.value[:, flat] = value
         self.error[:, flat] = error
+
+    def nearby(self, flat: int, unit: complex, output: int, distance: float, count: int) -> Array:
+        """The slope at points that are off by `distance` in every entry of every input, chosen at random."""
+        rng = np.random.default_rng(0)
+        slopes = []
+        for _ in range(count):
+            moved = [x + distance * np.maximum(1.0, np.abs(x)) * rng.uniform(-1, 1, x.shape) for x in self.base]
+            step = 0.01 * distance * max(1.0, self.size(flat))
+            ends = []
+            for t in (step, -step):
+                moved[self.place] = moved[self.place].copy()
+                moved[self.place].flat[flat] += t * unit
+                ends.append(float(self.f(moved)[output]))
+                moved[self.place].flat[flat] -= t * unit
+            slopes.append((ends[0] - ends[1]) / (2 * step))
+        return np.array(slopes)
+
+    def noise(self) -> float:
+        """What rounding leaves uncertain of any slope."""
+        return max((float(np.max(found.rounding)) for found in self.slopes.values()), default=0.0)
 
     def small(self, value: Array) -> Array:
         return 0.01 * self.options.rtol * np.abs(value)
@@ -213,6 +238,10 @@ def _entry(
             lambda t: float(line(t)[output]), float(differences.middle[output]), step, differences.precision, allowed
         )
         verdict, reason = _at(look, gradient, value, error, allowed)
+        if verdict == WRONG and (found_around := _around(differences, flat, unit, output, gradient, gap)):
+            low, high = found_around
+            verdict = INCONCLUSIVE
+            reason = f"f has a kink here, in several directions at once: nearby slopes are from {low:.6g} to {high:.6g}"
     index = tuple(int(i) for i in np.unravel_index(flat, differences.x.shape))
     distance = gap / allowed if allowed else (np.inf if gap else 0.0)
     return Entry(
@@ -243,6 +272,24 @@ def _at(look: Sides, gradient: float, value: float, error: float, allowed: float
     if noisy or gap <= 3 * error:
         return INCONCLUSIVE, f"finite differences are too rough here: {value:.6g}, estimated error {error:.0e}"
     return WRONG, reason
+
+
+def _around(
+    differences: _Differences, flat: int, unit: complex, output: int, gradient: float, gap: float
+) -> tuple[float, float] | None:
+    """The range of slopes around a point where they do not come together, if the gradient lies in it; else None.
+
+    Where several kinks meet, as at a tie of three in a sort, a generalised gradient (Clarke, "Optimization and
+    Nonsmooth Analysis", 1983, section 2.1) need not lie between the slopes on either side of the point.
+    """
+    far, near = 1e-3, 1e-4
+    noise = 32 * differences.precision * abs(float(differences.middle[output])) / (0.01 * near)
+    if not np.ptp(differences.nearby(flat, unit, output, far, 12)) > 0.01 * gap + noise:
+        return None
+    wide, narrow = (differences.nearby(flat, unit, output, distance, 96) for distance in (far, near))
+    low, high = float(np.min(narrow)), float(np.max(narrow))
+    come_together = not high - low > 0.5 * np.ptp(wide) + noise
+    return None if come_together or not low <= gradient <= high else (low, high)
 
 
 def _verdict(entries: Sequence[Entry]) -> str:

@@ -18,6 +18,7 @@ Array = np.ndarray[Any, Any]
 Line = Callable[[float], Array]
 
 _LEVELS = 24  # of halving the step; the last is 2**-24 of the first
+_LEAST = 1e-290  # rounding errors of what is smaller do not shrink with it
 
 
 class Slope(NamedTuple):
@@ -68,7 +69,7 @@ def slope(line: Line, middle: Array, start: float, precision: float, target: Cal
     for _ in range(_LEVELS):
         up, down = line(step), line(-step)
         row = [(up - down) / (2 * step)]
-        noise = 8 * precision * np.maximum(np.abs(up), np.abs(down)) / step
+        noise = 8 * precision * np.maximum(np.maximum(np.abs(up), np.abs(down)), _LEAST) / step
         if not np.all(np.isfinite(row[0])):
             before = []  # outside the domain: the table begins anew with the next, smaller step
         else:
@@ -108,7 +109,7 @@ def sides(line: Callable[[float], float], middle: float, step: float, precision:
     lefts = [(middle - down) / h for down, h in zip(downs, steps, strict=True)]
     bends = [abs(right - left) for right, left in zip(rights, lefts, strict=True)]
     right, left = 2 * rights[2] - rights[1], 2 * lefts[2] - lefts[1]
-    noise = 16 * precision * max(abs(middle), abs(ups[0]), abs(downs[0])) / steps[2]
+    noise = 16 * precision * max(abs(middle), abs(ups[0]), abs(downs[0]), _LEAST) / steps[2]
     least = max(least, noise)
     if _diverges(rights, least) or _diverges(lefts, least):
         return Sides("jump", lefts[2], rights[2], noise)

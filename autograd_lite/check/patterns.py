@@ -91,7 +91,8 @@ def _equal(a: Array, b: Array) -> bool:
 
 def _factor(got: Array, want: Array) -> float | None:
     """The number by which `want` has to be multiplied everywhere to give `got`."""
-    factor = np.vdot(want, got) / np.vdot(want, want)
+    size = np.max(np.abs(want))
+    factor = np.vdot(want / size, got / size) / np.vdot(want / size, want / size)
     if abs(factor.imag) > _CLOSE * abs(factor) or factor == 0:
         return None
     return float(factor.real) if _equal(got, factor.real * want) else None
