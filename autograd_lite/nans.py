@@ -22,10 +22,11 @@ def trace_nan() -> Any:
     >>> import autograd_lite as ag
     >>> x = ag.Tensor([0.0, 4.0], requires_grad=True)
     >>> with ag.trace_nan(), np.errstate(all="ignore"):
-    ...     np.where(x > 0, np.sqrt(x), 0.0).sum().backward()
-    Traceback (most recent call last):
-        ...
-    autograd_lite.errors.NaNError: ...
+    ...     try:
+    ...         np.where(x > 0, np.sqrt(x), 0.0).sum().backward()
+    ...     except ag.NaNError as error:
+    ...         print(str(error)[:45])
+    backward: the derivative of 'sqrt' of shape (
     """
     return watch_nans()
 

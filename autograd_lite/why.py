@@ -18,8 +18,10 @@ def why_no_grad(loss: Tensor, x: Tensor) -> str:
     >>> x = ag.Tensor([1.0], requires_grad=True)
     >>> with ag.debug():
     ...     loss = (x.detach() * 2).sum()
-    >>> print(ag.why_no_grad(loss, x).split(";")[0])
-    The path from the loss to x breaks at 'detach' of shape (1,) at <doctest autograd_lite.why.why_no_grad[2]>:2
+    >>> print(ag.why_no_grad(loss, x).split(" at ")[0])
+    The path from the loss to x breaks
+    >>> print(ag.why_no_grad(loss, x).split("; ")[1])
+    remove the .detach() if the gradient is wanted.
     """
     named = x.name or "x"
     if x.grad is not None:
