@@ -318,7 +318,7 @@ def test_schedules_resume():
         b.load_state_dict(a.state_dict())
         assert b.get_last_lr() == a.get_last_lr() != [2.0]
         assert b.state_dict() == a.state_dict()
-        with pytest.raises(OperandError, match="epoch.* missing"):
+        with pytest.raises(OperandError, match=r"epoch.* missing"):
             b.load_state_dict({"base_lrs": [1.0]})
     with pytest.raises(OperandError, match=r"call step\(loss\)"):
         optim.ReduceLROnPlateau(sgd()).step()
