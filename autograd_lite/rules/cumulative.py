@@ -99,7 +99,6 @@ _KEYWORD_SAMPLE = [
 ]
 
 
-@composed(np.cumulative_sum, sample=_KEYWORD_SAMPLE)
 def cumulative_sum(
     x: Any, /, *, axis: Any = None, dtype: Any = None, out: None = None, include_initial: bool = False
 ) -> Any:
@@ -107,9 +106,13 @@ def cumulative_sum(
     return _with_initial(np.cumsum, x, axis, dtype, out, include_initial, 0)
 
 
-@composed(np.cumulative_prod, sample=_KEYWORD_SAMPLE)
 def cumulative_prod(
     x: Any, /, *, axis: Any = None, dtype: Any = None, out: None = None, include_initial: bool = False
 ) -> Any:
     """The running product, from 1 on where `include_initial`."""
     return _with_initial(np.cumprod, x, axis, dtype, out, include_initial, 1)
+
+
+if hasattr(np, "cumulative_sum"):  # since NumPy 2.1
+    composed(np.cumulative_sum, sample=_KEYWORD_SAMPLE)(cumulative_sum)
+    composed(np.cumulative_prod, sample=_KEYWORD_SAMPLE)(cumulative_prod)
