@@ -93,14 +93,20 @@ rule(
 )
 
 
-def _with_axes(product: Any, a: Any, b: Any, axis: Any, axes: Any, dtype: Any) -> Any:
+def _with_axes(
+    product: Any, a: Any, b: Any, axis: Any = None, axes: Any = None, dtype: Any = None, keepdims: bool = False
+) -> Any:
     """A product that is a ufunc, called with `axis=` or `axes=`: axes moved to where it expects them."""
     if dtype is not None:
         a, b = (np.astype(as_operand(x), dtype) for x in (a, b))
+    if keepdims and (product is not np.vecdot or axes is not None):
+        raise OperandError(f"{product.__name__}: keepdims is for vecdot, with axis= or alone; reshape the result")
+    kept = -1 if axis is None else axis
     if axis is not None:
         axes = [axis, axis]
     if axes is None:
-        return product(a, b)
+        y = product(a, b)
+        return np.expand_dims(y, kept) if keepdims else y
     axes = [axis if isinstance(axis, tuple) else (axis,) for axis in axes]
     a, b = (np.moveaxis(as_operand(x), at, range(-len(at), 0)) for x, at in zip((a, b), axes, strict=False))
     y = product(a, b)
@@ -108,7 +114,7 @@ def _with_axes(product: Any, a: Any, b: Any, axis: Any, axes: Any, dtype: Any) -
         y = np.moveaxis(y, range(-len(axes[2]), 0), axes[2])
     elif len(axes) == 2 and y.ndim and product is not np.vecdot:
         raise OperandError(f"{product.__name__}: axes={axes} has no entry for the result; give three")
-    return y
+    return np.expand_dims(y, kept) if keepdims else y
 
 
 def _of_ufunc_form(product: Any, *sample: Any) -> None:
@@ -125,9 +131,10 @@ def _of_ufunc_form(product: Any, *sample: Any) -> None:
         casting: str = "same_kind",
         order: str = "K",
         subok: bool = True,
+        keepdims: bool = False,
     ) -> Any:
         refuse_out(product.__name__, out)
-        return _with_axes(product, a, b, axis, axes, dtype)
+        return _with_axes(product, a, b, axis, axes, dtype, keepdims)
 
 
 def refuse_out(name: str, out: Any) -> None:
@@ -155,7 +162,13 @@ rule(
         call(complex_(2, 3), complex_(2, 3)),
     ],
 )
-_of_ufunc_form(np.vecdot, call(real(3, 2), real(3, 2), axis=0), call(real(3, 2), real(2, 3), axes=[0, 1]))
+_of_ufunc_form(
+    np.vecdot,
+    call(real(3, 2), real(3, 2), axis=0),
+    call(real(3, 2), real(2, 3), axes=[0, 1]),
+    call(real(2, 3), real(3), keepdims=True),
+    call(real(3, 2), real(3, 2), axis=0, keepdims=True),
+)
 
 if hasattr(np, "matvec"):  # NumPy 2.2
     rule(
@@ -307,4 +320,4 @@ def _linalg_matmul(x1: Any, x2: Any, /) -> Any:
 
 @composed(np.linalg.vecdot, sample=[call(real(2, 3), real(2, 3)), call(real(3, 2), real(3, 2), axis=0)])
 def _linalg_vecdot(x1: Any, x2: Any, /, *, axis: int = -1) -> Any:
-    return _with_axes(np.vecdot, x1, x2, axis, None, None)
+    return _with_axes(np.vecdot, x1, x2, axis)
