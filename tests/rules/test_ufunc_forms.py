@@ -141,6 +141,12 @@ def test_where_of_several_outputs() -> None:
     assert x.grad.tolist() == [1.0, 0.0]
 
 
+def test_round_does_not_write_into_an_array_either() -> None:
+    assert np.round(leaf([1.25]), 1, None).tolist() == [1.2]
+    with pytest.raises(InPlaceError, match="round"):
+        np.round(leaf([1.25]), 1, np.zeros(1))
+
+
 def test_clip_takes_the_forms_of_a_ufunc() -> None:
     x = leaf([-3.0, 3.0])
     y = np.clip(x, -1, 1, dtype=np.float32, casting="same_kind")
