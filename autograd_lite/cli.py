@@ -8,14 +8,20 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 import autograd_lite
 from autograd_lite.errors import AutogradError
+from autograd_lite.tensor import Tensor
 
 __all__ = ["main"]
 
 #: rooms that bring commands of their own, by an `add_commands(subparsers)`
-_ROOMS = ("autograd_lite.check.worksheet.command", "autograd_lite.show.command")
+_ROOMS = ("autograd_lite.check.worksheet.command",)
+#: for running the forward part of one worksheet
+_SECONDS = 10.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,6 +76,15 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=Path, default=Path(), metavar="DIR", help="where to write xor.svg (default: the current folder)"
     )
     tour.set_defaults(run=_tour)
+    explain = commands.add_parser(
+        "explain",
+        help="make a page that steps through a worksheet's forward part and its gradients",
+        description="Run the forward part of a worksheet and write a page that steps through it and back.",
+    )
+    explain.add_argument("sheet", metavar="SHEET")
+    explain.add_argument("-o", "--output", default="page.html", metavar="FILE", help="default: page.html")
+    explain.add_argument("--seed", type=int, default=0, help="of the numbers")
+    explain.set_defaults(run=_explain)
     for room in _ROOMS:
         try:
             module = importlib.import_module(room)
@@ -79,6 +94,42 @@ def _parser() -> argparse.ArgumentParser:
             continue  # a room that this version does not have
         module.add_commands(commands)
     return parser
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from autograd_lite.check.worksheet.errors import SheetError
+    from autograd_lite.show.explain import explain
+
+    try:
+        page = explain(_loss_of_sheet(options.sheet, options.seed))
+    except SheetError as error:
+        print(f"{options.sheet}: {error.kind}: {error.message}", file=sys.stderr)
+        return 2
+    print(page.save(options.output))
+    return 0
+
+
+def _loss_of_sheet(path: str, seed: int) -> Any:
+    """The loss of a worksheet, computed on Tensors that have the sheet's names, at one of its sample points."""
+    from autograd_lite.check.worksheet.grade import load
+    from autograd_lite.check.worksheet.interpret import Allowance, execute
+    from autograd_lite.check.worksheet.read import read
+    from autograd_lite.check.worksheet.sample import samples
+
+    sheet = read(load(path))
+    values = samples(sheet, seed, 1, Allowance(_SECONDS))[0].values
+    wanted = {name.removeprefix("d") for name in sheet.wanted} & set(sheet.inputs) or set(sheet.inputs)
+    variables: dict[str, Any] = {}
+    for name in sheet.inputs:
+        value = np.asarray(values[name])
+        variables[name] = Tensor(value, requires_grad=name in wanted and value.dtype.kind == "f", name=name)
+    with np.errstate(all="ignore"):
+        for statement in sheet.forward:
+            execute(statement, variables)
+            made = variables[statement.target]
+            if isinstance(made, Tensor) and made.name is None:
+                made.name = statement.target
+    return variables[sheet.loss]
 
 
 def _tour(options: argparse.Namespace) -> int:

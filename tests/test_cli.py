@@ -88,3 +88,40 @@ def test_importing_the_package_loads_no_reader_of_graphs():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+SHEET = '''"""A regression."""
+# inputs: X (n, d), w (d,), y (n,)
+# wanted: dw
+z = X @ w
+L = np.mean((z - y) ** 2)
+# --- gradients ---
+dz = 2 * (z - y) / y.size
+dw = X.T @ dz
+'''
+
+
+def test_a_worksheet_becomes_a_page(tmp_path, capsys):
+    sheet, page = tmp_path / "sheet.py", tmp_path / "page.html"
+    sheet.write_text(SHEET)
+    assert cli.main(["explain", str(sheet), "-o", str(page)]) == 0
+    assert capsys.readouterr().out == f"{page}\n"
+    text = page.read_text(encoding="utf-8")
+    assert "Forward: matmul makes z" in text and "Done: the gradient of w is complete" in text
+    assert "the gradient of X" not in text
+
+
+def test_a_file_that_is_no_worksheet_makes_no_page(tmp_path, capsys):
+    sheet, page = tmp_path / "sheet.py", tmp_path / "page.html"
+    sheet.write_text(SHEET.replace("X @ w", "__import__('os').system('true')"))
+    assert cli.main(["explain", str(sheet), "-o", str(page)]) == 2
+    assert cli.main(["explain", str(tmp_path / "missing.py"), "-o", str(page)]) == 2
+    assert "cannot be opened" in capsys.readouterr().err
+    assert not page.exists()
+
+
+def test_a_page_that_cannot_be_written_is_status_1(tmp_path, capsys):
+    sheet = tmp_path / "sheet.py"
+    sheet.write_text(SHEET)
+    assert cli.main(["explain", str(sheet), "-o", str(tmp_path / "missing" / "page.html")]) == 1
+    assert "cannot write" in capsys.readouterr().err
