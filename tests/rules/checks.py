@@ -171,17 +171,22 @@ def settle(function: Any, call: Call, seed: int, check: Callable[[Drawn, np.rand
 
 
 def check_value(drawn: Drawn) -> None:
-    args, kwargs = drawn.place(drawn.arrays)
-    expected = outputs(invoke(drawn.function, args, kwargs))
+    expected = called(drawn, drawn.arrays)
     for operands in (tensors(drawn), [wrap(a) if a.dtype.kind in "fc" else a for a in drawn.arrays]):
-        args, kwargs = drawn.place(operands)
-        before = repr((args, kwargs))
-        got = outputs(invoke(drawn.function, args, kwargs))
-        assert repr((args, kwargs)) == before, "an argument was changed"
+        got = called(drawn, operands)
         assert len(got) == len(expected), f"{len(got)} outputs, NumPy gives {len(expected)}"
         for y, want in zip(got, map(np.asarray, expected), strict=True):
             same_kind(y, want)
             np.testing.assert_allclose(numbers(y), want, rtol=1e-11, atol=1e-12, err_msg="value differs from NumPy's")
+
+
+def called(drawn: Drawn, operands: list[Any]) -> list[Any]:
+    """The outputs of the call with these operands, none of which it changes."""
+    args, kwargs = drawn.place(operands)
+    before = repr((args, kwargs))
+    found = outputs(invoke(drawn.function, args, kwargs))
+    assert repr((args, kwargs)) == before, "an argument was changed"
+    return found
 
 
 def same_kind(y: Any, want: np.ndarray) -> None:
