@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from html import escape
 from typing import Any
 
@@ -25,6 +26,7 @@ _GREEK_WORDS = (
 _GREEK = dict(zip(_GREEK_WORDS.split(), "αβγδεζηθικλμνξπρστφχψωΓΔΘΛΞΠΣΦΨΩ", strict=True))
 _FROM_GREEK = {letter: word for word, letter in _GREEK.items()}
 _SUBSCRIPTS = str.maketrans("0123456789aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
+_ACCENTS = {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303"}
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _KNOWN_WORDS = "exp ln sin cos tan arcsin arccos arctan sinh cosh tanh det max min"
 _KNOWN = frozenset(_KNOWN_WORDS.split())
@@ -155,10 +157,10 @@ class _Unicode(_Printer):
     def variable(self, name: str) -> str:
         base, accent, subscript = parts_of(name)
         base = _GREEK.get(base, base)
-        # The hat combines with the letter in front of it, so it needs a single letter.
-        base += {"hat": "\u0302", "bar": "\u0304", "tilde": "\u0303"}[accent] if accent and len(base) == 1 else ""
-        if accent and len(_GREEK.get(parts_of(name)[0], parts_of(name)[0])) > 1:
+        if accent and len(base) > 1:  # an accent combines with one letter
             return name
+        if accent:
+            base = unicodedata.normalize("NFC", base + _ACCENTS[accent])
         lowered = subscript.translate(_SUBSCRIPTS)
         return base + (lowered if not set(lowered) & set(subscript) else f"_{subscript}" if subscript else "")
 

@@ -52,7 +52,7 @@ def test_the_derivation_of_the_xor_network_reads_as_in_the_textbook():
         "db₁ = sum(dz₁, axis=1, keepdims=True)    (summed over axis 1, along which b1 was repeated)\n"
         "dW₁ = dz₁ xᵀ\n"
         "dW₂ = dz₂ v₁ᵀ"
-    ).replace("ŷ", "y\u0302")
+    )
 
 
 def test_the_latex_of_the_xor_network():
@@ -221,6 +221,11 @@ def test_greek_letters_accents_and_odd_names():
 def test_a_scalar_loss_starts_with_one():
     w = parameter("w", 2)
     assert str(derivation(w.sum())) == "L = sum(w)\n\ndw = ones(2) · 1"
+
+
+def test_an_accent_that_no_letter_has_still_takes_no_column():
+    x_hat, word = parameter("x_hat", 2), parameter("word_hat", 2)
+    assert str(derivation((x_hat * word).sum(), wrt="x_hat")) == ("L = sum(x\u0302 ⊙ word_hat)\n\ndx\u0302 = word_hat")
 
 
 def test_it_shows_itself_in_a_notebook():
