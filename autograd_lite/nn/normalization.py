@@ -1,0 +1,130 @@
+"""Normalisation: of each sample (`LayerNorm`), or of each channel over a batch (`BatchNorm1d`, `BatchNorm2d`)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.errors import OperandError
+from autograd_lite.nn.activations import operand
+from autograd_lite.nn.layers import positive
+from autograd_lite.nn.module import Module
+from autograd_lite.rules.table import numbers_of
+from autograd_lite.tensor import Tensor
+
+__all__ = ["BatchNorm1d", "BatchNorm2d", "LayerNorm"]
+
+
+class LayerNorm(Module):
+    """Each sample's last axis to mean 0 and variance 1, then times `weight` plus `bias` (Ba, Kiros and Hinton, 2016).
+
+    Args:
+        features: length of the last axis.
+        eps: added to the variance.
+        dtype: of the parameters.
+
+    >>> LayerNorm(2)(np.array([[1.0, 3.0]])).round(4)
+    tensor([[-1.,  1.]], op='round')
+    """
+
+    def __init__(self, features: int, eps: float = 1e-5, dtype: Any = float) -> None:
+        positive("LayerNorm", features=features)
+        self.eps = eps
+        self.weight = Tensor(np.ones(features, dtype), requires_grad=True)
+        self.bias = Tensor(np.zeros(features, dtype), requires_grad=True)
+
+    def forward(self, x: Any) -> Any:
+        """`x` has shape (..., features)."""
+        x = operand(x)
+        if not x.ndim or x.shape[-1] != self.weight.shape[0]:
+            raise OperandError(f"{self!r}: an input of shape {x.shape} does not end in {self.weight.shape[0]} features")
+        centred = x - x.mean(axis=-1, keepdims=True)
+        variance = (centred * centred).mean(axis=-1, keepdims=True)
+        return centred / np.sqrt(variance + self.eps) * self.weight + self.bias
+
+    def extra_repr(self) -> str:
+        """The number of features."""
+        return str(self.weight.shape[0])
+
+
+class _BatchNorm(Module):
+    axes: tuple[int, ...] = ()
+
+    def __init__(self, features: int, eps: float = 1e-5, momentum: float = 0.1, dtype: Any = float) -> None:
+        positive(type(self).__name__, features=features)
+        self.eps, self.momentum = eps, momentum
+        self.weight = Tensor(np.ones(features, dtype), requires_grad=True)
+        self.bias = Tensor(np.zeros(features, dtype), requires_grad=True)
+        self.running_mean = np.zeros(features, dtype)
+        self.running_var = np.ones(features, dtype)
+
+    def forward(self, x: Any) -> Any:
+        """`x` has the channels on axis 1."""
+        x = operand(x)
+        features = self.weight.shape[0]
+        allowed = (2, 3) if len(self.axes) == 1 else (4,)
+        if x.ndim not in allowed or x.shape[1] != features:
+            raise OperandError(
+                f"{self!r}: an input of shape {x.shape}; it must have {' or '.join(map(str, allowed))} axes and "
+                f"{features} channels on axis 1"
+            )
+        axes = (0, *range(2, x.ndim))
+        shape = (1, features, *[1] * (x.ndim - 2))
+        if not self.training:
+            mean, variance = self.running_mean.reshape(shape), self.running_var.reshape(shape)
+            scaled = (x - mean) / np.sqrt(variance + self.eps)
+            return scaled * self.weight.reshape(shape) + self.bias.reshape(shape)
+        count = x.size // features
+        if count < 2:
+            raise OperandError(
+                f"{self!r}: {count} value per channel in an input of shape {x.shape} has no variance; "
+                f"use a larger batch, or eval() for a single sample"
+            )
+        mean = x.mean(axis=axes, keepdims=True)
+        centred = x - mean
+        variance = (centred * centred).mean(axis=axes, keepdims=True)
+        # in place: these arrays are state, found and loaded under their names
+        self.running_mean *= 1 - self.momentum
+        self.running_mean += self.momentum * numbers_of(mean).reshape(-1)
+        self.running_var *= 1 - self.momentum
+        self.running_var += self.momentum * numbers_of(variance).reshape(-1) * (count / (count - 1))
+        scaled = centred / np.sqrt(variance + self.eps)
+        return scaled * self.weight.reshape(shape) + self.bias.reshape(shape)
+
+    def extra_repr(self) -> str:
+        """The number of features."""
+        return str(self.weight.shape[0])
+
+
+class BatchNorm1d(_BatchNorm):
+    """Each channel of x (samples, features) or (samples, features, length) to mean 0 and variance 1 over the batch.
+
+    In evaluation the running mean and variance take the place of the batch's (Ioffe and Szegedy, 2015).
+
+    Args:
+        features: the number of channels, on axis 1.
+        eps: added to the variance.
+        momentum: the weight of a new batch in the running mean and (unbiased) variance.
+        dtype: of the parameters.
+
+    >>> layer = BatchNorm1d(1)
+    >>> layer(np.array([[1.0], [3.0]])).round(4).tolist()
+    [[-1.0], [1.0]]
+    >>> layer.running_mean
+    array([0.2])
+    """
+
+    axes = (0,)
+
+
+class BatchNorm2d(_BatchNorm):
+    """Each channel of x (samples, features, height, width) to mean 0 and variance 1 over the batch.
+
+    The arguments are those of `BatchNorm1d`.
+
+    >>> BatchNorm2d(3)(np.zeros((2, 3, 4, 4))).shape
+    (2, 3, 4, 4)
+    """
+
+    axes = (0, 2)

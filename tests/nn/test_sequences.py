@@ -1,0 +1,169 @@
+"""Normalisation, recurrent layers and attention: formulas, finite differences, and PyTorch where it is installed."""
+
+import numpy as np
+import pytest
+
+from autograd_lite import Tensor, nn
+from autograd_lite.check import gradcheck
+from autograd_lite.errors import OperandError
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((2, 5, 4))
+
+
+def all_right(module, x, forward=None):
+    """The gradients of the input and of every parameter agree with finite differences."""
+    tensors = module.parameters()
+    own = (lambda x: module(x)) if forward is None else forward
+
+    def of(x, *values):
+        saved = [tensor._data for tensor in tensors]
+        places = {id(t): v for t, v in zip(tensors, values, strict=True)}
+        for _, part in module.named_modules():
+            for name, value in list(vars(part).items()):
+                if id(value) in places:
+                    object.__setattr__(part, name, places[id(value)])
+        try:
+            return own(x)
+        finally:
+            for _, part in module.named_modules():
+                for name, value in list(vars(part).items()):
+                    for tensor, given in zip(tensors, values, strict=True):
+                        if value is given:
+                            object.__setattr__(part, name, tensor)
+            assert all(t._data is s for t, s in zip(tensors, saved, strict=True))
+
+    return gradcheck(of, (x, *[t.numpy() for t in tensors]), max_entries=15)
+
+
+def randomised(module):
+    for p in module.parameters():
+        p.data[...] = RNG.standard_normal(p.shape)
+    return module
+
+
+MODULES = {
+    "layer norm": (lambda: nn.LayerNorm(4), X, None),
+    "batch norm": (lambda: nn.BatchNorm1d(5), X, None),
+    "batch norm of images": (lambda: nn.BatchNorm2d(5), X[..., None], None),
+    "batch norm in evaluation": (lambda: nn.BatchNorm1d(5).eval(), X, None),
+    "rnn": (lambda: nn.RNN(4, 3, seed=0), X, 0),
+    "gru": (lambda: nn.GRU(4, 3, seed=0), X, 0),
+    "lstm": (lambda: nn.LSTM(4, 3, seed=0), X, 0),
+    "attention": (lambda: nn.MultiheadAttention(4, 2, seed=0), X, None),
+    "transformer": (lambda: nn.TransformerBlock(4, 2, 6, causal=True, seed=0), X, None),
+}
+
+
+@pytest.mark.parametrize(("make", "x", "part"), MODULES.values(), ids=MODULES)
+def test_gradients_of_input_and_parameters_are_those_of_finite_differences(make, x, part):
+    module = randomised(make())
+    forward = None if part is None else lambda x: module(x)[part]
+    report = all_right(module, x, forward)
+    assert report, report
+    assert len(report.inputs) == 1 + len(module.parameters())
+
+
+def test_norms_give_mean_0_and_variance_1():
+    for y, axis in ((nn.LayerNorm(4, eps=0)(X), -1), (nn.BatchNorm1d(5, eps=0)(X), (0, 2))):
+        y = y.numpy()
+        np.testing.assert_allclose(y.mean(axis=axis), 0, atol=1e-14)
+        np.testing.assert_allclose(y.var(axis=axis), 1, rtol=1e-12)
+    constant = Tensor(np.ones((2, 3)), requires_grad=True)
+    y = nn.LayerNorm(3)(constant)
+    y.sum().backward()
+    assert not y.numpy().any() and np.isfinite(constant.grad).all()
+
+
+def test_batch_norm_keeps_running_statistics_and_uses_them_in_evaluation():
+    layer = nn.BatchNorm1d(4, momentum=0.5)
+    x = X[0]
+    layer(x)
+    np.testing.assert_allclose(layer.running_mean, 0.5 * x.mean(axis=0))
+    np.testing.assert_allclose(layer.running_var, 0.5 + 0.5 * x.var(axis=0, ddof=1))
+    other = nn.BatchNorm1d(4)
+    other.load_state_dict(layer.state_dict())
+    before = other.state_dict()
+    expected = (x - layer.running_mean) / np.sqrt(layer.running_var + 1e-5)
+    np.testing.assert_allclose(other.eval()(x).numpy(), expected)
+    assert all((before[name] == value).all() for name, value in other.state_dict().items())
+    with pytest.raises(OperandError, match="no variance"):
+        layer(x[:1])
+
+
+def test_what_does_not_fit_is_refused():
+    for call, message in [
+        (lambda: nn.LayerNorm(3)(X), "does not end in 3 features"),
+        (lambda: nn.BatchNorm2d(5)(X), "4 axes and 5 channels"),
+        (lambda: nn.RNNCell(3, 2)(X[0]), r"must be \(samples, 3\)"),
+        (lambda: nn.GRUCell(4, 2)(X[0], np.zeros((5, 3))), "a state of shape"),
+        (lambda: nn.LSTM(4, 2)(X[0]), "samples, steps, in_features"),
+        (lambda: nn.RNN(4, 2)(X[:, :0]), "at least one step"),
+        (lambda: nn.MultiheadAttention(4, 3), "4 features do not divide into 3 heads"),
+        (lambda: nn.MultiheadAttention(4, 2)(X, None, np.zeros((5, 5), bool)), "true at least once"),
+        (lambda: nn.MultiheadAttention(4, 2)(X, None, np.ones((5, 5))), "it must be boolean"),
+    ]:
+        with pytest.raises(OperandError, match=message):
+            call()
+
+
+def test_a_causal_block_sees_nothing_that_comes_later():
+    block = nn.TransformerBlock(4, 2, causal=True, seed=0)
+    changed = X.copy()
+    changed[:, 3:] += 1
+    np.testing.assert_array_equal(block(X).numpy()[:, :3], block(changed).numpy()[:, :3])
+    x = Tensor(X, requires_grad=True)
+    block(x)[:, 1].sum().backward()
+    assert x.grad[:, :2].any() and not x.grad[:, 2:].any()
+
+
+def test_recurrent_layers_equal_to_pytorch():
+    torch = pytest.importorskip("torch")
+    for name in ("RNN", "GRU", "LSTM"):
+        ours = getattr(nn, name)(4, 3, seed=0)
+        theirs = getattr(torch.nn, name)(4, 3, batch_first=True, dtype=torch.float64)
+        cell = ours.cell
+        pairs = [
+            (cell.weight_ih, theirs.weight_ih_l0),
+            (cell.weight_hh, theirs.weight_hh_l0),
+            (cell.bias_ih, theirs.bias_ih_l0),
+            (cell.bias_hh, theirs.bias_hh_l0),
+        ]
+        for own, their in pairs:
+            their.data = torch.tensor(own.numpy().T.copy())
+        y, state = ours(X)
+        z, their_state = theirs(torch.tensor(X))
+        np.testing.assert_allclose(y.numpy(), z.detach().numpy(), rtol=1e-11, atol=1e-14)
+        last, their_last = (state[1], their_state[1]) if name == "LSTM" else (state, their_state)
+        np.testing.assert_allclose(last.numpy(), their_last[0].detach().numpy(), rtol=1e-11)
+        (y**2).sum().backward()
+        (z**2).sum().backward()
+        for own, their in pairs:
+            np.testing.assert_allclose(own.grad, their.grad.numpy().T, rtol=1e-9, atol=1e-13)
+
+
+def test_attention_and_norms_equal_to_pytorch():
+    torch = pytest.importorskip("torch")
+    ours = nn.MultiheadAttention(4, 2, seed=0)
+    theirs = torch.nn.MultiheadAttention(4, 2, batch_first=True, dtype=torch.float64)
+    projections = [ours.query, ours.key, ours.value]
+    theirs.in_proj_weight.data = torch.tensor(np.concatenate([p.weight.numpy().T for p in projections]))
+    theirs.out_proj.weight.data = torch.tensor(ours.output.weight.numpy().T.copy())
+    mask = np.tri(5, dtype=bool)
+    y = ours(X, None, mask)
+    x = torch.tensor(X)
+    z, _ = theirs(x, x, x, attn_mask=torch.tensor(~mask))
+    np.testing.assert_allclose(y.numpy(), z.detach().numpy(), rtol=1e-11, atol=1e-14)
+    (y**2).sum().backward()
+    (z**2).sum().backward()
+    grads = np.concatenate([p.weight.grad.T for p in projections])
+    np.testing.assert_allclose(grads, theirs.in_proj_weight.grad.numpy(), rtol=1e-9, atol=1e-13)
+    for own, their, x in (
+        (nn.LayerNorm(4), torch.nn.LayerNorm(4, dtype=torch.float64), X),
+        (nn.BatchNorm1d(5), torch.nn.BatchNorm1d(5, dtype=torch.float64), X),
+        (nn.BatchNorm2d(5), torch.nn.BatchNorm2d(5, dtype=torch.float64), X[..., None]),
+    ):
+        np.testing.assert_allclose(own(x).numpy(), their(torch.tensor(x)).detach().numpy(), rtol=1e-11)
+        if isinstance(own, nn.LayerNorm):
+            continue
+        np.testing.assert_allclose(own.running_var, their.running_var.numpy(), rtol=1e-12)
