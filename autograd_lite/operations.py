@@ -500,7 +500,7 @@ _METHODS: tuple[Any, ...] = (
     *(np.sum, np.mean, np.std, np.var, np.prod, np.min, np.max, np.cumsum, np.cumprod, np.any, np.all),
     *(np.argmin, np.argmax, np.argsort, np.nonzero, np.searchsorted, np.clip, np.round, np.dot),
     *(np.ravel, np.squeeze, np.swapaxes, np.repeat, np.take, np.diagonal, np.trace, np.conjugate),
-    *(np.ptp, np.compress, np.choose, np.argpartition, np.copy),
+    *(np.ptp, np.choose, np.argpartition, np.copy),
 )
 
 setattr(Tensor, "__array_ufunc__", _array_ufunc)  # noqa: B010  # like the operators below

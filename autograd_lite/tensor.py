@@ -78,7 +78,7 @@ class Tensor:
         __neg__ = __pos__ = __abs__ = __invert__ = _Method()
         sum = mean = std = var = prod = min = max = cumsum = cumprod = any = all = argmin = argmax = _Method()
         argsort = nonzero = searchsorted = clip = round = dot = ravel = squeeze = swapaxes = repeat = _Method()
-        take = diagonal = trace = conj = conjugate = ptp = compress = choose = copy = _Method()
+        take = diagonal = trace = conj = conjugate = ptp = choose = copy = _Method()
     __array_priority__ = 1000.0
 
     _data: Any
@@ -470,6 +470,10 @@ class Tensor:
     def partition(self, kth: Any, axis: int = -1) -> None:
         """Partition in place, as an array's method does; `np.partition` returns a copy."""
         self._become(_np.partition(self, kth, axis=axis), "partition()")
+
+    def compress(self, condition: Any, axis: int | None = None) -> Tensor:
+        """The slices along `axis` at which `condition` holds."""
+        return _np.compress(condition, self, axis)
 
     def fill(self, value: Any) -> None:
         """Set every element to `value`, in place."""

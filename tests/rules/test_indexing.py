@@ -200,6 +200,12 @@ def test_take_along_axis_refuses_what_numpy_refuses():
         np.take_along_axis(x, np.array([[0.0]]), 1)
 
 
+def test_compress_as_a_method_takes_the_condition_first():
+    x = Tensor(np.ones((3, 2)), requires_grad=True)
+    x.compress([True, False, True], axis=0).sum().backward()
+    np.testing.assert_array_equal(x.grad, [[1, 1], [0, 0], [1, 1]])
+
+
 def test_choose_refuses_numbers_out_of_range():
     with pytest.raises(ag.OperandError, match=r"0 to 2 choose among 2.*mode='wrap'"):
         np.choose(np.array([0, 2]), [Tensor([1.0, 2.0], requires_grad=True)] * 2)
