@@ -60,14 +60,13 @@ def concatenate(
     if axis is None:
         arrays, axis = [np.ravel(array) for array in arrays], 0
     ndim = arrays[0].ndim
-    if axis < 0:
-        axis += ndim
-    if not 0 <= axis < min(array.ndim for array in arrays):
+    if not -ndim <= axis < ndim:
         raise OperandError(
             f"concatenate: arrays of shape {', '.join(str(array.shape) for array in arrays[:8])} cannot be joined "
-            f"along axis {axis}; use np.stack for a new axis, or give each at least {axis + 1} axes"
+            f"along axis {axis}; use np.stack for a new axis"
         )
-    edges = tuple(accumulate([array.shape[axis] for array in arrays]))
+    axis %= ndim
+    edges = tuple(accumulate([array.shape[axis] for array in arrays if array.ndim == ndim]))
     return _concatenated(*arrays, axis=axis, edges=edges, **_given(out, dtype, casting))
 
 

@@ -381,4 +381,5 @@ rule(
     ],
 )
 
-plain(np.shape, np.ndim, np.size)
+plain(np.shape, np.ndim, np.size, np.result_type, np.can_cast, np.min_scalar_type, np.common_type)
+plain(np.array_repr, np.array_str, np.array2string)

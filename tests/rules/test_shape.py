@@ -73,6 +73,8 @@ def test_arrays_broadcast_against_a_tensor_stay_arrays():
 def test_shape_ndim_and_size_are_plain():
     x = Tensor(np.ones((2, 3)), requires_grad=True)
     assert np.shape(x) == (2, 3) and np.ndim(x) == 2 and np.size(x) == 6
+    assert np.result_type(x, np.float32) == np.float64
+    assert np.array_str(x) == np.array_str(np.ones((2, 3)))
 
 
 @pytest.mark.parametrize("dtype", [int, np.int8, bool])
