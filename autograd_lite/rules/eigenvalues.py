@@ -1,7 +1,7 @@
 """Rules of eigh and eig, and of the eigenvalues alone.
 
-eigh and eigvalsh read one triangle of their matrix; the gradient is that of the same function of the symmetrised
-matrix. What eigenvalues that coincide and complex phases mean for it is said in `decompositions`.
+eigh and eigvalsh read one triangle of their matrix, and that is where their gradient is. What eigenvalues that
+coincide and complex phases mean for it is said in `decompositions`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from autograd_lite.rules.decompositions import (
     unpacked,
     vectors_of,
 )
-from autograd_lite.rules.linear_algebra import square
+from autograd_lite.rules.linear_algebra import in_triangle, square
 from autograd_lite.rules.products import H
 from autograd_lite.rules.table import Input, call, composed, conj, numbers_of, real, rule
 
@@ -63,7 +63,7 @@ def _eigh_rule(g: Any, y: Any, a: Any, UPLO: Any = "L") -> Any:
     if y.dtype.kind == "c":
         check_phase("eigh", diagonal(by_v).imag, by_v)
     inside = (by_v - H(by_v)) / 2 * inverse_of(gaps, tolerance)
-    return v @ (inside + as_diagonal(g_values.real)) @ H(v)
+    return in_triangle(v @ (inside + as_diagonal(g_values.real)) @ H(v), UPLO in "Uu")
 
 
 _packed_eigh: Primitive = rule(
@@ -89,7 +89,7 @@ def _eigh_of(a: Any, UPLO: Any = "L") -> EighResult:
 
 def _eigvalsh_rule(g: Any, y: Any, a: Any, UPLO: Any = "L") -> Any:
     v = np.linalg.eigh(a, UPLO)[1]
-    return (v * g[..., None, :]) @ H(v)
+    return in_triangle((v * g[..., None, :]) @ H(v), UPLO in "Uu")
 
 
 rule(

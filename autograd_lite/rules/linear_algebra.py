@@ -3,8 +3,8 @@
 Formulas: M. B. Giles, "Collected matrix derivative results for forward and reverse mode algorithmic
 differentiation" (2008). `H` is the conjugate transpose.
 
-A function that reads one triangle of its matrix (cholesky, eigh) has the gradient of the same function of the
-symmetrised matrix (A + Aᴴ) / 2: it is symmetric, and right along every symmetric direction.
+A function that reads one triangle of its matrix (cholesky, eigh) has its gradient in that triangle, where each
+entry stands for its mirror image too. That is the derivative of what NumPy computes, in every direction.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from autograd_lite.record import Primitive
 from autograd_lite.rules.products import H, T, as_operand
 from autograd_lite.rules.table import Input, call, composed, conj, numbers_of, plain, real, rule
 
-__all__ = ["SlogdetResult", "square", "symmetrised"]
+__all__ = ["SlogdetResult", "in_triangle", "square"]
 
 
 def square(*shape: int) -> Input:
@@ -28,9 +28,10 @@ def square(*shape: int) -> Input:
     return Input(shape, "square")
 
 
-def symmetrised(x: Any) -> Any:
-    """The symmetric (for complex numbers the Hermitian) part of a matrix."""
-    return (x + H(x)) / 2
+def in_triangle(r: Any, upper: bool = False) -> Any:
+    """The gradient `r` of a symmetric (Hermitian) matrix as that of the one triangle which it is read from."""
+    both = r + H(r)
+    return (np.triu if upper else np.tril)(both) - both * (np.eye(r.shape[-1], dtype=r.dtype) / 2)
 
 
 rule(
@@ -199,7 +200,7 @@ def _cholesky_rule(g: Any, y: Any, a: Any, upper: bool = False) -> Any:
     n = g.shape[-1]
     half = np.tril(np.ones((n, n), g.dtype)) - np.eye(n, dtype=g.dtype) / 2
     inverse = np.linalg.inv(lower)
-    return symmetrised(H(inverse) @ (half * (H(lower) @ g)) @ inverse)
+    return in_triangle(H(inverse) @ (half * (H(lower) @ g)) @ inverse, upper)
 
 
 rule(
@@ -220,7 +221,7 @@ def _pinv_rule(g: Any, y: Any, a: Any, rcond: Any = None, hermitian: bool = Fals
     left = np.eye(a.shape[-2], dtype=a.dtype) - a @ y
     right = np.eye(a.shape[-1], dtype=a.dtype) - y @ a
     r = left @ H(g) @ y @ H(y) + H(y) @ y @ H(g) @ right - H(y) @ g @ H(y)
-    return symmetrised(r) if hermitian else r
+    return in_triangle(r) if hermitian else r
 
 
 rule(
