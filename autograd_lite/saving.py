@@ -11,6 +11,7 @@ import json
 import math
 import os
 import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -197,12 +198,13 @@ def _read_npz(path: Path, max_bytes: int) -> tuple[dict[str, Any], str | None]:
 def _read_array(file: Any, size: int) -> Any:
     layout = np.lib.format
     version = layout.read_magic(file)
-    if version == (1, 0):
-        shape, fortran, dtype = layout.read_array_header_1_0(file)
-    elif version == (2, 0):
-        shape, fortran, dtype = layout.read_array_header_2_0(file)
-    else:
+    if version not in ((1, 0), (2, 0)):
         raise ValueError(f"version {version} of the array format")
+    read_header = layout.read_array_header_1_0 if version == (1, 0) else layout.read_array_header_2_0
+    try:
+        shape, fortran, dtype = read_header(file)
+    except (SyntaxError, tokenize.TokenError, TypeError) as error:
+        raise ValueError(f"the header of an array cannot be read: {error}") from error
     if dtype.kind not in "biufc":
         raise ValueError(f"it holds dtype {dtype}, not numbers")
     if any(length < 0 for length in shape) or math.prod(shape) * dtype.itemsize != size - file.tell():
