@@ -42,7 +42,7 @@ class Bench:
         samples: all samples.
         traces: the reference run of each sample.
         group: the wrong gradient.
-        deadline: value of :func:`time.monotonic` after which :class:`OutOfTime` is raised.
+        deadline: value of :func:`time.process_time` after which :class:`OutOfTime` is raised.
     """
 
     def __init__(self, sheet: Sheet, samples: list[Sample], traces: list[Trace], group: Group, deadline: float) -> None:
@@ -51,9 +51,17 @@ class Bench:
         self.traces = traces
         self.group = group
         self.deadline = deadline
+        self.dropped = 0
         self.order = self._screening_order()
         self.memos: dict[int, Memo] = {}
         self.tried = 0
+        self.dropped = self._dropped_axes()
+
+    def _dropped_axes(self) -> int:
+        """Return how many leading axes of length 1 the student leaves out, which is no mistake."""
+        full, value = np.ndim(self.truth()), self.student()
+        fits = numeric(value) and fit(value, self.samples[self.screen].truth[self.group.variable]) == "dropped"
+        return full - np.ndim(value) if fits else 0
 
     def _screening_order(self) -> list[int]:
         """Put a sample first at which the line fails and the truth is not mostly zero, then other sizes."""
@@ -84,7 +92,8 @@ class Bench:
 
     def truth(self, i: int | None = None) -> Any:
         """Return the true gradient at a sample."""
-        return self.samples[self.screen if i is None else i].truth[self.group.variable]
+        truth = self.samples[self.screen if i is None else i].truth[self.group.variable]
+        return truth.reshape(truth.shape[self.dropped :]) if self.dropped else truth
 
     def value_of(self, node: Node, position: int, i: int | None = None) -> Any:
         """Return the value of an expression before a statement, at the screening sample unless told."""
@@ -104,7 +113,7 @@ class Bench:
             later: further replacements, at later positions.
         """
         self.tried += 1
-        if self.tried % 64 == 0 and time.monotonic() > self.deadline:
+        if self.tried % 64 == 0 and time.process_time() > self.deadline:
             raise OutOfTime
         after = [k for k in self.group.relevant if k > position]
         with np.errstate(all="ignore"):

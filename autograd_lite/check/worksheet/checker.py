@@ -14,7 +14,7 @@ from .read import Sheet, read
 from .report import LineReport, Report
 from .sample import Sample, differentiable, samples
 
-MARKING_SECONDS = 1.5
+MARKING_SECONDS = 1.2
 DIAGNOSIS_SECONDS = 5.0
 LINE_SECONDS = 2.0
 
@@ -64,12 +64,12 @@ def _lines(
     verdicts: dict[str, Mark],
     variables: frozenset[str],
 ) -> list[LineReport]:
-    end = time.monotonic() + DIAGNOSIS_SECONDS
+    end = time.process_time() + DIAGNOSIS_SECONDS
     lines = []
     for name, mark in verdicts.items():
         line = LineReport(name, mark.line, mark.verdict, remark=mark.remark or None)
         if mark.verdict in ("wrong", "error"):
-            deadline = min(end, time.monotonic() + LINE_SECONDS)
+            deadline = min(end, time.process_time() + LINE_SECONDS)
             diagnosis = diagnose(sheet, drawn, traces, found[name], mark, variables, deadline)
             line.line = diagnosis.line
             line.mistake, line.family, line.also = diagnosis.tag, diagnosis.family, list(diagnosis.also)

@@ -97,7 +97,7 @@ def diagnose(
         group: the wrong gradient.
         mark: its verdict.
         variables: variables that have a gradient.
-        deadline: value of :func:`time.monotonic` at which the search ends.
+        deadline: value of :func:`time.process_time` at which the search ends.
     """
     bench = Bench(sheet, samples, traces, group, deadline)
     with np.errstate(all="ignore"):
@@ -123,7 +123,7 @@ def _found(bench: Bench, variables: frozenset[str]) -> Edit | None:
     except OutOfTime:
         found = search.cheapest
     if found is None:
-        bench.deadline = time.monotonic() + 1.0
+        bench.deadline = time.process_time() + 1.0
         with suppress(OutOfTime):
             found = search.generated()
     return found

@@ -244,7 +244,7 @@ def layout(place: Place) -> Iterator[Edit]:
                 yield place.edit(path, turned, "transposed", 1.1 + 0.05 * steps)
             if kind == "*":
                 tag = "elementwise_for_matmul"
-                vectors = 0.2 * (place.ndim(a) == place.ndim(b) == 1)
+                vectors = 0.13 * (place.ndim(a) == place.ndim(b) == 1)
                 yield place.edit(path, Binary("@", first, second), tag, 1.05 + 0.1 * steps + vectors)
                 if not steps or swapped:
                     yield place.edit(path, called("outer", first, second), tag, 1.1 + 0.1 * steps)
@@ -319,7 +319,8 @@ def axes(place: Place) -> Iterator[Edit]:
             for keepdims in (False, True):
                 new = _reduced("sum", node, axis, keepdims)
                 tag = "elementwise_for_matmul" if isinstance(node, Call) and node.function == "outer" else "not_summed"
-                yield place.edit(path, new, tag, 1.05 + deeper + 0.02 * keepdims)
+                edit = place.edit(path, new, tag, 1.05 + deeper + 0.02 * keepdims)
+                yield replace(edit, cost=1.05 + deeper + 0.02 * keepdims) if path else edit
                 if tag == "not_summed":
                     yield place.edit(path, _reduced("mean", node, axis, keepdims), tag, 1.4 + deeper)
         for axis in range(ndim + 1):
@@ -350,6 +351,8 @@ def _reduction(place: Place, path: Path, node: Call) -> Iterator[Edit]:
     keeps = node.keyword("keepdims")
     axis = node.keyword("axis") or (node.args[1] if len(node.args) > 1 else None)
     given = None if axis is None else source(axis)
+    if axis is not None and number(axis) is not None and ndim > 0:
+        given = str(int(number(axis) or 0) % ndim)
     kept = keeps is not None and source(keeps) == "True"
     functions = (node.function,) if node.function not in ("sum", "mean") else ("sum", "mean")
     for function in functions:

@@ -59,6 +59,9 @@ def check_work(a: Any, b: Any, what: str) -> None:
     """Raise if a product of two arrays would cost more than :data:`MAX_WORK` multiplications."""
     if size(a) * size(b) > MAX_WORK:
         raise SheetError("unsupported", f"{what} of {size(a):,} by {size(b):,} numbers is too large.")
+    first, second = shape(a), shape(b)
+    if len(first) > 1 and len(second) > 1 and size(a) * size(b) > MAX_ELEMENTS:
+        check_size(size(a) / max(first[-1], 1) * second[-1], f"the result of {what}")
 
 
 def _extent(extent: Any, what: str) -> None:

@@ -71,6 +71,10 @@ class Allowance:
         self.held += size(value) if hasattr(value, "shape") else 1
         if self.held > MAX_TOTAL:
             raise SheetError("unsupported", f"The sheet's variables hold more than {MAX_TOTAL:,} numbers.")
+        self.check()
+
+    def check(self) -> None:
+        """Raise if the sheet takes too long."""
         if time.process_time() > self.end:
             raise SheetError("unsupported", f"The sheet takes longer than {self.seconds:g} s to evaluate.")
 

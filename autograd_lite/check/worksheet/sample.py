@@ -15,7 +15,7 @@ from .functions import check_size
 from .header import Input
 from .interpret import Allowance, Environment, execute
 from .read import Sheet
-from .truth import Gradients, confirmed_gradients, gradients
+from .truth import Gradients, confirm, gradients
 
 DRAWS_PER_SIZE = 5
 JITTERS = 4
@@ -183,8 +183,11 @@ def samples(
             continue
         wanted = differentiable(sheet, found[0].values)
         for position, sample in enumerate(found):
-            compute = confirmed_gradients if position % draws == 0 else gradients
-            sample.truth = compute(sheet, sample.values, wanted)
+            if allowance is not None:
+                allowance.check()
+            sample.truth = gradients(sheet, sample.values, wanted)
+            if position % draws == 0:
+                confirm(sheet, sample.values, sample.truth, allowance)
         return found
     assert first_error is not None  # noqa: S101 - there is at least one choice of sizes
     raise first_error

@@ -347,7 +347,7 @@ def softmax_jacobian(place: Place) -> Iterator[Edit]:
             inner = Call("sum", (times(g, p),), (("axis", Constant(axis)), ("keepdims", Constant(True))))
             new = times(p, Binary("-", g, inner))
             diagonal = close(place.bench.student(), env[name] * (1.0 - env[name]) * env["d" + name])
-            yield replace(place.edit((), new, "softmax_offdiagonal_missing", 1.0), cost=0.9 if diagonal else 1.35)
+            yield replace(place.edit((), new, "softmax_offdiagonal_missing", 1.0), cost=1.25 if diagonal else 1.35)
 
 
 def _replaced(place: Place, path: Path, node: Node, element: Element) -> tuple[str, float]:

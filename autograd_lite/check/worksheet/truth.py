@@ -11,7 +11,7 @@ from autograd_lite import Tensor
 from autograd_lite.errors import AutogradError
 
 from .errors import SheetError
-from .interpret import Environment, execute, plain
+from .interpret import Allowance, Environment, execute, plain
 from .read import Sheet
 
 Gradients = dict[str, Any]
@@ -79,19 +79,25 @@ def central_difference(sheet: Sheet, values: Environment, offsets: dict[str, Any
     return (loss(1.0) - loss(-1.0)) / (2.0 * step)
 
 
-def confirmed_gradients(sheet: Sheet, values: Environment, wanted: list[str]) -> Gradients:
-    """Return the engine's gradients, each confirmed along a random direction by central differences.
+def confirm(sheet: Sheet, values: Environment, found: Gradients, allowance: Allowance | None = None) -> None:
+    """Confirm gradients along random directions by central differences; replace one that does not agree.
 
     Where the two disagree at every step width, the gradient is recomputed entry by entry. (A kink within the
     step also causes that; then no number there is wrong, see :attr:`Sample.spread`.)
+
+    Args:
+        sheet: the worksheet.
+        values: inputs and forward values of one sample.
+        found: the engine's gradients, changed in place.
+        allowance: the processor time that is left.
     """
-    found = gradients(sheet, values, wanted)
     rng = np.random.default_rng(0)
-    for name in wanted:
+    for name in found:
+        if allowance is not None:
+            allowance.check()
         direction = rng.standard_normal(np.shape(found[name]))
         if not _agree(sheet, values, name, found[name], direction):
             found[name] = _by_entries(sheet, values, name, np.shape(found[name]))
-    return found
 
 
 def _agree(sheet: Sheet, values: Environment, name: str, gradient: Any, direction: Any) -> bool:
