@@ -326,6 +326,8 @@ def _changed_at(ufunc: Any, a: Any, indices: Any, *b: Any) -> None:
 def _plain_index(index: Any) -> Any:
     if isinstance(index, tuple):
         return tuple([_plain_index(part) for part in index])
+    if isinstance(index, list):
+        return np.array(index) if index else np.zeros(0, np.intp)
     return np.array(numbers_of(index)) if hasattr(index, "dtype") else index
 
 

@@ -250,6 +250,17 @@ def test_at_counts_repeated_indices() -> None:
     assert v.grad.tolist() == [1.0, 7.0, 1.0]
 
 
+def test_indices_and_masks_may_change_after_the_call() -> None:
+    x, index, mask = leaf([1.0, 2.0]), [1], np.array([True, False])
+    y = x * 1
+    np.add.at(y, index, x[:1])
+    y = np.multiply(y, 2, where=mask)
+    np.multiply.at(y, [], 5.0)
+    index[0], mask[:] = 0, False
+    np.sum(y).backward()
+    assert x.grad.tolist() == [2.0, 0.0]
+
+
 def test_multiply_at_with_repeated_indices_is_the_product() -> None:
     x, v = leaf([2.0, 3.0]), leaf([5.0, 7.0, 0.0])
     y = x * 1
