@@ -166,6 +166,38 @@ def test_in_place_operators_on_elements_rows_and_masks():
     np.testing.assert_array_equal(w.grad, [20 - 1000, 300 + 1])
 
 
+def test_in_place_operators_on_slices():
+    x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    y = x * 1.0
+    y[0:2] += x[1:]
+    y[:] *= 2.0
+    np.testing.assert_array_equal(y.numpy(), [6, 10, 6])
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad, [2, 4, 4])
+
+
+def test_in_place_operators_on_a_parameter_under_no_grad():
+    x = Tensor([1.0, 2.0, 3.0], requires_grad=True)
+    with ag.no_grad():
+        x[0:2] -= 0.5
+        x[[0, 2]] *= 2.0
+    assert x.is_leaf and x.requires_grad and x.tolist() == [1.0, 1.5, 6.0]
+
+
+def test_complex_numbers_are_written_and_read():
+    z = Tensor([1 + 2j, 3j], requires_grad=True)
+    y = np.zeros_like(z)
+    y[0], y[1] = z[1], z[0] * 2j
+    (y * np.conj(y)).real.sum().backward()
+    np.testing.assert_array_equal(z.grad, [8 + 16j, 6j])  # of 4 |z0|**2 + |z1|**2
+    x = Tensor([1.0, 3.0], requires_grad=True)
+    y = Tensor(np.zeros(2, complex))
+    y[...] = x
+    (y * (1 + 2j)).real.sum().backward()
+    assert x.grad.dtype == np.float64
+    np.testing.assert_array_equal(x.grad, [1, 1])
+
+
 def test_repeated_places_are_added_to_once_as_in_numpy():
     x, w = np.zeros(3), np.array([1.0, 2.0, 4.0])
     x[[0, 0, 2]] += w
