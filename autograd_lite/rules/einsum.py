@@ -47,7 +47,10 @@ def _labels(subscripts: str, ndims: tuple[int, ...]) -> tuple[list[str], str]:
 def _gradient(g: Any, position: int, shapes: list[tuple[int, ...]], others: list[Any], subscripts: str) -> Any:
     """The gradient of the operand at `position`, which is not read itself; `others` are all the others."""
     terms, out = _labels(subscripts, tuple(map(len, shapes)))
-    others = [conj(x) for x in others]
+    if g.dtype.kind == "c":
+        others = [conj(x) for x in others]
+    else:  # what is complex all the same was made real by dtype=
+        others = [x.real if getattr(x, "dtype", g.dtype).kind == "c" else x for x in others]
     given = [out] + [term for i, term in enumerate(terms) if i != position]
     shape = shapes[position]
 
