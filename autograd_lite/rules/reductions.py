@@ -139,7 +139,7 @@ def _mean_rule(
     return _selected(spread(g, x.shape), where)
 
 
-rule(np.mean, _mean_rule, fn=_mean, prints="mean({})", sample=reduction(empty=False))
+_mean_of = rule(np.mean, _mean_rule, fn=_mean, prints="mean({})", sample=reduction(empty=False))
 
 
 # --- prod ---------------------------------------------------------------------------------------------------
@@ -274,7 +274,7 @@ def _var_rule(
     where: Any = True,
 ) -> Any:
     scale = _free(x.shape, axis, where, ddof, g.dtype)
-    deviation = x - np.mean(x, axis, dtype, keepdims=True, where=where)
+    deviation = x - _mean_of(x, axis=axis, dtype=dtype, keepdims=True, where=where)
     return _selected((2.0 * lifted(g, x.shape, axis, keepdims) / scale) * deviation, where)
 
 
@@ -291,10 +291,20 @@ def _std_rule(
     where: Any = True,
 ) -> Any:
     scale = _free(x.shape, axis, where, ddof, g.dtype)
-    flat = numbers_of(y) == 0
-    g = lifted(masked(g, mask=~flat) / (y + flat), x.shape, axis, keepdims)
-    deviation = x - np.mean(x, axis, dtype, keepdims=True, where=where)
-    return _selected((g / scale) * deviation, where)
+    mean = _mean_of(x, axis=axis, dtype=dtype, keepdims=True, where=where)
+    flat = _constant(numbers_of(x), numbers_of(y), numbers_of(mean), axis, keepdims, where)
+    g = lifted(masked(g, mask=np.logical_not(flat)) / (y + flat), x.shape, axis, keepdims)
+    return _selected((g / scale) * (x - mean), where)
+
+
+def _constant(x: Any, std: Any, mean: Any, axis: Any, keepdims: bool, where: Any) -> Any:
+    """Where the data does not vary, though rounding of the mean may have left a deviation that is not 0."""
+    tiny = std <= 8 * float(np.finfo(std.dtype).eps) * np.abs(mean).reshape(std.shape)
+    if not np.any(tiny):
+        return tiny
+    low = np.min(x, axis, keepdims=keepdims, initial=np.inf, where=where)
+    high = np.max(x, axis, keepdims=keepdims, initial=-np.inf, where=where)
+    return (std == 0) | (tiny & (low == high))
 
 
 def _free(shape: tuple[int, ...], axis: Any, where: Any, ddof: Any, dtype: np.dtype[Any]) -> Any:
@@ -303,12 +313,19 @@ def _free(shape: tuple[int, ...], axis: Any, where: Any, ddof: Any, dtype: np.dt
     return np.asarray(free, dtype)
 
 
-def _var(x: Any, **static: Any) -> Any:
-    return np.var(x, **static)
+def _var(x: Any, axis: Any = None, dtype: Any = None, ddof: Any = 0, keepdims: Any = False, where: Any = True) -> Any:
+    # What np.var does to plain floating arrays, without its overhead; the rest is left to it.
+    if dtype is None and where is True and x.size and x.dtype.char in "df" and (axis is None or x.ndim):
+        total = _add(x, axis, None, None, True)
+        count = x.size // total.size
+        if count > ddof:
+            distance = x - total / count
+            return _add(distance * distance, axis, None, None, keepdims) / float(count - ddof)
+    return np.var(x, axis, dtype, ddof=ddof, keepdims=keepdims, where=where)
 
 
 def _std(x: Any, **static: Any) -> Any:
-    return np.std(x, **static)
+    return np.sqrt(_var(x, **static))
 
 
 _variance = rule(_var, _var_rule, name="var", prints="var({})", sample=[call(real(3, 4))])

@@ -234,6 +234,23 @@ def test_std_of_constant_data_has_gradient_zero_at_every_order(given: bool) -> N
     np.testing.assert_array_equal(second[:, 0], 0.0)
 
 
+@pytest.mark.parametrize("function", [np.std, np.nanstd], ids=by_name)
+def test_constant_data_has_gradient_zero_though_its_mean_is_rounded(function: Any) -> None:
+    x = np.full((2, 3), 0.1)
+    x[1] = [1.0, 2.0, 5.0]
+    assert function(x, axis=1)[0] != 0
+    first = gradient(lambda x: function(x, axis=1), x)
+    np.testing.assert_array_equal(first[0], 0.0)
+    np.testing.assert_allclose(first[1], gradient(function, x[1]))
+    masked = gradient(lambda x: function(x, where=np.array([True, True, True, False])), [0.1, 0.1, 0.1, 9.0])
+    np.testing.assert_array_equal(masked, 0.0)
+
+
+def test_nearly_constant_data_keeps_its_gradient() -> None:
+    x = np.array([1.0, 1.0 + 2**-50])
+    np.testing.assert_allclose(gradient(np.std, x), [-0.5, 0.5])
+
+
 def test_ddof_and_correction_together_are_refused() -> None:
     with pytest.raises(OperandError, match="ddof=1 and correction=2"):
         np.var(Tensor(X, requires_grad=True), ddof=1, correction=2)
