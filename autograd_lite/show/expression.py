@@ -91,9 +91,9 @@ def _thin(parts: list[Expression]) -> list[Expression]:
 
 def add(a: Expression, b: Expression) -> Expression:
     """a + b, without zeros; a + a is 2 a."""
-    if _is(a, 0):
+    if _is(_slim(a, b.shape), 0):
         return b
-    if _is(b, 0):
+    if _is(_slim(b, a.shape), 0):
         return a
     if a == b:
         return multiply(number(2), a)
@@ -170,19 +170,32 @@ def _product(a: Expression, b: Expression, *, divided: bool) -> Expression:
     numerators, denominators = _merged(over_a + over_b), _merged(under_a + under_b)
     if negated and _flip_one(numerators, len(numerators)):
         negated = False
+    made = _quotient(over, under, numerators, denominators)
+    return negative(made) if negated else made
+
+
+def _quotient(over: Any, under: Any, numerators: list[Expression], denominators: list[Expression]) -> Expression:
+    """The product of the numerators over that of the denominators, times over / under."""
+    parts = numerators + denominators
+    shape = _shape(*parts) if parts else ()
     if over == 0:
-        return Expression("number", (), 0)
+        return spread(Expression("number", (), 0), shape)
     if isinstance(over, int) and isinstance(under, int) and under and over % under == 0:
         over, under = over // under, 1
-    parts = numerators + denominators
+    for i, factor in enumerate(numerators):
+        if factor.kind != "spread":
+            continue
+        inner, others = factor.parts[0], parts[:i] + parts[i + 1 :]
+        rest = _quotient(over, under, numerators[:i] + numerators[i + 1 :], denominators)
+        if not others and inner.kind == "number":  # a number, repeated: the repetition stays outside
+            return spread(multiply(rest, inner), shape)
+        if others and np.broadcast_shapes(inner.shape, *[part.shape for part in others]) == shape:
+            return multiply(rest, inner)
     if not parts and under == 1:
-        return negative(number(over)) if negated else number(over)
+        return number(over)
     if len(numerators) == 1 and not denominators and over == under == 1:
-        made = parts[0]
-    else:
-        shape = _shape(*parts) if parts else ()
-        made = Expression("product", tuple(parts), (over, under, len(numerators)), shape)
-    return negative(made) if negated else made
+        return parts[0]
+    return Expression("product", tuple(parts), (over, under, len(numerators)), shape)
 
 
 def simplified(a: Expression, reciprocals: dict[Expression, Expression]) -> Expression:
@@ -226,17 +239,18 @@ def simplified(a: Expression, reciprocals: dict[Expression, Expression]) -> Expr
 def _factored(a: Expression) -> Expression:
     """a * (1 - b) for a - a * b."""
     first, second = a.parts
-    if second.kind == "product" and first in second.parts[: second.value[2]]:
-        rest = Expression("number", (), second.value[0])
-        above = list(second.parts[: second.value[2]])
-        above.remove(first)
-        for factor in above:
-            rest = multiply(rest, factor)
-        for factor in second.parts[second.value[2] :]:
-            rest = divide(rest, factor)
-        rest = divide(rest, number(second.value[1]))
-        return multiply(first, add(ONE, rest) if a.value[1] > 0 else minus(ONE, rest))
-    return a
+    _, over, under, common, below = _factors(first)
+    _, over_2, under_2, above, below_2 = _factors(second)
+    if not common or (over, under, below) != (over_2, under_2, below_2[: len(below)]):
+        return a
+    for factor in common:
+        if factor not in above:
+            return a
+        above.remove(factor)
+    if not above:
+        return a
+    rest = _quotient(1, 1, above, below_2[len(below) :])
+    return multiply(first, add(ONE, rest) if a.value[1] > 0 else minus(ONE, rest))
 
 
 def _base(factor: Expression) -> tuple[Expression, int]:

@@ -9,8 +9,29 @@ from __future__ import annotations
 from typing import Any
 
 from autograd_lite.record import Leaf, Node
+from autograd_lite.tensor import Tensor
 
-__all__ = ["common", "groups_of"]
+__all__ = ["common", "groups_of", "leave_remark", "name_module"]
+
+
+def name_module(name: str, module: Any) -> None:
+    """Name the parameters of a module by their attributes, and have every part of it leave its remark."""
+    for path, parameter in module.named_parameters():
+        parameter.name = f"{name}.{path}"
+    for path, part in module.named_modules():
+        if "_shown_as" not in vars(part):
+            part.register_forward_hook(leave_remark)
+        part._shown_as = f"{name}.{path}" if path else name
+
+
+def leave_remark(module: Any, inputs: tuple[Any, ...], output: Any) -> None:
+    """Note on the results of a module's call which module it was, and what it was given."""
+    given = tuple(tensor._node for tensor in inputs if isinstance(tensor, Tensor) and tensor._node is not None)
+    for result in output if isinstance(output, (tuple, list)) else (output,):
+        node = result._node if isinstance(result, Tensor) else None
+        if node is not None and not isinstance(node, Leaf):
+            before = (node.details or {}).get("modules", ())
+            node.note("modules", (*before, (f"{module._shown_as}: {type(module).__name__}", given)))
 
 
 def groups_of(order: list[Any]) -> dict[Node, tuple[str, ...]]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from autograd_lite.show.digits import number as number_text
 from autograd_lite.show.errors import ShowError
-from autograd_lite.show.expression import Expression
+from autograd_lite.show.expression import ONE, Expression
 
 __all__ = ["LATEX", "MATHML", "NUMPY", "UNICODE", "numbers_printer", "parts_of", "sheet_printer"]
 
@@ -120,6 +120,15 @@ class _Printer:
     def index(self, e: Expression) -> tuple[str, int]:
         return f"{self(e.parts[0], _POWER)}[{self.words(e.value)}]", _ATOM
 
+    def spread(self, e: Expression) -> tuple[str, int]:
+        (part,) = e.parts
+        if part == ONE:
+            return self.ones(e.shape), _POWER
+        return self(part, _POWER) + self.operator("·") + self.ones(e.shape), _PRODUCT
+
+    def ones(self, shape: tuple[int, ...]) -> str:
+        return f"ones({', '.join(map(str, shape))})"
+
     # What differs from one printer to the next.
 
     def variable(self, name: str) -> str:
@@ -177,9 +186,6 @@ class _Unicode(_Printer):
 
     def transpose(self, e: Expression) -> tuple[str, int]:
         return self(e.parts[0], _ATOM) + "ᵀ", _POWER
-
-    def spread(self, e: Expression) -> tuple[str, int]:
-        return f"ones({', '.join(map(str, e.shape))}) · {self(e.parts[0], _MATMUL)}", _PRODUCT
 
     def magnitude(self, e: Expression) -> tuple[str, int]:
         return f"|{self(e.parts[0])}|", _ATOM
@@ -242,9 +248,8 @@ class _Latex(_Printer):
     def transpose(self, e: Expression) -> tuple[str, int]:
         return f"{self(e.parts[0], _ATOM)}^\\top", _POWER
 
-    def spread(self, e: Expression) -> tuple[str, int]:
-        shape = r" \times ".join(map(str, e.shape))
-        return rf"{self(e.parts[0], _MATMUL)} \, \mathbf{{1}}_{{{shape}}}", _PRODUCT
+    def ones(self, shape: tuple[int, ...]) -> str:
+        return rf"\mathbf{{1}}_{{{r' \times '.join(map(str, shape))}}}"
 
     def index(self, e: Expression) -> tuple[str, int]:
         return rf"{self(e.parts[0], _POWER)}\left[{self.words(e.value)}\right]", _ATOM
@@ -320,9 +325,9 @@ class _Mathml(_Printer):
     def transpose(self, e: Expression) -> tuple[str, int]:
         return f"<msup>{self(e.parts[0], _ATOM)}<mo>⊤</mo></msup>", _POWER
 
-    def spread(self, e: Expression) -> tuple[str, int]:
-        shape = "<mo>×</mo>".join(f"<mn>{n}</mn>" for n in e.shape)
-        return f"{self(e.parts[0], _MATMUL)}<msub><mn mathvariant='bold'>1</mn><mrow>{shape}</mrow></msub>", _PRODUCT
+    def ones(self, shape: tuple[int, ...]) -> str:
+        sizes = "<mo>×</mo>".join(f"<mn>{n}</mn>" for n in shape)
+        return f"<msub><mn mathvariant='bold'>1</mn><mrow>{sizes}</mrow></msub>"
 
     def index(self, e: Expression) -> tuple[str, int]:
         return f"{self(e.parts[0], _POWER)}<mo>[</mo>{self.words(e.value)}<mo>]</mo>", _ATOM
@@ -393,8 +398,8 @@ class _Numpy(_Printer):
     def transpose(self, e: Expression) -> tuple[str, int]:
         return f"{self(e.parts[0], _ATOM)}.T", _ATOM
 
-    def spread(self, e: Expression) -> tuple[str, int]:
-        return f"np.ones({e.shape}) * {self(e.parts[0], _MATMUL)}", _PRODUCT
+    def ones(self, shape: tuple[int, ...]) -> str:
+        return f"np.ones({shape})"
 
     def magnitude(self, e: Expression) -> tuple[str, int]:
         return f"np.abs({self(e.parts[0])})", _ATOM

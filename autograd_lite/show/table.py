@@ -9,6 +9,7 @@ import numpy as np
 from autograd_lite.show.digits import number, shape_text, warning
 from autograd_lite.show.errors import ShowError
 from autograd_lite.show.graph import CONSTANT, Entry, Graph, walk
+from autograd_lite.show.groups import name_module
 from autograd_lite.tensor import Tensor
 
 __all__ = ["Table", "name", "table"]
@@ -29,7 +30,8 @@ class Table(str):
 def name(**tensors: Any) -> None:
     """Name several Tensors at once; what is no Tensor is passed over, so that `ag.name(**locals())` works.
 
-    A Tensor that stands there under two names takes the first.
+    A Tensor that stands there under two names takes the first. The parameters of a module are named after their
+    attributes, `net.0.weight`, and from then on what the module computes is shown as a group.
 
     >>> from autograd_lite import Tensor
     >>> W, b = Tensor([[1.0]], requires_grad=True), Tensor([0.0], requires_grad=True)
@@ -42,6 +44,8 @@ def name(**tensors: Any) -> None:
         if isinstance(tensor, Tensor) and id(tensor) not in named:
             named.add(id(tensor))
             tensor.name = word
+        elif hasattr(tensor, "named_parameters") and hasattr(tensor, "register_forward_hook"):
+            name_module(word, tensor)
 
 
 def table(tensor: Any, *, maxrows: int = 40, width: int = 80) -> Table:

@@ -220,7 +220,7 @@ def test_greek_letters_accents_and_odd_names():
 
 def test_a_scalar_loss_starts_with_one():
     w = parameter("w", 2)
-    assert str(derivation(w.sum())) == "L = sum(w)\n\ndw = ones(2) · 1"
+    assert str(derivation(w.sum())) == "L = sum(w)\n\ndw = ones(2)"
 
 
 def test_an_accent_that_no_letter_has_still_takes_no_column():
@@ -279,3 +279,11 @@ def test_a_worksheet_calls_its_result_L():
         formula(loss).worksheet()
     with pytest.raises(ShowError, match="rename that one"):
         derivation(named("loss", (parameter("L", 2) ** 2).sum())).worksheet()
+
+
+def test_repetitions_and_common_factors_are_written_once():
+    z = parameter("z", 5)
+    assert "dz = 0.5 · (0.5 − 0.5 · tanh(0.5 · z)²)" in str(derivation((0.5 * np.tanh(0.5 * z) + 0.5).sum()))
+    y = parameter("y", 5)
+    text = str(derivation((np.tanh(3 * z) * y).sum(), wrt=z))
+    assert "dz = 3 · y ⊙ (1 − tanh(3 · z)²)" in text

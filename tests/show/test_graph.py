@@ -179,3 +179,23 @@ def test_gradients_of_what_is_not_a_real_scalar_are_refused():
         walk(2 * x, gradients=True)
     with pytest.raises(ag.BackwardError, match="requires_grad"):
         walk((x > 0), gradients=True)
+
+
+def test_a_named_module_names_its_parameters_and_is_shown_as_a_group():
+    import copy
+    import pickle
+
+    from autograd_lite import nn
+    from autograd_lite.show.table import name
+
+    net = nn.Sequential(nn.Dense(3, 4), np.tanh, nn.Dense(4, 1))
+    name(net=net)
+    name(net=net)  # a second time changes nothing
+    x = Tensor(np.ones((2, 3)), name="x")
+    for model in (net, pickle.loads(pickle.dumps(net)), copy.deepcopy(net)):
+        graph = walk((model(x) ** 2).mean())
+        named = by_name(graph)
+        assert named["net.0.weight"].group == ("net: Sequential", "net.0: Dense")
+        assert named["net.2.bias"].group == ("net: Sequential", "net.2: Dense")
+        assert [entry.group for entry in graph if entry.operation == "tanh"] == [("net: Sequential",)]
+        assert graph.result.group == () == named["x"].group
