@@ -238,7 +238,7 @@ def _delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
         call(real(3, 2), 1, real(4, 3), 1),
         call(real(3, 2), [0, -1], real(), -1),
         call(real(2, 2), slice(0, 3, 2), real(2)),
-        call(real(3), _MASK, 1.5),
+        call(real(3), [1, 2], 1.5),
     ],
 )
 def _insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:

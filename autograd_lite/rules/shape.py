@@ -53,7 +53,7 @@ rule(
         call(real(3, 4), (2, 6)),
         call(real(3, 4), -1),
         call(real(2, 3, 4), (4, -1), order="F"),
-        call(real(2, 3), shape=(3, 2), order="F"),
+        call(real(2, 3), (3, 2), order="F"),
         call(real(1), ()),
         call(real(), (1, 1)),
         call(real(0, 3), (3, 0, 2)),

@@ -251,6 +251,14 @@ def test_insert_and_delete_like_numpy():
     np.testing.assert_array_equal(x.grad[:, 0], [0, 1, 1, 0])
 
 
+def test_insert_before_the_places_of_a_mask():
+    x, v = Tensor([1.0, 2.0, 3.0], requires_grad=True), Tensor([8.0, 9.0], requires_grad=True)
+    y = np.insert(x, np.array([True, False, True]), v)
+    assert y.tolist() == [8, 1, 2, 9, 3]
+    (y * np.arange(5.0)).sum().backward()
+    np.testing.assert_array_equal(v.grad, [0, 3])
+
+
 def test_insert_does_not_drop_a_fraction():
     with pytest.raises(ag.OperandError, match=r"insert.*without loss"):
         np.insert(np.array([1, 2]), 0, Tensor(0.5, requires_grad=True))

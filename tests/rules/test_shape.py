@@ -1,5 +1,7 @@
 """Functions that move or repeat elements: what the checks of every row cannot say."""
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -28,6 +30,14 @@ def test_the_order_of_memory_is_refused_where_it_matters(call):
     x = Tensor(np.asfortranarray(np.ones((2, 3))), requires_grad=True)
     with pytest.raises(ag.OperandError, match=r"order=.*\(2, 3\).*order='C' or order='F'"):
         call(x)
+
+
+def test_the_new_shape_by_its_name():
+    name = "shape" if "shape" in inspect.signature(np.reshape).parameters else "newshape"  # until NumPy 2.1
+    x = Tensor(np.arange(6.0), requires_grad=True)
+    y = np.reshape(x, order="F", **{name: (3, 2)})
+    weighted(y).backward()
+    np.testing.assert_array_equal(x.grad, [1, 3, 5, 2, 4, 6])
 
 
 def test_a_list_given_as_shape_or_axes_can_be_changed_afterwards():
