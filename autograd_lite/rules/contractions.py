@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import OperandError
+from autograd_lite.record import Primitive
 from autograd_lite.rules.products import (
     as_operand,
     complex_,
@@ -52,10 +53,21 @@ def _tensordot_by_b(g: Any, a: Any, ndim: int, axes: Any) -> Any:
     return np.transpose(r, np.argsort(stand).tolist())
 
 
-rule(
-    np.tensordot,
+def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
+    return np.tensordot(a, b, axes)
+
+
+_over_axes: Primitive = rule(
+    _tensordot,
     lambda g, y, a, b, axes=2: _tensordot_by_a(g, b, a.ndim, axes),
     lambda g, y, a, b, axes=2: _tensordot_by_b(g, a, b.ndim, axes),
+    name="tensordot",
+    sample=[call(real(2, 3), real(3, 4), axes=1), call(real(2, 3), real(3, 2), axes=((1, 0), (0, 1)))],
+)
+
+
+@composed(
+    np.tensordot,
     sample=[
         call(real(2, 3, 4), real(3, 4, 5)),
         call(real(2, 3), real(3, 4), axes=1),
@@ -68,6 +80,10 @@ rule(
         call(complex_(2, 3), complex_(3, 2), axes=1),
     ],
 )
+def _tensordot_of(a: Any, b: Any, axes: Any = 2) -> Any:
+    if not isinstance(axes, (int, np.integer)):  # lists that may be changed later are copied
+        axes = tuple([tuple(np.atleast_1d(part).tolist()) for part in axes])
+    return _over_axes(as_operand(a), as_operand(b), axes=axes)
 
 
 def _dot_by_a(g: Any, y: Any, a: Any, b: Any, out: Any = None) -> Any:

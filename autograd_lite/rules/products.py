@@ -98,7 +98,7 @@ def _with_axes(
 ) -> Any:
     """A product that is a ufunc, called with `axis=` or `axes=`: axes moved to where it expects them."""
     if dtype is not None:
-        a, b = (np.astype(as_operand(x), dtype) for x in (a, b))
+        a, b = (as_operand(x).astype(dtype) for x in (a, b))
     if keepdims and (product is not np.vecdot or axes is not None):
         raise OperandError(f"{product.__name__}: keepdims is for vecdot, with axis= or alone; reshape the result")
     kept = -1 if axis is None else axis

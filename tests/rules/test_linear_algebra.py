@@ -60,6 +60,16 @@ def test_a_list_as_the_other_operand():
         close(gradient(f, x), numeric(f, x))
 
 
+def test_lists_of_axes_may_be_changed_after_the_call():
+    x = Tensor(rng.normal(size=(2, 3)), requires_grad=True)
+    w = rng.normal(size=(3, 2, 4))
+    axes = [[0, 1], [1, 0]]
+    y = np.tensordot(x, w, axes)
+    axes[0][:] = [1, 0]
+    y.sum().backward()
+    close(x.grad, w.sum(axis=2).T)
+
+
 def test_cross_takes_vectors_of_two_components_as_numpy_did():
     a, b = rng.normal(size=(2, 4, 3)), rng.normal(size=(4, 2))
 
