@@ -249,7 +249,8 @@ class _Latex(_Printer):
         return f"{self(e.parts[0], _ATOM)}^\\top", _POWER
 
     def ones(self, shape: tuple[int, ...]) -> str:
-        return rf"\mathbf{{1}}_{{{r' \times '.join(map(str, shape))}}}"
+        sizes = r" \times ".join(map(str, shape))
+        return rf"\mathbf{{1}}_{{{sizes}}}"
 
     def index(self, e: Expression) -> tuple[str, int]:
         return rf"{self(e.parts[0], _POWER)}\left[{self.words(e.value)}\right]", _ATOM
