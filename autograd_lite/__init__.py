@@ -31,7 +31,7 @@ from autograd_lite.transforms import (
 from autograd_lite.why import why_no_grad
 
 if TYPE_CHECKING:
-    from autograd_lite import check, linalg, nn, optim, special, train
+    from autograd_lite import check, linalg, nn, optim, special, stats, train
     from autograd_lite.check import gradcheck, gradgradcheck
     from autograd_lite.show.picture import draw
     from autograd_lite.show.table import name, table
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 # Rooms above the engine are opened when they are first used, so that importing costs little more than NumPy.
-_ROOMS = ("check", "linalg", "nn", "optim", "special", "train")
+_ROOMS = ("check", "linalg", "nn", "optim", "special", "stats", "train")
 _LATER = {
     "gradcheck": "autograd_lite.check",
     "gradgradcheck": "autograd_lite.check",
@@ -92,6 +92,7 @@ __all__ = [
     "no_grad",
     "optim",
     "special",
+    "stats",
     "stop_gradient",
     "table",
     "trace_nan",
