@@ -39,8 +39,9 @@ def test_the_chain_rule_on_expressions_gives_the_engines_gradient(name):
                 expression = derivation.total(variable)
             except Underivable:
                 continue
-            value = evaluate(expression, env)
-            np.testing.assert_allclose(value, sample.truth[variable], rtol=1e-6, atol=1e-12, err_msg=str(expression))
+            distance = np.abs(evaluate(expression, env) - sample.truth[variable])
+            kinks = 4 * sample.spread[variable]
+            assert np.all(distance <= 1e-6 * np.max(np.abs(sample.truth[variable])) + 1e-12 + kinks), str(expression)
             found += 1
     assert found >= len(variables)
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from .errors import SheetError
 from .interpret import UNAVAILABLE, Environment, Memo, evaluate, execute
-from .mark import Group, Trace, close, compare, fit, numeric
+from .mark import RELATIVE, SPREADS, Group, Trace, close, compare, fit, numeric
 from .program import Node, Statement
 from .read import Sheet
 from .sample import Sample
@@ -136,7 +137,20 @@ class Bench:
 
     def screened(self, position: int, statement: Statement) -> bool:
         """Return whether a replacement gives the truth at the screening sample."""
-        return close(self.result(position, statement), self.truth())
+        value, truth = self.result(position, statement), self.truth()
+        if close(value, truth):
+            return True
+        if self.slack is None or not numeric(value) or np.shape(value) != np.shape(truth):
+            return False
+        return bool(np.all(np.abs(np.asarray(value, dtype=float) - truth) <= self.slack))
+
+    @cached_property
+    def slack(self) -> Any:
+        """How far a value may be from the truth at the screening sample's kinks; None where it has none."""
+        truth = self.truth()
+        spread = SPREADS * self.samples[self.screen].spread[self.group.variable].reshape(truth.shape)
+        allowed = RELATIVE * np.max(np.abs(truth), initial=0.0)
+        return spread + allowed if np.max(spread, initial=0.0) > allowed else None
 
     def repairs(self, edit: Edit) -> bool:
         """Return whether an edit gives the truth at every sample, sizes first."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 
+from .bench import FAILURES
 from .counterexample import smallest
-from .diagnose import diagnose
+from .diagnose import Diagnosis, diagnose
 from .errors import SheetError
 from .faults import sheet_errors
 from .interpret import Allowance
@@ -70,7 +71,11 @@ def _lines(
         line = LineReport(name, mark.line, mark.verdict, remark=mark.remark or None)
         if mark.verdict in ("wrong", "error"):
             deadline = min(end, time.process_time() + LINE_SECONDS)
-            diagnosis = diagnose(sheet, drawn, traces, found[name], mark, variables, deadline)
+            try:
+                diagnosis = diagnose(sheet, drawn, traces, found[name], mark, variables, deadline)
+            except FAILURES as error:
+                # The verdict stands whatever the search for a reason stumbles over.
+                diagnosis = Diagnosis(None, f"No explanation was found ({error}).", None, mark.line)
             line.line = diagnosis.line
             line.mistake, line.family, line.also = diagnosis.tag, diagnosis.family, list(diagnosis.also)
             line.evidence, line.change, line.fix = diagnosis.evidence, diagnosis.change, diagnosis.fix

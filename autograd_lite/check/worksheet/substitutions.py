@@ -340,13 +340,14 @@ def softmax_jacobian(place: Place) -> Iterator[Edit]:
     shape = np.shape(place.bench.truth())
     read = names(place.root)
     for name in sorted(read):
-        if "d" + name not in env or not numeric(env.get(name)) or np.shape(env[name]) != shape or not shape:
+        given = env.get("d" + name)
+        if not numeric(given) or not numeric(env.get(name)) or np.shape(env[name]) != shape or not shape:
             continue
         p, g = Name(name), Name("d" + name)
         for axis in [k for k, extent in enumerate(shape) if extent > 1]:
             inner = Call("sum", (times(g, p),), (("axis", Constant(axis)), ("keepdims", Constant(True))))
             new = times(p, Binary("-", g, inner))
-            diagonal = close(place.bench.student(), env[name] * (1.0 - env[name]) * env["d" + name])
+            diagonal = close(place.bench.student(), env[name] * (1.0 - env[name]) * given)
             yield replace(place.edit((), new, "softmax_offdiagonal_missing", 1.0), cost=1.25 if diagonal else 1.35)
 
 
