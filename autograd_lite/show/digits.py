@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["argument", "brief", "count", "number", "shape_text", "static_text", "warning"]
+__all__ = ["argument", "brief", "count", "number", "shape_text", "static_text", "told", "warning"]
 
 
 def number(value: Any, digits: int = 4) -> str:
@@ -82,8 +82,18 @@ def static_text(static: dict[str, Any], width: int = 40) -> str:
     >>> static_text({"axis": 0, "keepdims": True})
     'axis=0, keepdims=True'
     """
-    text = ", ".join(f"{key}={argument(value)}" for key, value in static.items() if key != "spec")
+    text = ", ".join(f"{key}={argument(value)}" for key, value in told(static).items())
     return text if len(text) <= width else text[: width - 1] + "…"
+
+
+def told(static: dict[str, Any]) -> dict[str, Any]:
+    """Those static arguments of a call that are worth telling: the usual memory order is not.
+
+    >>> told({"shape": (2,), "order": "C"})
+    {'shape': (2,)}
+    """
+    usual = {"order": "C", "copy": None, "spec": static.get("spec")}
+    return {key: value for key, value in static.items() if key not in usual or value != usual[key]}
 
 
 def argument(value: Any) -> str:

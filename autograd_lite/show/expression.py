@@ -136,6 +136,9 @@ def _terms(a: Expression) -> list[tuple[int, Expression]]:
 
 
 def _sum(terms: list[tuple[int, Expression]]) -> Expression:
+    terms = _collected(terms)
+    if len(terms) == 1:
+        return negative(terms[0][1]) if terms[0][0] < 0 else terms[0][1]
     parts = _thin([part for _, part in terms])
     signs = [sign for sign, _ in terms]
     if signs[0] < 0 < max(signs):  # -a + b reads better as b - a
@@ -143,6 +146,21 @@ def _sum(terms: list[tuple[int, Expression]]) -> Expression:
         signs.insert(0, signs.pop(first))
         parts.insert(0, parts.pop(first))
     return Expression("sum", tuple(parts), tuple(signs), _shape(*parts))
+
+
+def _collected(terms: list[tuple[int, Expression]]) -> list[tuple[int, Expression]]:
+    """The terms, with those of the same sign that differ by a number alone added up."""
+    collected: list[tuple[int, Expression]] = []
+    for sign, part in terms:
+        _, over, under, above, below = _factors(part)
+        for i, (other_sign, other) in enumerate(collected):
+            _, other_over, other_under, *factors = _factors(other)
+            if sign == other_sign and above and factors == [above, below] and other_under == under:
+                collected[i] = (sign, _quotient(over + other_over, under, above, below))
+                break
+        else:
+            collected.append((sign, part))
+    return collected
 
 
 # --- products ------------------------------------------------------------------------------------------------
@@ -316,7 +334,7 @@ def matmul(a: Expression, b: Expression, shape: Shape) -> Expression:
 
 
 def transposed(a: Expression, shape: Shape) -> Expression:
-    """The transpose; of a transpose, and of what has fewer than two axes, the thing itself."""
+    """The transpose of a matrix, or of each of a stack; of a transpose, and of a vector, the thing itself."""
     if len(a.shape) < 2:
         return a
     if a.kind == "transpose":
@@ -389,8 +407,10 @@ def written(
         if index.startswith("(") and index.endswith(")"):
             index = index[1:-1].rstrip(",")
         return Expression("index", parts, index, shape)
-    if operation == "swapaxes" and set(static.values()) in ({"-1", "-2"}, {"0", "1"}) and len(shape) == 2:
+    if operation == "swapaxes" and set(static.values()) == {"-1", "-2"}:
         return transposed(parts[0], shape)
+    if operation == "transpose" and len(shape) > 2:
+        return call(operation, operation, given, parts, shape)
     template = _template(prints)
     if template is None or (given and template[0] in ("transpose", "norm")):
         return call(operation, operation, given, parts, shape)

@@ -16,7 +16,7 @@ import numpy as np
 
 from autograd_lite.backprop import fit
 from autograd_lite.record import NOTHING, SPEC, Leaf, Node, enable_grad
-from autograd_lite.show.digits import argument
+from autograd_lite.show.digits import argument, told
 from autograd_lite.show.equations import Equation, Equations, Input
 from autograd_lite.show.errors import ShowError
 from autograd_lite.show.expression import (
@@ -327,9 +327,7 @@ def _written(entry: Entry, expressions: dict[str, Expression]) -> Expression:
 def written_as(entry: Entry, inputs: list[Expression]) -> Expression:
     """An operation, in the form that its row prints, on these inputs."""
     node: Any = entry.node
-    usual = {"spec": entry.static.get("spec"), "order": "C", "copy": None}
-    given = {key: value for key, value in entry.static.items() if key not in usual or value != usual[key]}
-    static = {key: argument(value) for key, value in given.items()}
+    static = {key: argument(value) for key, value in told(entry.static).items()}
     axes = entry.static.get("axis")
     if isinstance(axes, tuple) and len(axes) == 1:
         static["axis"] = argument(axes[0])

@@ -397,6 +397,8 @@ class _Numpy(_Printer):
         return f"{self(e.parts[0], _ATOM)} ** {self(e.parts[1], _ATOM)}", _POWER
 
     def transpose(self, e: Expression) -> tuple[str, int]:
+        if len(e.shape) > 2:  # .T turns all axes round
+            return f"np.swapaxes({self(e.parts[0])}, -1, -2)", _ATOM
         return f"{self(e.parts[0], _ATOM)}.T", _ATOM
 
     def ones(self, shape: tuple[int, ...]) -> str:

@@ -287,3 +287,19 @@ def test_repetitions_and_common_factors_are_written_once():
     y = parameter("y", 5)
     text = str(derivation((np.tanh(3 * z) * y).sum(), wrt=z))
     assert "dz = 3 · y ⊙ (1 − tanh(3 · z)²)" in text
+
+
+def test_equal_terms_are_added_up():
+    z = parameter("z", 3)
+    h = named("h", np.tanh(z))
+    assert "dh = 3 · h²" in str(derivation((h * h * h).sum()))
+
+
+def test_a_stack_of_matrices_is_transposed_matrix_by_matrix():
+    a, b = parameter("a", 4, 2, 3), parameter("b", 4, 3, 2)
+    equations = derivation((a @ b).sum(axis=0).mean())
+    leaves = {"a": a, "b": b}
+    assert "bᵀ" in str(equations) and "swapaxes(b, -1, -2)" in equations.numpy
+    check((a @ b).mean(), leaves)
+    whole = formula((np.transpose(a) * 2).sum())
+    assert str(whole) == "L = sum(2 · transpose(a))"
