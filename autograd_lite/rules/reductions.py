@@ -324,8 +324,8 @@ def _var(x: Any, axis: Any = None, dtype: Any = None, ddof: Any = 0, keepdims: A
     return np.var(x, axis, dtype, ddof=ddof, keepdims=keepdims, where=where)
 
 
-def _std(x: Any, **static: Any) -> Any:
-    return np.sqrt(_var(x, **static))
+def _std(x: Any, dtype: Any = None, **static: Any) -> Any:
+    return np.sqrt(_var(x, **static)) if dtype is None else np.std(x, dtype=dtype, **static)
 
 
 _variance = rule(_var, _var_rule, name="var", prints="var({})", sample=[call(real(3, 4))])
