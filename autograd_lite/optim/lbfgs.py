@@ -45,6 +45,8 @@ class LBFGS(Optimizer):
     array([1., 5.])
     """
 
+    closure_needed = True
+
     def __init__(
         self,
         params: Iterable[Any],

@@ -52,6 +52,8 @@ class Optimizer:
 
     #: what is remembered of each element, one buffer per name
     state_names: tuple[str, ...] = ()
+    #: whether `step` needs a function that computes loss and gradient
+    closure_needed = False
 
     def __init__(self, params: Iterable[Any], **defaults: Any) -> None:
         self.defaults = defaults

@@ -1,0 +1,80 @@
+"""`Loader`: batches of arrays, shuffled anew in every epoch, the same for the same seed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.errors import OperandError
+from autograd_lite.tensor import Tensor
+
+__all__ = ["Loader", "checked_data"]
+
+
+def checked_data(name: str, data: Any) -> tuple[Any, Any]:
+    """Inputs and targets as arrays of the same length, without NaN or infinity."""
+    if not isinstance(data, (tuple, list)) or len(data) != 2:
+        raise OperandError(f"{name}: the data are a {type(data).__name__}; give a pair (inputs, targets)")
+    arrays = [np.asarray(part.numpy() if isinstance(part, Tensor) else part) for part in data]
+    for what, array in zip(("inputs", "targets"), arrays, strict=True):
+        if not array.ndim or not len(array):
+            raise OperandError(f"{name}: {what} of shape {array.shape} are empty; there must be at least one sample")
+        if array.dtype.kind not in "biufc":
+            raise OperandError(f"{name}: {what} of dtype {array.dtype} are not numeric; encode them as numbers")
+        if array.dtype.kind in "fc" and not np.isfinite(array).all():
+            first = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+            raise OperandError(
+                f"{name}: {what} of shape {array.shape} hold {array[first]} at index {first}; remove such samples or "
+                f"fill them in"
+            )
+    if len(arrays[0]) != len(arrays[1]):
+        raise OperandError(
+            f"{name}: inputs of shape {arrays[0].shape} and targets of shape {arrays[1].shape}; the first axis must "
+            f"be equal"
+        )
+    return arrays[0], arrays[1]
+
+
+class Loader:
+    """Batches of inputs and targets. The order depends on the seed and the number of the epoch alone.
+
+    Args:
+        inputs: array (samples, ...).
+        targets: array (samples, ...).
+        batch_size: samples in a batch; the last one may be smaller.
+        shuffle: whether each epoch has an order of its own.
+        seed: an integer, or None to draw one.
+
+    Raises:
+        OperandError: different lengths, no samples, NaN or infinity, a batch size below 1.
+
+    >>> loader = Loader(np.arange(5.0), np.arange(5), batch_size=2, seed=0)
+    >>> [len(targets) for inputs, targets in loader.epoch(0)]
+    [2, 2, 1]
+    >>> sorted(int(t) for _, targets in loader.epoch(0) for t in targets)
+    [0, 1, 2, 3, 4]
+    """
+
+    def __init__(
+        self, inputs: Any, targets: Any, batch_size: int = 32, shuffle: bool = True, seed: int | None = None
+    ) -> None:
+        self.inputs, self.targets = checked_data("Loader", (inputs, targets))
+        if batch_size < 1:
+            raise OperandError(f"Loader: batch_size={batch_size}; it must be at least 1")
+        self.batch_size, self.shuffle = batch_size, shuffle
+        self.seed = int(np.random.default_rng().integers(2**63)) if seed is None else seed
+
+    def __len__(self) -> int:
+        return (len(self.inputs) + self.batch_size - 1) // self.batch_size
+
+    def epoch(self, number: int) -> Iterator[tuple[Any, Any]]:
+        """The batches of epoch `number`, counted from 0."""
+        count = len(self.inputs)
+        order = np.random.default_rng([self.seed, number]).permutation(count) if self.shuffle else None
+        for start in range(0, count, self.batch_size):
+            chosen: Any = slice(start, start + self.batch_size)
+            if order is not None:
+                chosen = order[chosen]
+            yield self.inputs[chosen], self.targets[chosen]

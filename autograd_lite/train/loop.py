@@ -1,0 +1,308 @@
+"""`fit`: the training loop, with everything checked before it and nothing lost after it."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.errors import OperandError
+from autograd_lite.nn.losses import cross_entropy, nll_loss
+from autograd_lite.nn.module import Module
+from autograd_lite.optim.optimizer import Optimizer, clip_grad_norm_
+from autograd_lite.optim.schedules import ReduceLROnPlateau, Schedule
+from autograd_lite.record import no_grad
+from autograd_lite.tensor import Tensor
+from autograd_lite.train.callbacks import Checkpoint
+from autograd_lite.train.history import History
+from autograd_lite.train.loader import Loader, checked_data
+from autograd_lite.train.progress import ProgressBar
+
+__all__ = ["Run", "accuracy", "fit"]
+
+Metric = Callable[[Any, Any], float]
+
+
+def accuracy(outputs: Any, labels: Any) -> float:
+    """The share of rows of `outputs` (n, classes) whose largest entry is the one of the label; a metric for `fit`.
+
+    >>> accuracy(np.array([[0.1, 0.9], [0.8, 0.2]]), np.array([1, 1]))
+    0.5
+    """
+    return float((np.argmax(outputs, axis=1) == labels).mean())
+
+
+class Run:
+    """One call of `fit`, as callbacks see it.
+
+    Attributes:
+        model, optimizer, schedule, loader, history, callbacks: what was given, and what is noted down.
+        epoch: the number of the epoch that has just ended, counted from 0.
+        monitor: the record by which the best epoch is chosen.
+        stop: set it to end the run after this epoch.
+        restore_best: set it to give the model back its best weights at the end.
+    """
+
+    def __init__(
+        self,
+        model: Module,
+        optimizer: Optimizer,
+        schedule: Schedule | None,
+        loader: Loader,
+        callbacks: Sequence[Callable[[Run], object]],
+        monitor: str,
+    ) -> None:
+        self.model, self.optimizer, self.schedule, self.loader = model, optimizer, schedule, loader
+        self.callbacks, self.monitor = callbacks, monitor
+        self.history = History()
+        self.history.best_state = model.state_dict()
+        self.epoch = -1
+        self.stop = False
+        self.restore_best = False
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that the rest of the run depends on."""
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": None if self.schedule is None else self.schedule.state_dict(),
+            "history": self.history.state_dict(),
+            "callbacks": [c.state_dict() if hasattr(c, "state_dict") else None for c in self.callbacks],
+            "generators": [rng.bit_generator.state for rng in _generators(self.model)],
+            "seed": self.loader.seed,
+            "epoch": self.epoch,
+            "stop": self.stop,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on where `state_dict` was called; nothing is changed unless everything fits."""
+        expected = self.state_dict()
+        missing = [name for name in expected if name not in state]
+        if missing:
+            raise OperandError(f"fit: the checkpoint lacks {', '.join(missing)}; resume from what Checkpoint wrote")
+        for name in ("callbacks", "generators"):
+            if len(state[name]) != len(expected[name]):
+                raise OperandError(
+                    f"fit: the checkpoint has {len(state[name])} {name}, this run {len(expected[name])}; resume with "
+                    f"the same arguments"
+                )
+        if (state["schedule"] is None) != (self.schedule is None):
+            raise OperandError("fit: the checkpoint and this run differ in having a schedule; resume with the same")
+        try:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            if self.schedule is not None:
+                self.schedule.load_state_dict(state["schedule"])
+            for rng, its_state in zip(_generators(self.model), state["generators"], strict=True):
+                rng.bit_generator.state = its_state
+            for callback, its_state in zip(self.callbacks, state["callbacks"], strict=True):
+                if hasattr(callback, "load_state_dict"):
+                    callback.load_state_dict(its_state)
+            self.history.load_state_dict(state["history"])
+        except Exception:
+            self.model.load_state_dict(expected["model"])
+            self.optimizer.load_state_dict(expected["optimizer"])
+            raise
+        self.loader.seed, self.epoch, self.stop = state["seed"], state["epoch"], state["stop"]
+
+
+def _generators(model: Module) -> list[np.random.Generator]:
+    """The random generators that the model's layers draw from, once each."""
+    found: dict[int, np.random.Generator] = {}
+    for _, module in model.named_modules():
+        for value in vars(module).values():
+            if isinstance(value, np.random.Generator):
+                found.setdefault(id(value), value)
+    return list(found.values())
+
+
+def fit(
+    model: Module,
+    data: Any,
+    loss: Callable[[Any, Any], Any],
+    optimizer: Optimizer,
+    epochs: int,
+    batch_size: int = 32,
+    validation: Any = None,
+    callbacks: Sequence[Callable[[Run], object]] = (),
+    seed: int | None = None,
+    *,
+    metrics: Mapping[str, Metric] | None = None,
+    schedule: Schedule | None = None,
+    shuffle: bool = True,
+    max_norm: float | None = None,
+    progress: bool | None = None,
+    resume: str | os.PathLike[str] | None = None,
+) -> History:
+    """Train a model, and leave it in evaluation mode.
+
+    Ctrl-C ends the run, gives the model its best weights so far, and returns the history. An error in the first epoch
+    leaves the model and the optimiser as they were.
+
+    Args:
+        model: a Module.
+        data: a pair of arrays (inputs, targets), equally long, without NaN or infinity.
+        loss: a function of (outputs, targets), the mean over the batch, such as `nn.cross_entropy`.
+        optimizer: one for the model's parameters.
+        epochs: how many there are in all, resumed or not.
+        batch_size: samples in a batch.
+        validation: a pair like `data` on which loss and metrics are computed after each epoch, or None.
+        callbacks: functions of a `Run`, called after each epoch: `EarlyStopping`, `Checkpoint`, your own.
+        seed: of the order of the samples.
+        metrics: functions of (outputs, targets) as arrays by name, such as `accuracy`.
+        schedule: stepped after each epoch.
+        shuffle: whether each epoch has an order of its own.
+        max_norm: the norm to which the gradients are clipped, or None.
+        progress: show a progress bar; default: on a terminal and in a notebook.
+        resume: a file that `Checkpoint` wrote. The run is then bit for bit the one that was not interrupted.
+
+    Returns:
+        The `History`.
+
+    Raises:
+        OperandError: data that do not fit, labels out of range, a loss that is not finite: before the weights of
+            that batch change.
+
+    >>> from autograd_lite import nn, optim
+    >>> model = nn.Dense(1, 1, init="zeros")
+    >>> x = np.linspace(0, 1, 20).reshape(20, 1)
+    >>> optimizer = optim.SGD(model.parameters(), lr=0.5)
+    >>> history = fit(model, (x, 3 * x + 1), nn.mse_loss, optimizer, epochs=100, batch_size=20, seed=0)
+    >>> history["loss"][-1] < 1e-3 < history["loss"][0]
+    True
+    """
+    if not isinstance(model, Module):
+        raise OperandError(f"fit: the model is a {type(model).__name__}; give an nn.Module, such as nn.Sequential")
+    if optimizer.closure_needed:
+        raise OperandError(
+            f"fit: {type(optimizer).__name__} is no optimiser for batches; give one such as optim.Adam (L-BFGS needs "
+            f"a loop of its own)"
+        )
+    if epochs < 1:
+        raise OperandError(f"fit: epochs={epochs}; it must be at least 1")
+    if not {id(p) for g in optimizer.param_groups for p in g["params"]} & {id(p) for p in model.parameters()}:
+        raise OperandError("fit: the optimiser has no parameter of this model; make it with model.parameters()")
+    loader = Loader(*checked_data("fit", data), batch_size=batch_size, shuffle=shuffle, seed=seed)
+    held_out = None if validation is None else checked_data("fit: validation", validation)
+    metrics = dict(metrics or {})
+    monitor = "loss" if held_out is None else "validation loss"
+    run = Run(model, optimizer, schedule, loader, tuple(callbacks), monitor)
+    if resume is not None:
+        from autograd_lite.saving import load
+
+        run.load_state_dict(load(resume))
+    _check_labels(model, loss, loader.inputs, loader.targets)
+    if held_out is not None:
+        _check_labels(model, loss, *held_out)
+    before = run.state_dict()
+    try:
+        with ProgressBar(epochs, progress) as bar:
+            while run.epoch + 1 < epochs and not run.stop:
+                _epoch(run, loss, held_out, metrics, max_norm, bar)
+    except KeyboardInterrupt:
+        run.history.interrupted = True
+        run.restore_best = True
+    except Exception:
+        if run.epoch == before["epoch"]:
+            run.load_state_dict(before)
+        raise
+    finally:
+        model.eval()
+    if run.restore_best:
+        model.load_state_dict(run.history.best_state)
+    return run.history
+
+
+def _epoch(
+    run: Run,
+    loss: Callable[[Any, Any], Any],
+    held_out: tuple[Any, Any] | None,
+    metrics: dict[str, Metric],
+    max_norm: float | None,
+    bar: ProgressBar,
+) -> None:
+    """One epoch: train, validate, note down, call back."""
+    model, optimizer, number = run.model, run.optimizer, run.epoch + 1
+    model.train()
+    totals = dict.fromkeys(["loss", *metrics], 0.0)
+    for batch, (x, y) in enumerate(run.loader.epoch(number)):
+        optimizer.zero_grad()
+        outputs = model(x)
+        value = loss(outputs, y)
+        if not isinstance(value, Tensor) or value.size != 1:
+            raise OperandError(f"fit: the loss returned {value!r:.60}; it must be one number made from the outputs")
+        number_of_loss = value.item()
+        if not math.isfinite(number_of_loss):
+            raise OperandError(
+                f"fit: the loss is {number_of_loss} in epoch {number}, batch {batch}; lower lr, or find the operation "
+                f"with ag.trace_nan"
+            )
+        value.backward()
+        if max_norm is not None:
+            clip_grad_norm_([p for g in optimizer.param_groups for p in g["params"]], max_norm)
+        optimizer.step()
+        totals["loss"] += number_of_loss * len(x)
+        for name, metric in metrics.items():
+            totals[name] += metric(outputs.numpy(), y) * len(x)
+    record = {name: total / len(run.loader.inputs) for name, total in totals.items()}
+    if held_out is not None:
+        found = _evaluate(model, loss, metrics, held_out, run.loader.batch_size)
+        record.update({f"validation {name}": value for name, value in found.items()})
+    record["lr"] = optimizer.param_groups[0]["lr"]
+    for name, p in model.named_parameters():
+        record[f"gradient {name}"] = 0.0 if p.grad is None else float(np.abs(p.grad).mean())
+        record[f"weight {name}"] = float(np.abs(p.numpy()).mean())
+    history = run.history
+    smallest = min(history.records.get(run.monitor, [math.inf]))
+    history.add(record)
+    if record[run.monitor] < smallest or history.best_epoch < 0:
+        history.best_epoch, history.best_state = number, model.state_dict()
+    run.epoch = number
+    if isinstance(run.schedule, ReduceLROnPlateau):
+        run.schedule.step(record[run.monitor])
+    elif run.schedule is not None:
+        run.schedule.step()
+    bar.show(number, record)
+    for callback in sorted(run.callbacks, key=lambda c: isinstance(c, Checkpoint)):  # it saves the others
+        callback(run)
+
+
+def _evaluate(
+    model: Module,
+    loss: Callable[[Any, Any], Any],
+    metrics: dict[str, Metric],
+    data: tuple[Any, Any],
+    batch_size: int,
+) -> dict[str, float]:
+    """Loss and metrics in evaluation mode."""
+    totals = dict.fromkeys(["loss", *metrics], 0.0)
+    model.eval()
+    with no_grad():
+        for x, y in Loader(*data, batch_size=max(batch_size, 256), shuffle=False, seed=0).epoch(0):
+            outputs = model(x)
+            totals["loss"] += loss(outputs, y).item() * len(x)
+            for name, metric in metrics.items():
+                totals[name] += metric(outputs.numpy(), y) * len(x)
+    return {name: total / len(data[0]) for name, total in totals.items()}
+
+
+def _check_labels(model: Module, loss: Any, inputs: Any, targets: Any) -> None:
+    """Run one sample through model and loss, and look at all labels, before anything is trained."""
+    modes = [(module, module.training) for _, module in model.named_modules()]
+    try:
+        with no_grad():
+            outputs = model.eval()(inputs[:1])
+            loss(outputs, targets[:1])
+    finally:
+        for module, mode in modes:
+            module.training = mode
+    if loss in (cross_entropy, nll_loss) and targets.dtype.kind in "iu":
+        classes = outputs.shape[1]
+        if targets.min() < 0 or targets.max() >= classes:
+            raise OperandError(
+                f"fit: labels from {targets.min()} to {targets.max()}, and the model has {classes} outputs; labels "
+                f"count from 0 to {classes - 1}"
+            )

@@ -1,0 +1,257 @@
+"""The fit loop: what it records, how it stops, resumes and refuses."""
+
+import csv
+import io
+import os
+
+import numpy as np
+import pytest
+
+from autograd_lite import nn, optim, train
+from autograd_lite.errors import OperandError
+from autograd_lite.saving import FileError, load, save
+
+RNG = np.random.default_rng(0)
+X = RNG.standard_normal((50, 3))
+Y = X @ np.array([[1.0], [-2.0], [0.5]]) + 0.3
+LABELS = (X[:, 0] > 0).astype(int)
+
+
+def model(seed=0, out=1):
+    return nn.Sequential(nn.Dense(3, 8, seed=seed), nn.Dropout(0.2, seed=seed), np.tanh, nn.Dense(8, out, seed=seed))
+
+
+def run(net=None, data=(X, Y), loss=nn.mse_loss, epochs=4, lr=1e-2, optimizer=None, **kwargs):
+    net = model() if net is None else net
+    optimizer = optim.Adam(net.parameters(), lr=lr) if optimizer is None else optimizer
+    kwargs = {"batch_size": 16, "seed": 3, **kwargs}
+    return net, train.fit(net, data, loss, optimizer, epochs, **kwargs)
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all((a[name] == b[name]).all() for name in a)
+
+
+def test_it_is_the_loop_that_one_would_write():
+    net, history = run(epochs=3)
+    other, losses = model(), []
+    optimizer = optim.Adam(other.parameters(), lr=1e-2)
+    loader = train.Loader(X, Y, batch_size=16, seed=3)
+    for epoch in range(3):
+        total = 0.0
+        for x, y in loader.epoch(epoch):
+            optimizer.zero_grad()
+            loss = nn.mse_loss(other(x), y)
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(x)
+        losses.append(total / 50)
+    assert history["loss"] == losses
+    assert same(net.state_dict(), other.state_dict())
+    assert not net.training
+
+
+def test_the_loader_goes_through_everything_once_in_an_order_that_the_seed_fixes():
+    loader = train.Loader(np.arange(10), np.arange(10), batch_size=4, seed=1)
+    orders = [[int(y) for _, ys in loader.epoch(e) for y in ys] for e in (0, 1, 0)]
+    assert orders[0] == orders[2] != orders[1] != list(range(10))
+    assert sorted(orders[0]) == list(range(10)) and len(loader) == 3
+    unshuffled = train.Loader(np.arange(10), np.arange(10), shuffle=False)
+    assert [int(y) for _, ys in unshuffled.epoch(5) for y in ys] == list(range(10))
+
+
+def test_the_history_holds_losses_metrics_and_magnitudes(tmp_path):
+    net, history = run(
+        model(out=2), (X, LABELS), nn.cross_entropy, metrics={"accuracy": train.accuracy}, validation=(X, LABELS)
+    )
+    assert len(history) == 4
+    assert set(history.records) == {
+        *("loss", "accuracy", "validation loss", "validation accuracy", "lr"),
+        *(f"{kind} {name}" for kind in ("gradient", "weight") for name in net.state_dict()),
+    }
+    assert history["weight 0.weight"][-1] == np.abs(net[0].weight.numpy()).mean()
+    assert history["validation accuracy"][-1] == train.accuracy(net(X).numpy(), LABELS)
+    assert history["validation loss"][-1] == pytest.approx(nn.cross_entropy(net(X), LABELS).item())
+    rows = list(csv.DictReader(io.StringIO(history.to_csv(tmp_path / "h.csv"))))
+    assert [float(row["loss"]) for row in rows] == history["loss"]
+    assert (tmp_path / "h.csv").read_text() == history.to_csv()
+    with pytest.raises(OperandError, match="there is no record 'los'; there are loss"):
+        history["los"]
+
+
+def test_the_history_is_plotted(tmp_path):
+    pytest.importorskip("matplotlib")
+    _, history = run(metrics={"double": lambda outputs, y: 2.0})
+    figure = history.plot(tmp_path / "history.svg")
+    assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "metrics", "mean |gradient|", "mean |weight|"]
+    assert "<svg" in (tmp_path / "history.svg").read_text()
+    with pytest.raises(OperandError, match="nothing to plot"):
+        train.History().plot()
+
+
+def test_early_stopping_ends_the_run_and_restores_the_best_weights():
+    net = model()
+    states = []
+    _, history = run(
+        net, epochs=50, lr=0.5, callbacks=[train.EarlyStopping(3), lambda run: states.append(net.state_dict())]
+    )
+    best = int(np.argmin(history["loss"]))
+    assert len(history) == best + 4 < 50
+    assert history.best_epoch == best and same(net.state_dict(), states[best])
+
+
+@pytest.mark.parametrize("suffix", [".npz", ".safetensors"])
+def test_a_resumed_run_is_bit_for_bit_the_one_that_was_not_interrupted(tmp_path, suffix):
+    if suffix == ".safetensors":
+        pytest.importorskip("safetensors")
+    path = tmp_path / f"run{suffix}"
+
+    def go(epochs, resume=None, fresh_seed=0):
+        net = model(fresh_seed)
+        optimizer = optim.Adam(net.parameters(), lr=1e-2)
+        return run(
+            net,
+            optimizer=optimizer,
+            epochs=epochs,
+            validation=(X[:10], Y[:10]),
+            callbacks=[train.Checkpoint(path), train.EarlyStopping(30)],
+            schedule=optim.CosineAnnealingLR(optimizer, 6),
+            resume=resume,
+        )
+
+    whole, history = go(6)
+    go(3)
+    again, resumed = go(6, resume=path, fresh_seed=9)
+    assert same(whole.state_dict(), again.state_dict())
+    assert resumed.records == history.records
+    assert resumed.best_epoch == history.best_epoch and same(resumed.best_state, history.best_state)
+    assert os.listdir(tmp_path) == [path.name]
+
+
+def test_a_checkpoint_that_does_not_fit_changes_nothing(tmp_path):
+    path = tmp_path / "run.npz"
+    run(callbacks=[train.Checkpoint(path)])
+    state = load(path)
+    for change, message in [
+        ({"model": {}}, "load_state_dict: missing"),
+        ({"optimizer": {"state": {}, "param_groups": []}}, "do not fit groups"),
+        ({"callbacks": []}, "0 callbacks, this run 1"),
+        ({"generators": []}, "0 generators, this run 1"),
+        ({"schedule": {"epoch": 1, "base_lrs": [1.0]}}, "differ in having a schedule"),
+    ]:
+        save(path, {**state, **change})
+        net = model(5)
+        before = net.state_dict()
+        with pytest.raises(OperandError, match=message):
+            run(net, callbacks=[train.Checkpoint(tmp_path / "other.npz")], resume=path)
+        assert same(before, net.state_dict())
+    save(path, {"model": state["model"]})
+    with pytest.raises(OperandError, match="the checkpoint lacks optimizer"):
+        run(resume=path)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(FileError):
+        run(resume=path)
+
+
+def test_an_interrupt_keeps_the_history_and_the_best_weights():
+    net, states = model(), []
+
+    def interrupt(run):
+        states.append(net.state_dict())
+        if run.epoch == 3:
+            raise KeyboardInterrupt
+
+    _, history = run(net, epochs=100, callbacks=[interrupt])
+    assert history.interrupted and len(history) == 4
+    assert same(net.state_dict(), states[int(np.argmin(history["loss"]))])
+
+
+def bad(array, value):
+    changed = array.copy()
+    changed[4] = value
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ((bad(X, np.nan), Y), r"inputs of shape \(50, 3\) hold nan at index \(4, 0\)"),
+        ((X, bad(Y, np.inf)), r"targets of shape \(50, 1\) hold inf"),
+        ((X[:0], Y[:0]), "are empty"),
+        ((X, Y[:-1]), "the first axis must be equal"),
+        ((X[:, :2], Y), r"layer 0, Dense\(3, 8\), cannot take the shape"),
+        ((X, Y[:, 0]), r"mse_loss: an input of shape \(1, 1\) and a target of shape \(1,\)"),
+        (X, r"give a pair \(inputs, targets\)"),
+        ((X, np.array(["a"] * 50)), "are not numeric"),
+    ],
+)
+def test_data_that_do_not_fit_are_refused_before_any_weight_changes(data, message):
+    net = model()
+    before = net.state_dict()
+    with pytest.raises(OperandError, match=message):
+        run(net, data)
+    assert same(before, net.state_dict())
+    with pytest.raises(OperandError, match=message):
+        run(net, validation=data)
+    assert same(before, net.state_dict())
+
+
+@pytest.mark.parametrize("label", [-1, 2])
+def test_labels_out_of_range_are_refused_before_any_weight_changes(label):
+    net = model(out=2)
+    before = net.state_dict()
+    with pytest.raises(OperandError, match="the model has 2 outputs; labels count from 0 to 1"):
+        run(net, (X, bad(LABELS, label)), nn.cross_entropy, batch_size=1)
+    assert same(before, net.state_dict())
+    with pytest.raises(OperandError, match="with 2 classes"):  # a loss that fit knows nothing about
+        run(net, (X, bad(LABELS, label)), lambda outputs, y: nn.cross_entropy(outputs, y), batch_size=1)
+    assert same(before, net.state_dict())
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_before_the_weights_do():
+    net = nn.Dense(3, 1, seed=0)
+    with (
+        pytest.raises(OperandError, match=r"the loss is (inf|nan) in epoch \d+, batch \d+; lower lr"),
+        np.errstate(all="ignore"),
+    ):
+        run(net, optimizer=optim.SGD(net.parameters(), lr=1e6), epochs=200)
+    assert all(np.isfinite(value).all() for value in net.state_dict().values())
+
+
+def test_arguments_that_make_no_sense_are_refused():
+    net = model()
+    for kwargs, message in [
+        ({"epochs": 0}, "epochs=0"),
+        ({"batch_size": 0}, "batch_size=0"),
+        ({"loss": lambda outputs, y: outputs - y}, "it must be one number"),
+        ({"loss": lambda outputs, y: 1.0}, "it must be one number"),
+        ({"optimizer": optim.LBFGS(net.parameters())}, "L-BFGS needs a loop of its own"),
+        ({"optimizer": optim.SGD(model(1).parameters())}, "has no parameter of this model"),
+    ]:
+        before = net.state_dict()
+        with pytest.raises(OperandError, match=message):
+            run(net, **kwargs)
+        assert same(before, net.state_dict())
+    with pytest.raises(OperandError, match=r"give an nn\.Module"):
+        train.fit(lambda x: x, (X, Y), nn.mse_loss, optim.SGD(net.parameters()), 1)
+    for make in (lambda: train.EarlyStopping(0), lambda: train.Checkpoint("x.npz", every=0)):
+        with pytest.raises(OperandError, match="it must be at least 1"):
+            make()
+
+
+def test_gradients_are_clipped_and_schedules_stepped():
+    net, history = run(max_norm=1e-3, optimizer=None, epochs=2)
+    assert history["gradient 3.bias"][0] <= 1e-3
+    net = model()
+    optimizer = optim.SGD(net.parameters(), lr=1.0)
+    schedule = optim.ReduceLROnPlateau(optimizer, decay=0.5, patience=0, threshold=1.0)
+    _, history = run(net, optimizer=optimizer, schedule=schedule, max_norm=1e-6)
+    assert history["lr"] == [1.0, 1.0, 0.5, 0.25]
+
+
+def test_a_progress_bar_is_shown_where_it_is_asked_for(capsys):
+    pytest.importorskip("rich")
+    run(progress=True)
+    assert "4/4" in capsys.readouterr().err
+    run(progress=None)
+    assert not capsys.readouterr().err
