@@ -5,6 +5,7 @@ from autograd_lite.rules import (  # noqa: F401
     comparisons,
     complex_parts,
     construct,
+    contractions,
     convolutions,
     cumulative,
     decompositions,
@@ -33,6 +34,5 @@ from autograd_lite.rules import (  # noqa: F401
     transcendental,
     ufunc_forms,
     ufunc_methods,
-    contractions,
     windows,
 )
