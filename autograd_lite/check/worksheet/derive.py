@@ -28,7 +28,6 @@ from .build import (
     to_power,
     transposed,
 )
-from .errors import SheetError
 from .interpret import Environment, Memo, evaluate
 from .program import (
     Attribute,
@@ -546,6 +545,3 @@ ELEMENTWISE = frozenset(_LOCAL) | {"sigmoid", "maximum", "minimum", "clip", "whe
 def uses(node: Node, variable: str) -> int:
     """Return how often an expression reads a variable."""
     return sum(isinstance(part, Name) and part.id == variable for _, part in walk(node))
-
-
-__all__ = ["Contribution", "Derivation", "SheetError", "Underivable", "sigmoid_argument", "uses"]

@@ -12,7 +12,7 @@ from .errors import SheetError
 from .functions import FUNCTIONS
 from .interpret import Environment, evaluate
 from .mark import Group, Mark
-from .program import Binary, Call, Constant, Index, Name, Node, Sequence, names, walk
+from .program import Binary, Call, Constant, Index, Name, Node, Sequence, walk
 from .read import Sheet
 
 _WORDS = re.compile(
@@ -106,6 +106,3 @@ def _explicit(node: Node, definitions: dict[str, Node]) -> bool:
         if isinstance(part, Name) and part.id in definitions and part is node:
             return _explicit(definitions[part.id], {})
     return False
-
-
-__all__ = ["names", "sheet_errors", "silent_broadcasts", "unknown_targets"]

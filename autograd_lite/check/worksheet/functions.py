@@ -127,7 +127,7 @@ def _joined(join: Callable[..., Any]) -> Callable[..., Any]:
 
 def _array(items: Any) -> Any:
     if isinstance(items, tuple | list) and any(_has_graph(item) for item in items):
-        return np.stack([_array(item) for item in items])
+        return np.stack([_array(item) if isinstance(item, tuple | list) else item for item in items])
     return np.array(items)
 
 

@@ -15,7 +15,7 @@ MAX_INPUTS = 200
 _INPUT = re.compile(r"\s*([A-Za-z_]\w*)\s*\(([^()]*)\)\s*")
 _MARKER = re.compile(
     r"(positive|in\s*\(\s*0\s*,\s*1\s*\)|large|integer\s+labels\s+in\s*\[\s*0\s*,\s*(?P<bound>\w+)\s*\)"
-    r"|integers|binary|signs|probabilities|one-?hot)\s*"
+    r"|integers|binary|signs|probabilities|one[- ]?hot)\s*"
 )
 
 
@@ -87,7 +87,7 @@ def _entries(text: str, number: int) -> Iterable[Input]:
         if note is not None:
             position = note.end()
             bound = note["bound"]
-            marker = "labels" if bound else re.sub(r"\W.*", "", note[1].replace("one-hot", "onehot"))
+            marker = "labels" if bound else re.sub(r"\W.*", "", re.sub("one[- ]?hot", "onehot", note[1]))
         if position < len(text):
             if text[position] != ",":
                 raise SheetError(

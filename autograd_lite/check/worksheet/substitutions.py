@@ -1,4 +1,4 @@
-"""Typed single edits that put one expression for another: variables, factors, local derivatives, terms, slices."""
+"""Typed single edits that put one expression for another: variables, factors, local derivatives."""
 
 from __future__ import annotations
 
@@ -11,21 +11,18 @@ import numpy as np
 from .bench import Edit
 from .build import called, number, times, to_power
 from .derive import sigmoid_argument
-from .edits import Place, at, change, in_part
+from .edits import Place, at, in_part
 from .mark import close, numeric
-from .pool import ACTIVATIONS, Element, factors, in_index, product, terms, total
+from .pool import ACTIVATIONS, Element, factors, in_index, product
 from .program import (
     Attribute,
     Binary,
     Call,
     Compare,
     Constant,
-    Index,
     Name,
     Node,
     Path,
-    Sequence,
-    Slice,
     edited,
     names,
     source,
@@ -367,141 +364,9 @@ def _replaced(place: Place, path: Path, node: Node, element: Element) -> tuple[s
     return "wrong_local_derivative", 1.5
 
 
-def missing_terms(place: Place, extra: list[Node]) -> Iterator[Edit]:
-    """A term of a sum left out or too many."""
-    candidates = [*extra, *_inner_products(place)]
-    for path, node in place.nodes():
-        parent = at(place.root, path[:-1]) if path else None
-        if (isinstance(parent, Binary) and parent.op in "+-") or place.ndim(node) < 0 or isinstance(node, Constant):
-            continue
-        inside = bool(path) and isinstance(parent, Binary | Call)
-        if inside and not isinstance(node, Name) and not (isinstance(node, Binary) and node.op in "+-"):
-            # Inside a product a term can only be missing from a factor: a bracket or a single name.
-            continue
-        for term in candidates:
-            for op in "+-":
-                tag = "not_accumulated" if any(term is known for known in extra) else _term_tag(place, term)
-                yield place.edit(path, Binary(op, node, term), tag, 1.45 + 0.1 * bool(path))
-    for path, node in place.sums():
-        parts = terms(node)
-        for k in range(len(parts)):
-            rest = total([*parts[:k], *parts[k + 1 :]])
-            yield place.edit(path, rest, "wrong_local_derivative", 1.35)
-
-
-def _term_tag(place: Place, term: Node) -> str:
-    """Name a missing mean or inner product by what the forward part does with the variable."""
-    functions = {
-        node.function
-        for statement in place.bench.sheet.forward
-        for _, node in walk(statement.value)
-        if isinstance(node, Call)
-    }
-    if functions & {"exp", "softmax"} and not functions & {"sqrt", "std", "var"}:
-        return "softmax_offdiagonal_missing"
-    mean = isinstance(term, Call) and isinstance(term.args[0], Name)
-    return "norm_mean_term_missing" if mean else "norm_var_term_missing"
-
-
-def _inner_products(place: Place) -> Iterator[Node]:
-    """Yield means, sums and inner products of what the line reads: the terms that normalisations subtract."""
-    bench = place.bench
-    shape = np.shape(bench.truth())
-    env = bench.env(place.position)
-    near = [n for n in env if numeric(env[n]) and np.shape(env[n]) == shape and not isinstance(env[n], int)]
-    read = names(place.root) | {n for k in bench.group.relevant for n in names(bench.sheet.gradient[k].value)}
-    upstream = [n for n in near if n.startswith("d") and n[1:] in bench.sheet.variables and n in read]
-    values = [n for n in near if n not in upstream and not n.startswith("d")]
-    for d in upstream:
-        for axis in range(len(shape)):
-            for function in ("mean", "sum"):
-                for kept in (True,) if axis or len(shape) == 1 else (True, False):
-                    keywords = (("axis", Constant(axis)), *((("keepdims", Constant(True)),) if kept else ()))
-                    yield Call(function, (Name(d),), keywords)
-                    for v in values:
-                        inner = Call(function, (times(Name(d), Name(v)),), keywords)
-                        yield inner
-                        yield times(Name(v), inner)
-    rows = [n for n in env if n.startswith("d") and n[1:] in bench.sheet.variables and n in env]
-    for d in rows:
-        if numeric(env[d]) and np.shape(env[d]) != shape:
-            for v in values:
-                yield times(Name(v), Name(d))
-
-
-def slices(place: Place) -> Iterator[Edit]:
-    """An index or slice that is shifted, flipped, or that selects whole rows."""
-    items, wholes = _known_indices(place)
-    for which, root in place.statement.expressions():
-        for path, node in walk(root):
-            if isinstance(node, Index) and not isinstance(node.value, Attribute):
-                yield from _index_edits(place, which, path, node.index, node, items, wholes)
-    index = place.statement.index
-    if index is not None:
-        for new in _variants(index, items, wholes):
-            changed = replace(place.statement, index=new)
-            what = f"'{place.statement}' should be '{changed}'"
-            yield Edit(place.position, changed, "wrong_slice", 1.1, what)
-
-
-def _index_edits(
-    place: Place, which: str, path: Path, index: Node, node: Index, items: list[Node], wholes: list[Node]
-) -> Iterator[Edit]:
-    for new in _variants(index, items, wholes):
-        yield in_part(place, which, path, replace(node, index=new), "wrong_slice", 1.1)
-
-
-def _known_indices(place: Place) -> tuple[list[Node], list[Node]]:
-    items: dict[str, Node] = {}
-    wholes: dict[str, Node] = {}
-    sheet = place.bench.sheet
-    for statement in (*sheet.forward, *sheet.gradient):
-        roots = [root for _, root in statement.expressions()]
-        indices = [node.index for root in roots for _, node in walk(root) if isinstance(node, Index)]
-        if statement.index is not None:
-            indices.append(statement.index)
-        for index in indices:
-            wholes[source(index)] = index
-            for item in index.items if isinstance(index, Sequence) else (index,):
-                items[source(item)] = item
-    for value in (0, 1, 2, -1):
-        items.setdefault(str(value), Constant(value))
-    items.setdefault(":", Slice(None, None, None))
-    return list(items.values()), list(wholes.values())
-
-
-def _variants(index: Node, items: list[Node], wholes: list[Node]) -> Iterator[Node]:
-    parts = index.items if isinstance(index, Sequence) else (index,)
-    for k, part in enumerate(parts):
-        for other in (*items, *_shifts(part)):
-            if source(other) != source(part):
-                changed = (*parts[:k], other, *parts[k + 1 :])
-                yield changed[0] if len(changed) == 1 else Sequence(changed, "tuple")
-    for whole in wholes:
-        if source(whole) != source(index):
-            yield whole
-    if len(parts) == 2:
-        yield Sequence((parts[1], parts[0]), "tuple")
-
-
-def _shifts(part: Node) -> Iterator[Node]:
-    if number(part) is not None:
-        value = int(number(part) or 0)
-        yield from (Constant(value + 1), Constant(value - 1))
-    if isinstance(part, Slice):
-        bounds = (None, Constant(1), Constant(2), Constant(-1), Constant(-2))
-        for lower in (None, Constant(1), Constant(2)):
-            for upper in bounds:
-                yield Slice(lower, upper, None)
-        yield Slice(part.lower, part.upper, Constant(-1))
-
-
 def squares(place: Place) -> Iterator[Edit]:
     """A formula's name squared where the name alone stands, inside 1 - h: another function's derivative."""
     for path, node in place.nodes():
         if isinstance(node, Binary) and node.op == "-" and number(node.left) == 1 and isinstance(node.right, Name):
             new = Binary("-", node.left, to_power(node.right, 2))
             yield place.edit(path, new, "wrong_local_derivative", 1.0)
-
-
-__all__ = ["change", "in_index"]
