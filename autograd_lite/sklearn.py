@@ -1,0 +1,141 @@
+"""scikit-learn estimators around a model: `Regressor` and `Classifier`, for pipelines and grid searches.
+
+This module needs scikit-learn; nothing else in the package imports it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from autograd_lite import nn
+from autograd_lite.optim import Adam
+from autograd_lite.record import no_grad
+from autograd_lite.train import History, fit
+
+__all__ = ["Classifier", "Regressor"]
+
+Build = Callable[[int, int, np.random.Generator], nn.Module]
+
+
+class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
+    """What both share: the parameters, building and training the model."""
+
+    model_: nn.Module
+    history_: History
+
+    def __init__(
+        self,
+        build: Build | None = None,
+        hidden: tuple[int, ...] = (32,),
+        epochs: int = 200,
+        lr: float = 1e-2,
+        batch_size: int = 32,
+        weight_decay: float = 0.0,
+        random_state: Any = None,
+    ) -> None:
+        self.build = build
+        self.hidden = hidden
+        self.epochs = epochs
+        self.lr = lr
+        self.batch_size = batch_size
+        self.weight_decay = weight_decay
+        self.random_state = random_state
+
+    def _train(self, X: Any, y: Any, outputs: int, loss: Any) -> None:
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        rng = np.random.default_rng(seed)
+        if self.build is not None:
+            self.model_ = self.build(X.shape[1], outputs, rng)
+        else:
+            widths = [X.shape[1], *self.hidden]
+            layers: list[Any] = []
+            for before, width in pairwise(widths):
+                layers += [nn.Dense(before, width, seed=rng), nn.relu]
+            last = nn.Dense(widths[-1], outputs, init="glorot_uniform", seed=rng)
+            self.model_ = nn.Sequential(*layers, last)
+        optimizer = Adam(self.model_.parameters(), lr=self.lr, weight_decay=self.weight_decay)
+        self.history_ = fit(
+            self.model_, (X, y), loss, optimizer, self.epochs, self.batch_size, seed=seed, progress=False
+        )
+
+    def _outputs(self, X: Any) -> Any:
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False, dtype=float)
+        with no_grad():
+            return self.model_(X).numpy()
+
+
+class Regressor(RegressorMixin, _Estimator):  # type: ignore[misc]
+    """A model trained with Adam on the mean squared error, one number or several for each sample.
+
+    Args:
+        build: a function `(features, outputs, generator)` that returns the model; default: dense layers with relu.
+        hidden: widths of the hidden layers of the default model.
+        epochs: passes over the data.
+        lr: the learning rate.
+        batch_size: samples in a batch.
+        weight_decay: see `optim.Adam`.
+        random_state: a seed, a `numpy.random.RandomState`, or None.
+
+    >>> X = np.linspace(-1, 1, 40).reshape(40, 1)
+    >>> Regressor(epochs=100, random_state=0).fit(X, X[:, 0] ** 2).score(X, X[:, 0] ** 2) > 0.9
+    True
+    """
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def fit(self, X: Any, y: Any) -> Regressor:
+        """Train on X (samples, features) and y (samples,) or (samples, outputs)."""
+        X, y = validate_data(self, X, y, dtype=float, multi_output=True, y_numeric=True)
+        y = np.asarray(y, float)
+        self._one = y.ndim == 1
+        columns = y.reshape(len(y), -1)
+        # the model learns standardised targets, so that lr means the same whatever their unit
+        self.mean_, deviation = columns.mean(axis=0), columns.std(axis=0)
+        self.deviation_ = np.where(deviation > 0, deviation, 1.0)
+        self._train(X, (columns - self.mean_) / self.deviation_, columns.shape[1], nn.mse_loss)
+        return self
+
+    def predict(self, X: Any) -> Any:
+        """Predictions in the shape of the targets."""
+        y = self._outputs(X) * self.deviation_ + self.mean_
+        return y[:, 0] if self._one else y
+
+
+class Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
+    """A model trained with Adam on the cross-entropy; labels may be numbers or strings.
+
+    The arguments are those of `Regressor`; the model has one output per class, its logit.
+
+    >>> X = np.array([[0.0], [0.1], [1.0], [1.1]])
+    >>> Classifier(epochs=50, random_state=0).fit(X, ["low", "low", "high", "high"]).predict(X).tolist()
+    ['low', 'low', 'high', 'high']
+    """
+
+    def fit(self, X: Any, y: Any) -> Classifier:
+        """Train on X (samples, features) and labels y (samples,)."""
+        X, y = validate_data(self, X, y, dtype=float)
+        check_classification_targets(y)
+        self.classes_, labels = np.unique(y, return_inverse=True)
+        self._train(X, labels, len(self.classes_), nn.cross_entropy)
+        return self
+
+    def predict_proba(self, X: Any) -> Any:
+        """Probabilities (samples, classes), in the order of `classes_`."""
+        return nn.softmax(self._outputs(X))
+
+    def predict(self, X: Any) -> Any:
+        """The most probable label of each sample."""
+        outputs = self._outputs(X)
+        return self.classes_[np.argmax(outputs, axis=1)]
