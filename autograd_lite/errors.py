@@ -1,11 +1,14 @@
 """The errors this package raises itself: each names the operation, the shapes or values, and the cure."""
 
+import numpy as np
+
 __all__ = [
     "AutogradError",
     "BackwardError",
     "DetachedError",
     "FreedGraphError",
     "InPlaceError",
+    "LinAlgError",
     "NaNError",
     "NotDifferentiableError",
     "OperandError",
@@ -19,6 +22,10 @@ class AutogradError(Exception):
 
 class OperandError(AutogradError, ValueError, TypeError):
     """An operation refused its operands: shapes that do not fit, a wrong type, an axis that is not there."""
+
+
+class LinAlgError(OperandError, np.linalg.LinAlgError):
+    """A matrix that NumPy's linear algebra refuses: singular, not positive definite, not square."""
 
 
 class BackwardError(AutogradError, RuntimeError):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import autograd_lite.rules  # noqa: F401  # fills the table
-from autograd_lite.errors import AutogradError, InPlaceError, NotDifferentiableError, OperandError
+from autograd_lite.errors import AutogradError, InPlaceError, LinAlgError, NotDifferentiableError, OperandError
 from autograd_lite.nans import watch_forward
 from autograd_lite.record import (
     LINES,
@@ -41,6 +41,10 @@ def apply(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tenso
     """
     count = len(args) if op.variadic else len(op.rules)
     if len(args) > count:
+        if len(args) - count > len(op.static):
+            raise OperandError(
+                f"{op.name}: {len(args)} positional arguments given; it takes {count + len(op.static)} at most"
+            )
         kwargs = {**dict(zip(op.static, args[count:], strict=False)), **kwargs}
         args = args[:count]
     if kwargs:
@@ -177,7 +181,8 @@ def _static(op: Primitive, kwargs: dict[str, Any]) -> dict[str, Any]:
 def _refused(op: Primitive, values: list[Any], kwargs: dict[str, Any], error: Exception) -> OperandError:
     shapes = ", ".join(str(np.shape(value)) for value in values)
     static = "".join(f", {key}={_short(value)}" for key, value in kwargs.items())
-    return OperandError(f"{op.name}: operands of shape {shapes}{static}: {str(error).strip().rstrip('.')}")
+    kind = LinAlgError if isinstance(error, np.linalg.LinAlgError) else OperandError
+    return kind(f"{op.name}: operands of shape {shapes}{static}: {str(error).strip().rstrip('.')}")
 
 
 def _short(value: Any) -> str:
@@ -352,9 +357,9 @@ def _binary(function: Any, forward: Callable[[Any, Any], Any], *, elementwise: b
         if not flows or recording() != ON:
             return apply(op, (self, other), {})
         keep_y, keep_a, keep_b = kept[flows]
-        x = self._data if self._shared is None else self._settled(keep_a)
+        x = self._data if self._shared is None else self._settled(keep_a == VALUE)
         if b is not other and other._shared is not None:
-            z = other._settled(keep_b)
+            z = other._settled(keep_b == VALUE)
         try:
             y = forward(x, z)
         except (TypeError, ValueError) as error:
@@ -372,7 +377,11 @@ def _binary(function: Any, forward: Callable[[Any, Any], Any], *, elementwise: b
         out._node = node = _new_node(Node)
         node.op = op
         node.inputs = (a, b)
-        node.saved = blank or (y if keep_y else None, x if keep_a else None, z if keep_b else None)
+        node.saved = blank or (
+            y if keep_y else None,
+            x if keep_a == VALUE else a.spec if keep_a else None,
+            z if keep_b == VALUE else b.spec if keep_b else None,
+        )
         node.spec = spec
         node.details = None
         return out

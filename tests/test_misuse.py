@@ -146,6 +146,18 @@ def test_shapes_that_do_not_fit_are_named(operate, name):
         operate(a, b)
 
 
+def test_a_singular_matrix_is_numpys_error_and_ours():
+    a = Tensor(np.zeros((2, 2)), requires_grad=True)
+    for error in (np.linalg.LinAlgError, ag.OperandError):
+        with pytest.raises(error, match=r"inv: operands of shape \(2, 2\): Singular matrix"):
+            np.linalg.inv(a)
+
+
+def test_too_many_arguments_are_not_dropped(x):
+    with pytest.raises((ag.OperandError, TypeError), match="argument"):
+        x.sum(0, None, None, False, 0, True, "more")
+
+
 def test_operands_of_a_foreign_type(x):
     with pytest.raises(TypeError):
         x + "text"

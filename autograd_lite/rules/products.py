@@ -7,6 +7,7 @@ products are read as that one, with some axes in other places.
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any
 
@@ -49,7 +50,7 @@ def typed(b: Any, g: Any) -> Any:
 
 def matmul_by_a(g: Any, y: Any, a: Any, b: Any) -> Any:
     """The gradient of a @ b by a: g @ bᴴ."""
-    # Neither rule reads its own operand, not even its shape: g and the other one tell what it must have been.
+    # g and b tell what a must have been.
     if g.ndim == 2 == b.ndim and b.dtype.kind != "c":
         return g @ b.T
     if b.ndim == 1:  # y has the axes of a without the last
@@ -67,6 +68,9 @@ def matmul_by_b(g: Any, y: Any, a: Any, b: Any) -> Any:
         return conj(a)[:, None] * g[..., None, :] if g.ndim else g * conj(a)
     if g.ndim == a.ndim - 1:  # b is a vector
         return (H(a) @ g[..., None])[..., 0]
+    if a.ndim > 2 and b.ndim == 2:  # one product instead of a sum over the stack of them
+        rows = math.prod(g.shape[:-1])
+        return H(a.reshape(rows, a.shape[-1])) @ g.reshape(rows, g.shape[-1])
     return H(a) @ g
 
 
