@@ -204,3 +204,24 @@ def test_a_small_wrong_value_is_not_rounding():
 def test_a_mistake_that_only_some_draws_show_is_found():
     text = replaced("lstm_gate", "dN = dO * np.where(N > 0, 1, slope)", "dN = dO * np.where(N > -2, 1, slope)")
     assert verdicts(text)["dN"] == "wrong"
+
+
+TRAP = """# inputs: x (n,), y (n,) integers
+# wanted: dx, dy
+r = np.where(x > 0, np.sqrt(np.abs(x) * (x > 0)), 0 * x)
+q = np.sqrt(y @ y)
+L = np.sum(r) + q
+# --- gradients ---
+dx = np.zeros_like(x)
+dx[x > 0] = 0.5 / np.sqrt(x[x > 0])
+dy = y / q
+"""
+
+
+def test_an_infinite_derivative_behind_a_mask_is_no_mistake():
+    assert verdicts(TRAP) == {"dx": "right", "dy": "right"}
+
+
+def test_a_derivative_that_is_infinite_everywhere_is_an_error():
+    text = "# inputs: x (n,)\n# wanted: dx\nz = 0 * x\nr = np.sqrt(z)\nL = np.sum(r)\n# --- gradients ---\ndx = 0 * x\n"
+    assert worksheet(text).error.kind == "not-finite"

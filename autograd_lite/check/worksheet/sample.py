@@ -15,7 +15,7 @@ from .functions import check_size
 from .header import Input
 from .interpret import Allowance, Environment, execute
 from .read import Sheet
-from .truth import Gradients, confirm, gradients
+from .truth import Gradients, confirm, finite, gradients
 
 DRAWS_PER_SIZE = 5
 JITTERS = 4
@@ -182,13 +182,25 @@ def samples(
                 break
             continue
         wanted = differentiable(sheet, found[0].values)
+        smooth = []
         for position, sample in enumerate(found):
             if allowance is not None:
                 allowance.check()
             sample.truth = gradients(sheet, sample.values, wanted)
+            if not finite(sheet, sample.values, sample.truth):
+                continue
             if position % draws == 0:
                 confirm(sheet, sample.values, sample.truth, allowance)
-        return found
+            smooth.append(sample)
+        if not smooth:
+            raise SheetError(
+                "not-finite",
+                f"The derivative of {sheet.loss} is NaN or infinite at the sample points; restrict an input with a "
+                "marker such as 'positive'.",
+                sheet.forward[-1].line,
+                sheet.loss,
+            )
+        return smooth
     assert first_error is not None  # noqa: S101 - there is at least one choice of sizes
     raise first_error
 

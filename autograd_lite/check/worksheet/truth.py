@@ -100,6 +100,17 @@ def confirm(sheet: Sheet, values: Environment, found: Gradients, allowance: Allo
             found[name] = _by_entries(sheet, values, name, np.shape(found[name]))
 
 
+def finite(sheet: Sheet, values: Environment, found: Gradients) -> bool:
+    """Replace gradients that are not finite by differences; return whether all are finite then.
+
+    The product of an infinite derivative and a zero mask, ``np.where(x > 0, np.sqrt(x), 0)``, is such a case.
+    """
+    for name, gradient in found.items():
+        if not np.all(np.isfinite(gradient)):
+            found[name] = _by_entries(sheet, values, name, np.shape(gradient))
+    return all(bool(np.all(np.isfinite(gradient))) for gradient in found.values())
+
+
 def _agree(sheet: Sheet, values: Environment, name: str, gradient: Any, direction: Any) -> bool:
     expected = float(np.sum(gradient * direction))
     scale = float(np.sum(np.abs(gradient * direction)))
