@@ -153,6 +153,24 @@ def test_dense_layers(example):
     assert Path("dense_layers.svg").exists()
 
 
+@pytest.mark.slow
+def test_a_small_convolutional_network_reads_digits(example):
+    pytest.importorskip("sklearn")
+    run = example("digits").main()
+    assert run["accuracy"] >= 0.98
+    assert run["seconds"] < 120
+    assert Path("digits.svg").exists()
+
+
+@pytest.mark.slow
+def test_a_language_model_writes_sums_that_it_has_not_seen(example):
+    run = example("characters").main()
+    assert run["history"]["loss"][-1] < 0.05 < 1 < run["history"]["loss"][0]
+    assert run["right"] > 0.7
+    assert all(len(line) == 9 for line in run["written"])
+    assert Path("characters.svg").exists()
+
+
 def test_an_example_runs_as_a_script_from_any_folder(tmp_path):
     path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     script = ROOT / "examples" / "three_samples.py"

@@ -85,6 +85,8 @@ def test_the_history_is_plotted(tmp_path):
     figure = history.plot(tmp_path / "history.svg")
     assert [axes.get_ylabel() for axes in figure.axes] == ["loss", "metrics", "mean |gradient|", "mean |weight|"]
     assert "<svg" in (tmp_path / "history.svg").read_text()
+    deep = nn.Sequential(*[nn.Dense(3, 3, seed=0) for _ in range(30)], nn.Dense(3, 1, seed=0))
+    run(deep, epochs=1)[1].plot(tmp_path / "deep.png")
     with pytest.raises(OperandError, match="nothing to plot"):
         train.History().plot()
 

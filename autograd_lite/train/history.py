@@ -106,7 +106,8 @@ class History:
             if title != "metrics" and all(value > 0 for values in lines.values() for value in values):
                 axes.set_yscale("log")
             axes.set_ylabel(f"mean |{title}|" if title in ("gradient", "weight") else title)
-            axes.legend(fontsize="small")
+            if len(lines) <= 12:  # more names than that would leave no room for the lines
+                axes.legend(fontsize="small")
         rows[-1].set_xlabel("epoch")
         if path is not None:
             suffix = os.path.splitext(os.fspath(path))[1].lstrip(".") or "png"
