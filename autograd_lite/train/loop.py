@@ -59,6 +59,7 @@ class Run:
         self.callbacks, self.monitor = callbacks, monitor
         self.history = History()
         self.history.best_state = model.state_dict()
+        self.named_parameters = list(model.named_parameters())
         self.epoch = -1
         self.stop = False
         self.restore_best = False
@@ -242,7 +243,7 @@ def _epoch(
             )
         value.backward()
         if max_norm is not None:
-            clip_grad_norm_([p for g in optimizer.param_groups for p in g["params"]], max_norm)
+            clip_grad_norm_([p for _, p in run.named_parameters], max_norm)
         optimizer.step()
         totals["loss"] += number_of_loss * len(x)
         for name, metric in metrics.items():
@@ -252,9 +253,9 @@ def _epoch(
         found = _evaluate(model, loss, metrics, held_out, run.loader.batch_size)
         record.update({f"validation {name}": value for name, value in found.items()})
     record["lr"] = optimizer.param_groups[0]["lr"]
-    for name, p in model.named_parameters():
-        record[f"gradient {name}"] = 0.0 if p.grad is None else float(np.abs(p.grad).mean())
-        record[f"weight {name}"] = float(np.abs(p.numpy()).mean())
+    for name, p in run.named_parameters:
+        record[f"gradient {name}"] = 0.0 if p.grad is None else _magnitude(p.grad)
+        record[f"weight {name}"] = _magnitude(p.data)
     history = run.history
     smallest = min(history.records.get(run.monitor, [math.inf]))
     history.add(record)
@@ -268,6 +269,11 @@ def _epoch(
     bar.show(number, record)
     for callback in sorted(run.callbacks, key=lambda c: isinstance(c, Checkpoint)):  # it saves the others
         callback(run)
+
+
+def _magnitude(array: Any) -> float:
+    """The mean absolute value."""
+    return float(np.add.reduce(np.abs(array), axis=None)) / max(array.size, 1)
 
 
 def _evaluate(
