@@ -87,13 +87,18 @@ def static_text(static: dict[str, Any], width: int = 40) -> str:
 
 
 def told(static: dict[str, Any]) -> dict[str, Any]:
-    """Those static arguments of a call that are worth telling: the usual memory order is not.
+    """Those static arguments of a call that are worth telling: the usual memory order and the engine's own are not.
 
     >>> told({"shape": (2,), "order": "C"})
     {'shape': (2,)}
     """
-    usual = {"order": "C", "copy": None, "spec": static.get("spec")}
-    return {key: value for key, value in static.items() if key not in usual or value != usual[key]}
+    usual = {"order": ("C",), "copy": (None,)}
+    return {
+        key: value
+        for key, value in static.items()
+        if key not in ("spec", "edges")
+        and not (key in usual and isinstance(value, (str, type(None))) and value in usual[key])
+    }
 
 
 def argument(value: Any) -> str:
@@ -107,6 +112,8 @@ def argument(value: Any) -> str:
         return brief(value) if value.size <= 6 else f"{value.dtype}{list(value.shape)}"
     if isinstance(value, str):
         return repr(value)
+    if isinstance(value, np.dtype) or (isinstance(value, type) and issubclass(value, np.generic)):
+        return repr(np.dtype(value).name)
     return "..." if value is Ellipsis else getattr(value, "__name__", None) or str(value)
 
 

@@ -2,7 +2,7 @@
 
 from autograd_lite.errors import AutogradError
 
-__all__ = ["NoGraphError", "RenderingError", "SavingError", "ShowError"]
+__all__ = ["NoGraphError", "NoNumpyFormError", "RenderingError", "SavingError", "ShowError"]
 
 
 class ShowError(AutogradError, ValueError):
@@ -19,3 +19,7 @@ class RenderingError(ShowError, RuntimeError):
 
 class SavingError(ShowError, OSError):
     """A file cannot be written where it was asked for."""
+
+
+class NoNumpyFormError(ShowError):
+    """An equation reads something that is no function of NumPy."""

@@ -26,7 +26,8 @@ Shape = tuple[int, ...]
 class Expression:
     """One expression: its kind, its parts, and what the kind needs beside them.
 
-    Kinds: "name" (value: the name), "gradient" (value: by what, and of what), "number", "sum" (value: the signs),
+    Kinds: "name" (value: the name), "constant" (value: its spellings), "number", "sum" (value: the signs),
+    "gradient" (value: by what, and of what),
     "product" (value: coefficient above and below the line, number of parts above it), "matmul", "power",
     "transpose", "spread" (ones of its shape, times its part), "infix" (value: the sign, NumPy's name), "call"
     (value: printed name, NumPy's name, static arguments), "text" (value: the words between the parts, NumPy's
@@ -359,10 +360,11 @@ def _fits(small: Shape, large: Shape) -> bool:
 
 
 def _adds_axes(a: Expression) -> bool:
-    """Whether it is a reshape that only puts in axes of length 1."""
+    """Whether it is a reshape that only puts axes of length 1 in front, as broadcasting does too."""
     if a.kind != "call" or a.value[1] not in ("reshape", "expand_dims"):
         return False
-    return [n for n in a.shape if n != 1] == [n for n in a.parts[0].shape if n != 1]
+    before = a.parts[0].shape
+    return a.shape == (1,) * (len(a.shape) - len(before)) + before
 
 
 def call(head: str, function: str, static: str, parts: tuple[Expression, ...], shape: Shape) -> Expression:
@@ -373,7 +375,7 @@ def call(head: str, function: str, static: str, parts: tuple[Expression, ...], s
             return Expression("call", inner.parts, ("sum", "sum", f"{inner.value[2]}, keepdims=True"), shape)
     if function == "reshape" and parts[0].shape == shape:
         return parts[0]
-    if function == "reshape" and np.prod(shape, dtype=int) == 1 == np.prod(parts[0].shape, dtype=int):
+    if function == "reshape" and np.prod(shape, dtype=int) == 1 and _fits(parts[0].shape, shape):
         return spread(parts[0], shape)
     return Expression("call", parts, (head, function, static), shape)
 
@@ -391,6 +393,7 @@ _OPERATORS = {
     ast.BitOr: "|", ast.BitXor: "^", ast.LShift: "<<", ast.RShift: ">>", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">",
     ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=", ast.And: "and", ast.Or: "or",
 }  # fmt: skip
+_CONSTANTS = {"pi": Expression("constant", (), ("π", r"\pi", "np.pi"))}
 _SHAPED = {"{}ᵀ": "transpose", "|{}|": "magnitude", "‖{}‖": "norm"}
 _NUMPY_NAMES = {"ln": "log", "max": "maximum", "min": "minimum"}
 
@@ -402,6 +405,9 @@ def written(
     given = ", ".join(f"{key}={value}" for key, value in static.items())
     if operation == "broadcast_to":
         return spread(parts[0], shape)
+    whole = parts[0].parts[0] if parts and parts[0].kind == "spread" else parts[0] if parts else ONE
+    if operation in ("getitem", "astype") and whole.kind == "number":
+        return spread(whole, shape)
     if operation == "getitem":
         index = static.get("index", "")
         if index.startswith("(") and index.endswith(")"):
@@ -425,6 +431,9 @@ def written(
     if template[0] == "text":
         words, holes = template[1]
         return Expression("text", tuple(parts[hole] for hole in holes), (tuple(words), operation), shape)
+    # Elementwise signs are for elementwise functions: the star of a convolution is another.
+    if len(parts) > 1 and operation != "matmul" and not isinstance(getattr(np, operation, None), np.ufunc):
+        return call(operation, operation, given, parts, shape)
     return _filled(template[1], parts, shape)
 
 
@@ -460,7 +469,7 @@ def _split(prints: str) -> tuple[list[str], list[int]]:
 
 def _filled(tree: ast.AST, parts: tuple[Expression, ...], shape: Shape) -> Expression:
     if isinstance(tree, ast.Name):
-        return parts[int(tree.id[1:])] if tree.id.startswith("_") else named(tree.id, ())
+        return parts[int(tree.id[1:])] if tree.id.startswith("_") else _CONSTANTS[tree.id]
     if isinstance(tree, ast.Constant):
         return number(tree.value)
     if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, (ast.USub, ast.UAdd)):

@@ -266,7 +266,7 @@ def rule_of(
 def _read(made: Any, known: dict[Node, Expression], mask: Expression) -> Expression:
     """What a rule has made of its symbols, as an expression of them."""
     if not isinstance(made, Tensor) or made._node is None:
-        array = made._data if isinstance(made, Tensor) else np.asarray(made)
+        array = made.numpy() if isinstance(made, Tensor) else np.asarray(made)
         return _array(array, mask)
     if isinstance(made._node, Leaf):
         return known[made._node]
@@ -279,9 +279,11 @@ def _read(made: Any, known: dict[Node, Expression], mask: Expression) -> Express
         elif entry.kind == OPERATION:
             part = expressions[entry.inputs[0].source]
             masked = entry.operation == "masked"
-            expressions[entry.id] = multiply(part, mask) if masked else _written(entry, expressions)
+            here = mask if mask.shape == entry.shape else named("mask", entry.shape)
+            expressions[entry.id] = multiply(part, here) if masked else _written(entry, expressions)
         else:
-            expressions[entry.id] = _array(entry.value, mask)
+            unknown = entry.value is None
+            expressions[entry.id] = named("array", entry.shape) if unknown else _array(entry.value, mask)
     return expressions[entry.id]
 
 
@@ -289,7 +291,7 @@ def _array(value: Any, mask: Expression) -> Expression:
     """An array that a rule brings along: a mask, a number where all entries are equal, otherwise a word for it."""
     array = np.asarray(value)
     if array.dtype.kind == "b":
-        return mask
+        return mask if mask.shape == array.shape else named("mask", array.shape)
     if array.size and (array == array.flat[0]).all():
         return spread(number(array.flat[0]), array.shape)
     return named("weights", array.shape)
@@ -302,7 +304,7 @@ def _mask(
     if operation in ("maximum", "fmax", "minimum", "fmin"):
         sign, function = (">", "greater") if "max" in operation else ("<", "less")
         return Expression("infix", (inputs[index], inputs[1 - index]), (sign, function), shape)
-    if operation in ("max", "amax", "min", "amin"):
+    if operation in ("max", "amax", "min", "amin") and len(y.shape) in (0, len(shape)):
         return Expression("infix", (inputs[index], y), ("==", "equal"), shape)
     return named("mask", shape)
 

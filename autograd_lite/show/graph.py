@@ -140,7 +140,7 @@ def walk(tensor: Any, *, values: bool = False, gradients: bool = False) -> Graph
     known, graph = {}, Graph(())
     graph.freed = any(node.saved is None for node in order if node.__class__ is Node)
     if values or gradients:
-        known = _values(order, root, tensor._data, graph)
+        known = _values(order, root, tensor.numpy(), graph)
     arrived: dict[Node, Any] = {}
     sent: dict[tuple[Node, int], Any] = {}
     if gradients:
@@ -223,7 +223,7 @@ def _constant(identifier: str, number: Any, group: tuple[str, ...]) -> Entry:
 def _retained(node: Node) -> Any:
     """The gradient that a backward pass has left with this node, as an array."""
     held = node.grad if isinstance(node, Leaf) else (node.details or {}).get("grad")
-    return held._data if isinstance(held, Tensor) else held
+    return held.numpy() if isinstance(held, Tensor) else held
 
 
 def _repeated(node: Node, shape: tuple[int, ...]) -> tuple[int, ...] | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+import operator
 import re
 import unicodedata
 from html import escape
@@ -11,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.show.digits import number as number_text
-from autograd_lite.show.errors import ShowError
+from autograd_lite.show.errors import NoNumpyFormError
 from autograd_lite.show.expression import ONE, Expression
 
 __all__ = ["LATEX", "MATHML", "NUMPY", "UNICODE", "numbers_printer", "parts_of", "sheet_printer"]
@@ -45,6 +47,8 @@ class _Printer:
 
     #: a fraction stands on one line
     inline = True
+    #: which of the spellings of a constant
+    constants = 0
 
     def __call__(self, expression: Expression, around: int = 0) -> str:
         text, level = getattr(self, expression.kind)(expression)
@@ -54,6 +58,9 @@ class _Printer:
 
     def name(self, e: Expression) -> tuple[str, int]:
         return self.variable(e.value), _ATOM
+
+    def constant(self, e: Expression) -> tuple[str, int]:
+        return self.numeral(e.value[self.constants]), _ATOM
 
     def gradient(self, e: Expression) -> tuple[str, int]:
         return self.derivative(*e.value), _ATOM
@@ -196,6 +203,7 @@ class _Unicode(_Printer):
 
 class _Latex(_Printer):
     inline = False
+    constants = 1
 
     def variable(self, name: str) -> str:
         base, accent, subscript = parts_of(name)
@@ -369,6 +377,8 @@ numbers_printer = _Numbers
 class _Numpy(_Printer):
     """Lines that run: the notation of a worksheet."""
 
+    constants = 2
+
     def digits(self, value: float) -> str:
         return repr(value)
 
@@ -381,8 +391,7 @@ class _Numpy(_Printer):
 
     def call(self, e: Expression) -> tuple[str, int]:
         _, function, static = e.value
-        inside = [self(part) for part in e.parts] + ([static] if static else [])
-        return f"{_numpy_name(function)}({', '.join(inside)})", _ATOM
+        return _numpy_call(function, [self(part) for part in e.parts], static), _ATOM
 
     def infix(self, e: Expression) -> tuple[str, int]:
         sign, function = e.value
@@ -429,9 +438,42 @@ def _numpy_name(function: str) -> str:
     for place, module in (("np", np), ("np.linalg", np.linalg), ("np.fft", np.fft)):
         if callable(getattr(module, function, None)):
             return f"{place}.{function}"
-    raise ShowError(f"numpy: {function!r} is no function of NumPy, so this has no NumPy form; take .unicode or .latex")
+    raise NoNumpyFormError(
+        f"numpy: {function!r} is no function of NumPy, so this has no NumPy form; take .unicode or .latex"
+    )
 
 
+def _numpy_call(name: str, parts: list[str], static: str) -> str:
+    """A call that NumPy accepts, with static arguments by name, or in order where NumPy wants that."""
+    if name in _OF_THEIR_OWN:
+        raise NoNumpyFormError(f"numpy: this form of {name!r} is none of NumPy's; take .unicode or .latex")
+    place = _numpy_name(name)
+    function = operator.attrgetter(place.removeprefix("np."))(np)
+    parts = [f"({', '.join(parts)},)"] if name in _JOINING else parts
+    given = dict(pair.split("=", 1) for pair in re.split(r", (?=\w+=)", static)) if static else {}
+    if name == "einsum" and "subscripts" in given:
+        parts = [given.pop("subscripts"), *parts]
+    if isinstance(function, np.ufunc):
+        if given:
+            raise NoNumpyFormError(f"numpy: this form of {name!r} is none of NumPy's; take .unicode or .latex")
+        return f"{place}({', '.join(parts)})"
+    try:
+        signature = inspect.signature(function)
+        signature.bind(*parts, **given)
+        words = [f"{key}={value}" for key, value in given.items()]
+    except TypeError:
+        words = list(given.values())
+        if len(parts) + len(words) != len([p for p in signature.parameters.values() if p.default is p.empty]):
+            raise NoNumpyFormError(
+                f"numpy: this form of {name!r} is none of NumPy's; take .unicode or .latex"
+            ) from None
+    return f"{place}({', '.join([*parts, *words])})"
+
+
+#: rows that are called as a NumPy function, but with other arguments, or with several results in one array
+_OF_THEIR_OWN = frozenset(["pad", "slogdet"])
+#: functions that take their arrays in one sequence
+_JOINING = frozenset(["concatenate", "stack", "hstack", "vstack", "dstack", "column_stack"])
 _SIGNS = "< <= > >= == != & | ^ << >>"
 _PYTHON_SIGNS = frozenset(_SIGNS.split())
 

@@ -303,3 +303,10 @@ def test_a_stack_of_matrices_is_transposed_matrix_by_matrix():
     check((a @ b).mean(), leaves)
     whole = formula((np.transpose(a) * 2).sum())
     assert str(whole) == "L = sum(2 · transpose(a))"
+
+
+def test_an_axis_put_in_at_the_end_is_not_lost():
+    """(3,) to (3, 1) to (3, 3) is another repetition than (3,) to (3, 3)."""
+    a = parameter("a", 3, 3)
+    check((np.abs(a).sum(axis=1) ** 2).sum(), {"a": a})
+    assert "reshape(2 · sum(|a|, axis=1), shape=(3, 1))" in str(derivation((np.abs(a).sum(axis=1) ** 2).sum()))

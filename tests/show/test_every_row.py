@@ -1,0 +1,70 @@
+"""Whatever the table of rules can record, can be shown: every row, on every call of its sample."""
+
+import re
+import xml.etree.ElementTree as ET
+from typing import Any
+
+import numpy as np
+import pytest
+
+from autograd_lite import Tensor
+from autograd_lite.show.dot import statements
+from autograd_lite.show.errors import NoNumpyFormError
+from autograd_lite.show.folding import fold
+from autograd_lite.show.formula import derivation
+from autograd_lite.show.graph import walk
+from autograd_lite.show.table import table
+from tests.rules.drawing import ROWS, calls, draw, invoke, label, outputs, seed_of, tensors
+
+
+def losses(function: Any) -> Any:
+    """A real scalar of each sample call that depends on what requires grad, and the leaves."""
+    for number, call in enumerate(calls(ROWS[function])):
+        drawn = draw(function, call, seed_of(function, number))
+        leaves = tensors(drawn)
+        for i, leaf in enumerate(leaves):
+            if isinstance(leaf, Tensor):
+                leaf.name = f"x{i}"
+        args, kwargs = drawn.place(leaves)
+        with np.errstate(all="ignore"):
+            results = [y for y in outputs(invoke(function, args, kwargs)) if isinstance(y, Tensor) and y.requires_grad]
+            parts = [(np.real(y) if y.dtype.kind == "c" else y).sum() for y in results]
+            loss = sum(parts[1:], parts[0]) if parts else None
+        if loss is not None and loss.dtype.kind == "f" and loss.requires_grad:
+            yield loss * 1.5, [leaf for leaf in leaves if isinstance(leaf, Tensor) and leaf.requires_grad]
+
+
+def run(equations: Any, leaves: list[Any]) -> dict[str, Any]:
+    """What the printed lines of NumPy compute; nothing, where a rule is no such line or brings an array along."""
+    try:
+        lines = equations.numpy
+    except NoNumpyFormError:
+        return {}
+    names: dict[str, Any] = {"np": np, **{leaf.name: leaf.numpy() for leaf in leaves}}
+    if set(re.findall(r"\b(?:c\d+|p\d+|mask|weights|array|x\d+)\b", lines)) - names.keys():
+        return {}
+    with np.errstate(all="ignore"):
+        exec(lines, names)
+    return names
+
+
+@pytest.mark.parametrize("function", ROWS, ids=label)
+def test_every_row_is_shown_with_the_engines_gradients(function: Any) -> None:
+    for loss, leaves in losses(function):
+        graph = walk(loss, values=True, gradients=True)
+        assert not graph.changed
+        text = table(loss)
+        assert max(map(len, text.splitlines())) <= 80
+        assert statements(graph, fold(graph), values=True, grads=True, direction="TB")
+        equations = derivation(loss)
+        ET.fromstring(equations.mathml)
+        assert equations.unicode and equations.latex.count("{") == equations.latex.count("}")
+        computed = run(equations, leaves)
+        loss.backward()
+        found = {entry.node: entry.gradient for entry in graph}
+        for leaf in leaves:
+            if leaf.grad is not None:
+                np.testing.assert_allclose(found[leaf._node], leaf.grad, rtol=1e-9, atol=1e-12)
+                if f"d{leaf.name}" in computed:
+                    printed = np.broadcast_to(computed[f"d{leaf.name}"], leaf.shape)
+                    np.testing.assert_allclose(printed, leaf.grad, rtol=1e-9, atol=1e-12)
