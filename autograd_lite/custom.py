@@ -140,7 +140,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
             nodes = [again[place]._node for place in places] + parameters
             with enable_grad():
                 second = f(*again)
-            if not np.array_equal(second._data, numbers_of(y), equal_nan=True):
+            if not np.array_equal(second._array, numbers_of(y), equal_nan=True):
                 raise InPlaceError(
                     f"{called}: the second run of the function gave other values than the first; it must depend on "
                     f"its arguments and parameters only (seed the random numbers inside it)"
@@ -158,7 +158,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
                 last[:] = None, None
             return r
 
-        op = Primitive(lambda *_: y._data, (rule,), name=called, prints=f"{called}(...)", variadic=True)
+        op = Primitive(lambda *_: y._array, (rule,), name=called, prints=f"{called}(...)", variadic=True)
         given = [args[place] for place in places]
         return apply(op, (*given, *[wrap(leaf.value, leaf) for leaf in parameters]), {})
 
@@ -177,7 +177,7 @@ def _parameters(called: str, f: Callable[..., Any], args: Any, places: list[int]
         raise OperandError(f"{called}: it returned a {type(y).__name__}; it must return one Tensor")
     own = {standing[place]._node for place in places}
     roots = [y._node] if y.requires_grad else []
-    return wrap(y._data), [  # without its graph, which would keep the values inside alive
+    return wrap(y._array), [  # without its graph, which would keep the values inside alive
         node
         for node in topological(roots, everything=True)
         if node.__class__ is Leaf and node.requires_grad and node not in own

@@ -71,7 +71,7 @@ def watch_backward(roots: Iterable[Node], node: Node, position: int, g: Any, r: 
 
 
 def _first_nan(value: Any) -> tuple[int, ...] | None:
-    array = np.asarray(getattr(value, "_data", value))
+    array = np.asarray(getattr(value, "_array", value))
     if array.dtype.kind not in "fc":
         return None
     nans = np.isnan(array)
@@ -82,7 +82,7 @@ def _first_nan(value: Any) -> tuple[int, ...] | None:
 
 def _there(value: Any, index: tuple[int, ...], shape: tuple[int, ...]) -> str:
     """The entry of an input that stands at `index` of a result of `shape`, or its shape where none does."""
-    value = getattr(value, "_data", value)
+    value = getattr(value, "_array", value)
     if not isinstance(value, (np.ndarray, np.generic, int, float, complex)):
         return "not kept"
     try:

@@ -25,6 +25,7 @@ from autograd_lite.record import (
     Primitive,
     is_grad_enabled,
     note_line,
+    plain_array,
     recording,
     spec_of,
 )
@@ -58,7 +59,7 @@ def apply(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tenso
     passive = False
     for operand in args:
         if isinstance(operand, Tensor):
-            values.append(operand._data if operand._shared is None else operand._settled(op.view))
+            values.append(operand._array if operand._shared is None else operand._settled(op.view))
             if operand._shared is LENT and not op.view:
                 exposed.append(len(values))
             node = operand._node
@@ -141,8 +142,10 @@ def _source(source: Any) -> Any:
 
 def _operand(op: Primitive, operand: Any) -> Any:
     """An operand that is neither Tensor nor int nor float, as something NumPy computes with."""
-    if isinstance(operand, (np.ndarray, np.generic, bool, complex)):
+    if operand.__class__ is np.ndarray or isinstance(operand, (np.generic, bool, complex)):
         array = operand
+    elif isinstance(operand, np.ndarray):
+        array = plain_array(op.name, operand)
     elif isinstance(operand, (list, tuple, range)):
         array = np.asarray(operand)
     else:
@@ -212,7 +215,7 @@ def _plain_index(index: Any) -> Any:
             raise OperandError(
                 f"indexing: a Tensor of dtype {index.dtype} cannot be an index; use integers or booleans"
             )
-        return index._data if index._shared is None else index.numpy()
+        return index._array if index._shared is None else index.numpy()
     if isinstance(index, tuple):
         return tuple([_plain_index(part) for part in index])
     if isinstance(index, np.ndarray):
@@ -308,7 +311,7 @@ def _apply_unary(op: Primitive, operand: Tensor, kwargs: dict[str, Any] | None =
     if node is None or not node.requires_grad or recording() != ON or op.rules[0] is None:
         return apply(op, (operand,), kwargs or {})
     keep_y, keep_x = op.keeps[0]
-    x = operand._data if operand._shared is None else operand._settled(op.view or keep_x == VALUE)
+    x = operand._array if operand._shared is None else operand._settled(op.view or keep_x == VALUE)
     try:
         y = op.fn(x) if kwargs is None else op.fn(x, **kwargs)
     except (TypeError, ValueError, IndexError) as error:
@@ -320,7 +323,7 @@ def _apply_unary(op: Primitive, operand: Tensor, kwargs: dict[str, Any] | None =
     if not same and y.dtype.kind not in "fc":
         return apply(op, (operand,), kwargs or {})
     out = _new(Tensor)
-    out._data = y
+    out._array = y
     out._shared = _viewed(y, operand, x) if op.view and y.base is not None else None
     out._node = made = _new_node(Node)
     made.op = op
@@ -346,7 +349,7 @@ def _binary(function: Any, forward: Callable[[Any, Any], Any], *, elementwise: b
     def method(self: Tensor, other: Any) -> Any:
         z = b = other
         if other.__class__ is Tensor:
-            z = other._data
+            z = other._array
             b = other._node
         elif other.__class__ is not float and other.__class__ is not int:
             return apply(op, (self, other), {}) if isinstance(other, _OPERANDS) else NotImplemented
@@ -357,7 +360,7 @@ def _binary(function: Any, forward: Callable[[Any, Any], Any], *, elementwise: b
         if not flows or recording() != ON:
             return apply(op, (self, other), {})
         keep_y, keep_a, keep_b = kept[flows]
-        x = self._data if self._shared is None else self._settled(keep_a == VALUE)
+        x = self._array if self._shared is None else self._settled(keep_a == VALUE)
         if b is not other and other._shared is not None:
             z = other._settled(keep_b == VALUE)
         try:
@@ -372,7 +375,7 @@ def _binary(function: Any, forward: Callable[[Any, Any], Any], *, elementwise: b
         if not elementwise or (b is not other and spec is not b.spec):
             spec = spec_of(y)
         out = _new(Tensor)
-        out._data = y
+        out._array = y
         out._shared = None
         out._node = node = _new_node(Node)
         node.op = op
@@ -392,13 +395,13 @@ def _binary(function: Any, forward: Callable[[Any, Any], Any], *, elementwise: b
         if not (number and b is not None and b.requires_grad and recording() == ON):
             return apply(op, (other, self), {}) if isinstance(other, _OPERANDS) else NotImplemented
         keep_y, keep_a, keep_b = if_b
-        z = self._data if self._shared is None else self._settled(bool(keep_b))
+        z = self._array if self._shared is None else self._settled(bool(keep_b))
         try:
             y = forward(other, z)
         except (TypeError, ValueError) as error:
             raise _refused(op, [other, z], {}, error) from error
         out = _new(Tensor)
-        out._data = y
+        out._array = y
         out._shared = None
         out._node = Node(
             op, (other, b), (y if keep_y else None, other if keep_a else None, z if keep_b else None), b.spec

@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.errors import OperandError
+
 __all__ = [
     "Leaf",
     "Node",
@@ -30,6 +32,7 @@ __all__ = [
     "enable_grad",
     "is_grad_enabled",
     "no_grad",
+    "plain_array",
     "spec_of",
     "topological",
 ]
@@ -75,6 +78,22 @@ def _intern(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Spec:
 def spec_of(array: Any) -> Spec:
     """The interned `Spec` of an array."""
     return _intern(array.shape, array.dtype)
+
+
+def plain_array(what: str, array: Any) -> np.ndarray[Any, Any]:
+    """`array` as an ndarray and no subclass of it: what a mask hides, or a matrix multiplies, would go wrong unseen."""
+    if array.__class__ is np.ndarray:
+        return array
+    if hasattr(array, "mask"):
+        raise OperandError(
+            f"{what}: a masked array of shape {array.shape} would lose its mask; pass array.filled(...), and multiply "
+            f"by a mask of zeros and ones or use np.where"
+        )
+    if isinstance(array, np.matrix):
+        raise OperandError(
+            f"{what}: an np.matrix of shape {array.shape} has another '*' than arrays have; pass np.asarray(matrix)"
+        )
+    return np.asarray(array)
 
 
 class Node:

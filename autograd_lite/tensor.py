@@ -21,7 +21,18 @@ from autograd_lite.errors import (
     OperandError,
     RequiresGradError,
 )
-from autograd_lite.record import LINES, Leaf, Node, Passive, Primitive, is_grad_enabled, note_line, recording, spec_of
+from autograd_lite.record import (
+    LINES,
+    Leaf,
+    Node,
+    Passive,
+    Primitive,
+    is_grad_enabled,
+    note_line,
+    plain_array,
+    recording,
+    spec_of,
+)
 
 __all__ = ["Tensor", "wrap"]
 
@@ -66,7 +77,7 @@ class Tensor:
     (2,)
     """
 
-    __slots__ = ("__weakref__", "_data", "_node", "_shared")
+    __slots__ = ("__weakref__", "_array", "_node", "_shared")
 
     if TYPE_CHECKING:  # operators and methods that `operations` makes from the table of rules
         __add__ = __radd__ = __iadd__ = __sub__ = __rsub__ = __isub__ = _Operator()
@@ -81,17 +92,17 @@ class Tensor:
         take = diagonal = trace = conj = conjugate = ptp = choose = copy = _Method()
     __array_priority__ = 1000.0
 
-    _data: Any
+    _array: Any
     _node: Node | None
     _shared: tuple[Any, ...] | None
 
     def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None, name: str | None = None) -> None:
-        array = np.array(data, dtype=dtype)
+        array = np.array(plain_array("Tensor", data) if isinstance(data, np.ndarray) else data, dtype=dtype)
         if array.dtype.kind not in "biufc":
             raise OperandError(
                 f"Tensor: data of dtype {array.dtype} is not numeric; pass numbers, or an array with dtype=float"
             )
-        self._data = array
+        self._array = array
         self._shared = None
         self._node = None
         if requires_grad or name is not None:
@@ -118,13 +129,13 @@ class Tensor:
                 array = np.asarray(self._settled()).view()
                 array.flags.writeable = False
                 return array
-            self._replace(np.array(self._data))
+            self._replace(np.array(self._array))
             self._shared = LENT
-        return self._data
+        return self._array
 
     @data.setter
     def data(self, value: Any) -> None:
-        if value is self._data and self._shared is LENT:
+        if value is self._array and self._shared is LENT:
             return  # the end of `t.data -= ...`
         if isinstance(value, Tensor):
             value = value.numpy()
@@ -139,23 +150,23 @@ class Tensor:
         self._shared = LENT
 
     def _replace(self, array: Any) -> None:
-        self._data = array
+        self._array = array
         if self._node.__class__ is Leaf:
             self._node.value = array
 
     def _settled(self, kept: bool = True) -> Any:
         """The array to compute with, when it may be shared with the user or with another Tensor."""
         if self._shared is LENT:
-            return self._data.copy() if kept else self._data
+            return self._array.copy() if kept else self._array
         if self._shared is not None:
             base, array, node = self._shared
             rewritten = base._node is not node and base._node.__class__ is Node  # by values that may be equal
-            if base._data is not array and (rewritten or not np.array_equal(base._data, array, equal_nan=True)):
+            if base._array is not array and (rewritten or not np.array_equal(base._array, array, equal_nan=True)):
                 raise InPlaceError(
                     f"this Tensor of shape {self.shape} is a view of one that was changed in place since; "
                     f"take the view again, or take a .copy() before the change"
                 )
-        return self._data
+        return self._array
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """A copy of the values as a plain array, without history.
@@ -163,7 +174,7 @@ class Tensor:
         >>> Tensor([1.0, 2.0], requires_grad=True).numpy()
         array([1., 2.])
         """
-        return np.array(self._data)
+        return np.array(self._array)
 
     def item(self, *index: Any) -> Any:
         """One element as a Python number, without history; with no index there must be exactly one.
@@ -171,20 +182,20 @@ class Tensor:
         >>> Tensor([[3.5]], requires_grad=True).item()
         3.5
         """
-        if not index and self._data.size != 1:
+        if not index and self._array.size != 1:
             raise OperandError(
-                f"item: a Tensor of shape {self.shape} has {self._data.size} elements, not one; "
+                f"item: a Tensor of shape {self.shape} has {self._array.size} elements, not one; "
                 f"give an index, or use .tolist()"
             )
-        return self._data.item(*index)
+        return self._array.item(*index)
 
     def tolist(self) -> Any:
         """The values as nested Python lists, without history."""
-        return self._data.tolist()
+        return self._array.tolist()
 
     def detach(self) -> Tensor:
         """A Tensor of the same values that no gradient flows through."""
-        made = wrap(self._data.copy() if self._shared is LENT else self._data)
+        made = wrap(self._array.copy() if self._shared is LENT else self._array)
         if self._node is not None and recording() & LINES:  # so that `why_no_grad` finds the place
             made._node = Passive(_DETACH, (self._node,), None, self._node.spec)
             note_line(made._node)
@@ -197,32 +208,32 @@ class Tensor:
     @property
     def shape(self) -> tuple[int, ...]:
         """The length of each axis."""
-        return self._data.shape
+        return self._array.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The type of the elements."""
-        return self._data.dtype
+        return self._array.dtype
 
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return self._data.ndim
+        return self._array.ndim
 
     @property
     def size(self) -> int:
         """The number of elements."""
-        return self._data.size
+        return self._array.size
 
     @property
     def itemsize(self) -> int:
         """The bytes of one element."""
-        return self._data.itemsize
+        return self._array.itemsize
 
     @property
     def nbytes(self) -> int:
         """The bytes of all elements."""
-        return self._data.nbytes
+        return self._array.nbytes
 
     # --- the graph -------------------------------------------------------------------------------------------
 
@@ -230,7 +241,7 @@ class Tensor:
         """This Tensor's node, made now if it has none: where a graph that uses it begins."""
         node = self._node
         if node is None:
-            node = self._node = Leaf(self._data, spec_of(self._data))
+            node = self._node = Leaf(self._array, spec_of(self._array))
         return node
 
     @property
@@ -359,7 +370,7 @@ class Tensor:
             )
         if copy is False:
             raise ValueError("np.asarray(copy=False): a Tensor's array is its own; take a copy, or use .data")
-        return np.array(self._data, dtype=dtype)
+        return np.array(self._array, dtype=dtype)
 
     def _number(self, kind: str) -> Any:
         if self.requires_grad and is_grad_enabled():
@@ -382,25 +393,25 @@ class Tensor:
         return operator.index(self._number("index"))
 
     def __bool__(self) -> bool:
-        if self._data.size != 1:
+        if self._array.size != 1:
             raise OperandError(f"bool: the truth of a Tensor of shape {self.shape} is ambiguous; use .any() or .all()")
-        return bool(self._data)
+        return bool(self._array)
 
     def __round__(self, digits: int = 0) -> Tensor:
         return _np.round(self, digits)
 
     def __len__(self) -> int:
-        if not self._data.ndim:
+        if not self._array.ndim:
             raise OperandError("len: a 0-d Tensor has no length; use .item() for its number")
-        return len(self._data)
+        return len(self._array)
 
     def __iter__(self) -> Iterator[Tensor]:
-        if not self._data.ndim:
+        if not self._array.ndim:
             raise OperandError("iter: a 0-d Tensor cannot be iterated over; use .item() for its number")
-        return (self[i] for i in range(len(self._data)))
+        return (self[i] for i in range(len(self._array)))
 
     def __contains__(self, value: Any) -> bool:
-        return bool(np.any(self._data == (value._data if isinstance(value, Tensor) else value)))
+        return bool(np.any(self._array == (value._array if isinstance(value, Tensor) else value)))
 
     __hash__ = object.__hash__
 
@@ -509,17 +520,17 @@ class Tensor:
             result = result.astype(self.dtype)
         recorded = result._node
         if self._shared is LENT and recorded is None:
-            self._data[...] = result._data  # whoever holds the array sees the change, as with NumPy
+            self._array[...] = result._array  # whoever holds the array sees the change, as with NumPy
             return self
         self._shared = None
         if recorded is not None:
             if node is not None and node.name:
                 recorded.note("name", node.name)
-            self._data, self._node = result._data, recorded
+            self._array, self._node = result._array, recorded
         elif node is None or (node.__class__ is Leaf and node.requires_grad) or not is_grad_enabled():
-            self._replace(result._data)
+            self._replace(result._array)
         else:  # data that a graph already shows with its old value
-            self._data, self._node = result._data, None
+            self._array, self._node = result._array, None
             if node.name:
                 self.name = node.name
         return self
@@ -539,7 +550,7 @@ class Tensor:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
         self._check_leaf("deepcopy")
-        made = Tensor(self._data, self.requires_grad, name=self.name)
+        made = Tensor(self._array, self.requires_grad, name=self.name)
         if self.grad is not None:
             made.grad = np.array(self.grad.numpy() if isinstance(self.grad, Tensor) else self.grad)
         memo[id(self)] = made
@@ -548,7 +559,7 @@ class Tensor:
     def __reduce__(self) -> Any:
         self._check_leaf("pickle")
         grad = self.grad.numpy() if isinstance(self.grad, Tensor) else self.grad
-        return _restored, (np.asarray(self._data), self.requires_grad, self.name, grad)
+        return _restored, (np.asarray(self._array), self.requires_grad, self.name, grad)
 
     def _check_leaf(self, what: str) -> None:
         if not self.is_leaf and self.requires_grad:
@@ -558,7 +569,7 @@ class Tensor:
             )
 
     def __repr__(self) -> str:
-        body = np.array2string(np.asarray(self._data), separator=", ", prefix="tensor(")
+        body = np.array2string(np.asarray(self._array), separator=", ", prefix="tensor(")
         if self.dtype not in (np.dtype(float), np.dtype(int), np.dtype(bool)):
             body += f", dtype={self.dtype}"
         if self.name is not None:
@@ -611,7 +622,7 @@ def _check_differentiable(dtype: np.dtype[Any], requires_grad: bool) -> None:
 def wrap(array: Any, node: Node | None = None) -> Tensor:
     """A Tensor around an array that the engine owns, without a copy."""
     tensor = Tensor.__new__(Tensor)
-    tensor._data = array
+    tensor._array = array
     tensor._node = node
     tensor._shared = None
     return tensor

@@ -89,7 +89,7 @@ def test_structure_survives_the_freeing_of_values():
 def test_saved_values_are_freed_as_the_sweep_passes():
     x = Tensor(np.ones(1000), requires_grad=True)
     h = np.tanh(x)
-    array = weakref.ref(h._data)
+    array = weakref.ref(h._array)
     y = h.sum()
     del h
     assert array() is not None
@@ -108,7 +108,7 @@ def test_only_what_the_rules_read_is_saved():
         (lambda h: np.log(h), True),
     ):
         h = x + 1.0
-        array = weakref.ref(h._data)
+        array = weakref.ref(h._array)
         y = build(h)
         del h
         assert (array() is not None) is kept
@@ -123,7 +123,7 @@ def test_a_graph_is_freed_by_reference_counting_alone():
         h = np.tanh(x * 2)
         h.retain_grad()
         loss = (h * h[::-1]).sum()
-        array = weakref.ref(h._data)
+        array = weakref.ref(h._array)
         loss.backward()
         x.grad = None
         del h, loss

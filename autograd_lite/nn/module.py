@@ -128,7 +128,7 @@ class Module:
         []
         """
         return {
-            name: np.array(value._data if isinstance(value, Tensor) else value)
+            name: np.array(value._array if isinstance(value, Tensor) else value)
             for name, value in self.named_entries()
             if isinstance(value, (Tensor, np.ndarray))
         }

@@ -111,7 +111,7 @@ def power_base(g: Any, y: Any, a: Any, b: Any) -> Any:
 def power_exponent(g: Any, y: Any, a: Any, b: Any) -> Any:
     """a ** b * log(a); 0 ** b is constantly 0 for b > 0, where log(0) is kept out."""
     kind = a.__class__
-    if kind is int or kind is float:
+    if kind is int or kind is float or kind is complex:
         a = np.asarray(a, y.dtype)
     elif numbers_of(a).dtype.kind in "biu" or numbers_of(a).dtype.kind != y.dtype.kind:
         a = a.astype(y.dtype)

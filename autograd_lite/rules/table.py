@@ -110,7 +110,7 @@ def _claim(function: Any) -> None:
 
 def numbers_of(x: Any) -> Any:
     """The plain array behind `x`, for masks and indices that no gradient flows through."""
-    return getattr(x, "_data", x)
+    return getattr(x, "_array", x)
 
 
 def conj(x: Any) -> Any:

@@ -17,7 +17,7 @@ __all__ = ["as_array", "flows", "into", "is_number", "is_tensor", "out_of", "pla
 
 def is_tensor(x: Any) -> bool:
     """Whether `x` is a Tensor, which no module of rules imports."""
-    return hasattr(x, "_data")
+    return hasattr(x, "_array")
 
 
 def flows(*operands: Any) -> bool:
@@ -142,7 +142,7 @@ def _without_graph(
     other: dict[str, Any],
 ) -> Any:
     """The call on plain arrays, when no gradient is lost by it; Tensors given as out= take their result over."""
-    targets = [np.array(each._data) if is_tensor(each) else each for each in outs]
+    targets = [np.array(each._array) if is_tensor(each) else each for each in outs]
     forms = {"casting": casting, "order": order, "subok": subok, "dtype": dtype, **other}
     if any(target is not None for target in targets):
         forms["out"] = tuple(targets) if len(targets) > 1 else targets[0]

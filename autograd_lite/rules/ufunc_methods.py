@@ -308,7 +308,7 @@ def _changed_at(ufunc: Any, a: Any, indices: Any, *b: Any) -> None:
         plainly(name, ufunc.at, a, index, *[numbers_of(x) for x in b])
         return
     if not flows(a, *b):
-        changed = np.array(a._data)
+        changed = np.array(a._array)
         plainly(name, ufunc.at, changed, index, *[numbers_of(x) for x in b])
         a._become(type(a)(changed), name)
         return

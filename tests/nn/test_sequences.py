@@ -17,7 +17,7 @@ def all_right(module, x, forward=None):
     own = (lambda x: module(x)) if forward is None else forward
 
     def of(x, *values):
-        saved = [tensor._data for tensor in tensors]
+        saved = [tensor._array for tensor in tensors]
         places = {id(t): v for t, v in zip(tensors, values, strict=True)}
         for _, part in module.named_modules():
             for name, value in list(vars(part).items()):
@@ -31,7 +31,7 @@ def all_right(module, x, forward=None):
                     for tensor, given in zip(tensors, values, strict=True):
                         if value is given:
                             object.__setattr__(part, name, tensor)
-            assert all(t._data is s for t, s in zip(tensors, saved, strict=True))
+            assert all(t._array is s for t, s in zip(tensors, saved, strict=True))
 
     return gradcheck(of, (x, *[t.numpy() for t in tensors]), max_entries=15)
 
