@@ -3,6 +3,7 @@
 import argparse
 import csv
 import json
+import os
 import tempfile
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from derivations import SHEETS, replaced
 from autograd_lite.check.worksheet.command import add_commands
 from autograd_lite.check.worksheet.grade import blank
 from autograd_lite.check.worksheet.read import read
+from autograd_lite.check.worksheet.sandbox import guarded
 
 NAME = "elastic_net"
 RIGHT = SHEETS[NAME]
@@ -222,3 +224,16 @@ def test_gradescopes_results(sheet, tmp_path, capsys):
     assert "would be right" not in json.dumps(results)
     assert command("grade", sheet(RIGHT, "a.py"), sheet(WRONG, "b.py"), sheet(RIGHT, "c.py"), "--gradescope", "x") == 2
     capsys.readouterr()
+
+
+def test_a_worker_that_dies_or_runs_out_of_memory_leaves_a_report(capfd):
+    def out_of_memory():
+        return {"held": [bytearray(2**28) for _ in range(40)]}
+
+    def broken():
+        raise KeyError("a bug of the checker's own")
+
+    for job in (out_of_memory, broken, lambda: os._exit(3)):
+        assert guarded(job, "sheet.py")["error"]["kind"] == "unsupported"
+    assert "a bug of the checker's own" in capfd.readouterr().err
+    assert guarded(lambda: {"held": 1}, "sheet.py") == {"held": 1}

@@ -10,6 +10,7 @@ import json
 import os
 import select
 import signal
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -71,6 +72,11 @@ def _work(job: Job, writer: int) -> None:
             pipe.write(data)
         status = 0
     finally:
+        fault = sys.exc_info()
+        if fault[0] is not None and not issubclass(fault[0], MemoryError):
+            # A mistake of the checker's own, which must be seen: the sheet is not to blame.
+            sys.excepthook(*fault)
+            sys.stderr.flush()
         os._exit(status)
 
 
