@@ -35,7 +35,8 @@ def backward(tensor: Tensor, gradient: Any, retain_graph: bool | None, create_gr
     given: set[int] = set()
     for leaf, g in arrived.items():
         if leaf.grad is not None:
-            leaf.grad = leaf.grad + g
+            total = leaf.grad + g
+            leaf.grad = np.asarray(total) if isinstance(total, np.generic) else total
         elif isinstance(g, Tensor):
             leaf.grad = g
         elif g.base is not None or id(g) in given or not isinstance(g, np.ndarray):
@@ -47,18 +48,20 @@ def backward(tensor: Tensor, gradient: Any, retain_graph: bool | None, create_gr
 
 def _seed(tensor: Tensor, gradient: Any, create_graph: bool) -> Any:
     """The gradient to start from, checked, in the dtype of `tensor`."""
+    spec = tensor._leaf().spec
     if gradient is None:
-        if tensor.size != 1:
+        if spec.size != 1:
             raise BackwardError(
                 f"backward: a result of shape {tensor.shape} is not a scalar, so its gradient is not unique; "
                 f"reduce it with .sum() or .mean(), or pass backward(gradient=...) of that shape"
             )
-        if tensor.dtype.kind == "c":
+        if spec.dtype.kind == "c":
             raise BackwardError(
                 "backward: a complex result has no gradient of its own; take .real or abs, or pass a gradient"
             )
-        gradient = np.ones(tensor.shape, tensor.dtype) if tensor.ndim else tensor.dtype.type(1)
-    elif not isinstance(gradient, Tensor):
+        one = np.ones(spec.shape, spec.dtype) if spec.ndim else spec.dtype.type(1)
+        return wrap(one) if create_graph else one
+    if not isinstance(gradient, Tensor):
         gradient = np.array(gradient)
     if gradient.shape != tensor.shape:
         raise BackwardError(
@@ -88,7 +91,7 @@ def sweep(
     """
     if create_graph:
         seeds = {node: g if isinstance(g, Tensor) else wrap(g) for node, g in seeds.items()}
-    tensors = any(isinstance(g, Tensor) for g in seeds.values())
+    tensors = create_graph or any([isinstance(g, Tensor) for g in seeds.values()])
     how = recording()
     token = _recording.set(how | ON if tensors else OFF)
     try:
