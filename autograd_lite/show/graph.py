@@ -262,10 +262,46 @@ def _values(order: list[Any], root: Node, result: Any, graph: Graph) -> dict[Nod
     again = replayed(order, leaves, {})
     if any(not _same(again[node], value) for node, value in kept.items() if node in again):
         graph.changed = True
-        return replayed(order, {}, kept)
-    again = replayed(order, again, kept)
-    graph.recomputed = graph.freed
-    return again
+        known = replayed(order, {}, kept)
+    else:
+        known = replayed(order, again, kept)
+        graph.recomputed = graph.freed
+    return replayed(order, _operands(order, known), known)
+
+
+def _operands(order: list[Any], known: dict[Node, Any]) -> dict[Node, Any]:
+    """Plain arrays in a sum or a difference, which no rule reads and the recording so does not keep: solved for.
+
+    The targets in `y_hat - y` are the usual case. They come out up to rounding, hence to twelve digits.
+    """
+    found: dict[Node, Any] = {}
+    for node in order:
+        if node.op is None or node.op.name not in ("add", "subtract") or known.get(node) is None:
+            continue
+        values = [known.get(source) if isinstance(source, Node) else source for source in node.inputs]
+        for index, source in enumerate(node.inputs):
+            other = values[1 - index]
+            if values[index] is not None or not isinstance(source, Leaf) or other is None:
+                continue
+            with np.errstate(all="ignore"):
+                if node.op.name == "add":
+                    solved = known[node] - other
+                else:
+                    solved = known[node] + other if index == 0 else other - known[node]
+            found[source] = _rounded(_unrepeated(np.asarray(solved), source.spec.shape)).astype(source.spec.dtype)
+    return found
+
+
+def _unrepeated(array: Any, shape: tuple[int, ...]) -> Any:
+    """The array of this shape that was broadcast to `array`."""
+    array = array[(0,) * (array.ndim - len(shape))]
+    return array[tuple(slice(None, n) for n in shape)]
+
+
+def _rounded(array: Any) -> Any:
+    """To twelve digits of the largest entry."""
+    largest = np.max(np.abs(array), initial=0, where=np.isfinite(array))
+    return np.round(array, 11 - int(np.floor(np.log10(largest)))) if largest > 0 else array
 
 
 def replayed(order: list[Any], leaves: dict[Node, Any], kept: dict[Node, Any]) -> dict[Node, Any]:

@@ -199,3 +199,20 @@ def test_a_named_module_names_its_parameters_and_is_shown_as_a_group():
         assert named["net.2.bias"].group == ("net: Sequential", "net.2: Dense")
         assert [entry.group for entry in graph if entry.operation == "tanh"] == [("net: Sequential",)]
         assert graph.result.group == () == named["x"].group
+
+
+@pytest.mark.parametrize(
+    "function",
+    [lambda h, y: h - y, lambda h, y: y - h, lambda h, y: h + y, lambda h, y: y + h],
+    ids=["h - y", "y - h", "h + y", "y + h"],
+)
+@pytest.mark.parametrize("shape", [(2, 3), (3,), (1, 3), (2, 1), ()], ids=str)
+def test_an_array_that_no_rule_reads_is_solved_for(function, shape):
+    """The recording keeps only what the rules read; the targets in a loss are not among that."""
+    y = np.round(np.random.RandomState(0).randn(*shape), 3) + 1000.0
+    w = Tensor(np.random.RandomState(1).randn(2, 3), requires_grad=True, name="w")
+    loss = (function(np.tanh(w), y) ** 2).mean()
+    graph = walk(loss, values=True, gradients=True)
+    (data,) = [entry for entry in graph if entry.kind in ("data", "constant") and not isinstance(entry.value, int)]
+    np.testing.assert_allclose(data.value, y, rtol=1e-12)
+    assert data.value.shape == shape and not graph.changed

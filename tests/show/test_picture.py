@@ -269,3 +269,67 @@ def test_a_layout_that_fails_says_so(no_dot):
     picture.body.append("\tthis is [no DOT\n")
     with pytest.raises(RenderingError, match="could not lay out"):
         picture.pipe("svg")
+
+
+def outline(node):
+    """The least rectangle around a drawn box."""
+    numbers = []
+    for shape in node.iter():
+        if shape.tag in (f"{SVG}polygon", f"{SVG}polyline"):
+            numbers += re.findall(r"-?[\d.]+", shape.get("points"))
+        elif shape.tag == f"{SVG}path":
+            numbers += re.findall(r"-?[\d.]+", shape.get("d"))
+    if not numbers:  # a constant is its number alone
+        (text,) = node.iter(f"{SVG}text")
+        x, y = float(text.get("x")), float(text.get("y"))
+        return x - 12, y - 14, x + 12, y + 8
+    x, y = [float(n) for n in numbers[::2]], [float(n) for n in numbers[1::2]]
+    return min(x), min(y), max(x), max(y)
+
+
+def distance(point, box):
+    (x, y), (left, top, right, bottom) = point, box
+    return max(left - x, x - right, top - y, y - bottom, 0)
+
+
+@pytest.mark.parametrize("program", ["dot", "webassembly"])
+def test_every_edge_begins_and_ends_at_its_boxes(program, request):
+    if program == "webassembly":
+        request.getfixturevalue("no_dot")
+    root = ET.fromstring(draw(xor()[0], values=True).pipe("svg"))
+    boxes = {node.find(f"{SVG}title").text: outline(node) for node in nodes(ET.tostring(root))}
+    edges = [g for g in root.iter(f"{SVG}g") if g.get("class", "").startswith("edge")]
+    assert len(edges) == 25
+    for edge in edges:
+        source, target = edge.find(f"{SVG}title").text.split("->")
+        (path,), (arrow,) = edge.iter(f"{SVG}path"), edge.iter(f"{SVG}polygon")
+        begin = [float(n) for n in re.findall(r"-?[\d.]+", path.get("d"))[:2]]
+        tips = [[float(n) for n in point.split(",")] for point in arrow.get("points").split()]
+        assert distance(begin, boxes[source]) < 5
+        assert min(distance(tip, boxes[target]) for tip in tips) < 5
+
+
+def test_the_source_of_a_small_picture():
+    w, x = Tensor([1.0, 2.0], requires_grad=True, name="w"), Tensor([3.0], name="x")
+    lines = [line.strip() for line in draw((w - x).sum(), values=True).source.splitlines()]
+    assert lines[4:-1] == [
+        (
+            'n0 [id="n0" class="parameter" shape="box3d" fillcolor="#fdeccb" color="#b36b00" penwidth="1.5" '
+            'label="w\\n(2,)\\nvalue [1, 2]" tooltip="n0: parameter w\\nfloat64 (2,)"]'
+        ),
+        (
+            'n1 [id="n1" class="data" shape="note" fillcolor="#dff0fa" color="#0072b2" '
+            'label="x\\n(1,)\\nvalue [3]" tooltip="n1: data x\\nfloat64 (1,)"]'
+        ),
+        (
+            'n2 [id="n2" class="operation" shape="box" style="rounded,filled" fillcolor="#ffffff" color="#333333" '
+            'label="subtract\\n(2,)\\nvalue [-2, -1]" tooltip="n2: subtract\\nfloat64 (2,)"]'
+        ),
+        (
+            'n3 [id="n3" class="result" shape="box" style="rounded,filled" peripheries="2" fillcolor="#d9f2e8" '
+            'color="#00714f" penwidth="1.5" label="sum\\n()\\nvalue -3" tooltip="n3: sum\\nfloat64 ()"]'
+        ),
+        'n0 -> n2 [headlabel="1" labeldistance="1.4"]',
+        'n1 -> n2 [headlabel="2" labeldistance="1.4" label="(1,) to (2,)"]',
+        "n2 -> n3",
+    ]
