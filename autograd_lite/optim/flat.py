@@ -61,6 +61,7 @@ class Flat:
             view[...] = tensor.data
             tensor.data = view
             self.views.append(view)
+        self._whole = self._run(slice(None), 0)
 
     def gather(self) -> list[Run]:
         """Bring the gradients of this moment together; parameters without one are left out.
@@ -70,25 +71,34 @@ class Flat:
         """
         found: list[Any] = []
         everything = True
-        for tensor, view, where in zip(self.tensors, self.views, self.slices, strict=True):
+        for tensor, view in zip(self.tensors, self.views, strict=True):
             if tensor.data is not view:  # the user gave it another array since
                 view[...] = tensor.data
                 tensor.data = view
             gradient = tensor.grad
             if gradient is None:
                 everything = False
-                gradient = self.gradients[where]
-            elif isinstance(gradient, Tensor):
+            elif gradient.__class__ is Tensor:
                 gradient = gradient.numpy()
             found.append(gradient)
-        present = [True] * len(found) if everything else [tensor.grad is not None for tensor in self.tensors]
-        if everything:
+        if everything and self.together:
             np.concatenate([gradient.reshape(-1) for gradient in found], out=self.gradients)
-        else:
-            for gradient, where, there in zip(found, self.slices, present, strict=True):
-                if there:
-                    self.gradients[where] = gradient.reshape(-1)
+            self.steps = [self.steps[0] + 1] * len(found)
+            self._whole.steps = self.steps[0]
+            return [self._whole]
+        return self._stretches(found)
 
+    @property
+    def together(self) -> bool:
+        """Whether all parameters have had the same number of updates."""
+        return self.steps.count(self.steps[0]) == len(self.steps)
+
+    def _stretches(self, found: list[Any]) -> list[Run]:
+        """The runs, where they are not the whole buffer; `found` are the gradients, or None."""
+        present = [gradient is not None for gradient in found]
+        for gradient, where in zip(found, self.slices, strict=True):
+            if gradient is not None:
+                self.gradients[where] = gradient.reshape(-1)
         runs: list[tuple[int, int, int]] = []  # start, stop, number of updates before this one
         for where, steps, there in zip(self.slices, self.steps, present, strict=True):
             if not there:
