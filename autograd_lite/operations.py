@@ -23,6 +23,7 @@ from autograd_lite.record import (
     Node,
     Passive,
     Primitive,
+    Spec,
     is_grad_enabled,
     note_line,
     plain_array,
@@ -254,7 +255,11 @@ def _array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: 
     if not kwargs and method == "__call__":
         row = TABLE.get(ufunc)
         if row is not None:
-            return _apply_unary(row, self) if len(inputs) == 1 else apply(row, inputs, kwargs)
+            if len(inputs) == 1:
+                return _apply_unary(row, self)
+            if inputs[0] is not self and ufunc in _REFLECTED:
+                return _REFLECTED[ufunc](self, inputs[0])
+            return apply(row, inputs, kwargs)
         if ufunc in COMPOSED:
             return COMPOSED[ufunc](*inputs)
     made = COMPOSED.get((ufunc, method)) or COMPOSED.get(method)
@@ -334,6 +339,11 @@ def _apply_unary(op: Primitive, operand: Tensor, kwargs: dict[str, Any] | None =
     return out
 
 
+def _borrowed(array: Any, keep: int) -> tuple[Leaf, Any]:
+    """An ndarray operand as an input of a node: its leaf, and a copy if its values are kept, for the user may change it."""
+    return Leaf(None, spec_of(array)), array.copy() if keep == VALUE else None
+
+
 def _binary(function: Any, forward: Callable[[Any, Any], Any], *, elementwise: bool = True) -> tuple[Any, Any]:
     """An operator and its reflected form.
 
@@ -348,10 +358,11 @@ def _binary(function: Any, forward: Callable[[Any, Any], Any], *, elementwise: b
 
     def method(self: Tensor, other: Any) -> Any:
         z = b = other
-        if other.__class__ is Tensor:
+        kind = other.__class__
+        if kind is Tensor:
             z = other._array
             b = other._node
-        elif other.__class__ is not float and other.__class__ is not int:
+        elif kind is not float and kind is not int and not (kind is np.ndarray and other.dtype.kind in "biufc"):
             return apply(op, (self, other), {}) if isinstance(other, _OPERANDS) else NotImplemented
         a = self._node
         flows = 1 if a is not None and a.requires_grad else 0
@@ -361,7 +372,7 @@ def _binary(function: Any, forward: Callable[[Any, Any], Any], *, elementwise: b
             return apply(op, (self, other), {})
         keep_y, keep_a, keep_b = kept[flows]
         x = self._array if self._shared is None else self._settled(keep_a == VALUE)
-        if b is not other and other._shared is not None:
+        if kind is Tensor and other._shared is not None:
             z = other._settled(keep_b == VALUE)
         try:
             y = forward(x, z)
@@ -371,9 +382,35 @@ def _binary(function: Any, forward: Callable[[Any, Any], Any], *, elementwise: b
             a = self._leaf()
         if b is None:
             b = other._leaf()
+        elif kind is np.ndarray:
+            b, z = _borrowed(other, keep_b)
         spec = a.spec
         if not elementwise or (b is not other and spec is not b.spec):
             spec = spec_of(y)
+        return recorded(a, b, x, y, z, keep_y, keep_a, keep_b, spec)
+
+    def reflected(self: Tensor, other: Any) -> Any:
+        a = other
+        b = self._node
+        kind = other.__class__
+        direct = kind is float or kind is int or (kind is np.ndarray and other.dtype.kind in "biufc")
+        if not (direct and b is not None and b.requires_grad and recording() == ON):
+            return apply(op, (other, self), {}) if isinstance(other, _OPERANDS) else NotImplemented
+        keep_y, keep_a, keep_b = if_b
+        z = self._array if self._shared is None else self._settled(keep_b == VALUE)
+        try:
+            y = forward(other, z)
+        except (TypeError, ValueError) as error:
+            raise _refused(op, [other, z], {}, error) from error
+        spec = b.spec
+        x = other
+        if kind is np.ndarray:
+            a, x = _borrowed(other, keep_a)
+            if not elementwise or spec is not a.spec:
+                spec = spec_of(y)
+        return recorded(a, b, x, y, z, keep_y, keep_a, keep_b, spec)
+
+    def recorded(a: Any, b: Any, x: Any, y: Any, z: Any, keep_y: int, keep_a: int, keep_b: int, spec: Spec) -> Tensor:
         out = _new(Tensor)
         out._array = y
         out._shared = None
@@ -387,25 +424,6 @@ def _binary(function: Any, forward: Callable[[Any, Any], Any], *, elementwise: b
         )
         node.spec = spec
         node.details = None
-        return out
-
-    def reflected(self: Tensor, other: Any) -> Any:
-        b = self._node
-        number = other.__class__ is float or other.__class__ is int
-        if not (number and b is not None and b.requires_grad and recording() == ON):
-            return apply(op, (other, self), {}) if isinstance(other, _OPERANDS) else NotImplemented
-        keep_y, keep_a, keep_b = if_b
-        z = self._array if self._shared is None else self._settled(bool(keep_b))
-        try:
-            y = forward(other, z)
-        except (TypeError, ValueError) as error:
-            raise _refused(op, [other, z], {}, error) from error
-        out = _new(Tensor)
-        out._array = y
-        out._shared = None
-        out._node = Node(
-            op, (other, b), (y if keep_y else None, other if keep_a else None, z if keep_b else None), b.spec
-        )
         return out
 
     return method, reflected
@@ -515,6 +533,8 @@ _METHODS: tuple[Any, ...] = (
     *(np.ptp, np.choose, np.argpartition, np.copy),
 )
 
+_REFLECTED: dict[Any, Any] = {}  # ufunc -> the operator that an array on its left comes to
+
 setattr(Tensor, "__array_ufunc__", _array_ufunc)  # noqa: B010  # like the operators below
 setattr(Tensor, "__array_function__", _array_function)  # noqa: B010
 for _name, _symbol, _function, _operate in _ARITHMETIC:
@@ -522,6 +542,7 @@ for _name, _symbol, _function, _operate in _ARITHMETIC:
     setattr(Tensor, f"__{_name}__", _direct)
     setattr(Tensor, f"__r{_name}__", _reflected)
     setattr(Tensor, f"__i{_name}__", _in_place(_operate, _symbol))
+    _REFLECTED[_function] = _reflected
 for _name, _symbol, _function in _OTHER_OPERATORS:
     setattr(Tensor, f"__{_name}__", _operator(_function))
     setattr(Tensor, f"__r{_name}__", _operator(_function, reflected=True))
