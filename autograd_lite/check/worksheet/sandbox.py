@@ -12,6 +12,7 @@ import select
 import signal
 import sys
 import time
+import traceback
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -55,29 +56,32 @@ def guarded(job: Job, sheet_name: str) -> dict[str, Any]:
         with suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
-    if answer:
-        result: dict[str, Any] = json.loads(answer)
+    message: dict[str, Any] = json.loads(answer) if answer else {}
+    if "answer" in message:
+        result: dict[str, Any] = message["answer"]
         return result
+    if "fault" in message:
+        # A mistake of the checker's own, which must be seen: the sheet is not to blame.
+        print(message["fault"], end="", file=sys.stderr)
     error = SheetError("unsupported", "The sheet needs more time or memory than a worksheet may use.")
     return Report(sheet_name, error=error).as_dict()
 
 
 def _work(job: Job, writer: int) -> None:
     """Do the job in the child and leave by the shortest way; nothing of the parent's is flushed twice."""
-    status = 1
+    message: dict[str, Any] = {}
     try:
         limit()
-        data = json.dumps(job()).encode()
-        with os.fdopen(writer, "wb") as pipe:
-            pipe.write(data)
-        status = 0
+        message = {"answer": job()}
     finally:
-        fault = sys.exc_info()
-        if fault[0] is not None and not issubclass(fault[0], MemoryError):
-            # A mistake of the checker's own, which must be seen: the sheet is not to blame.
-            sys.excepthook(*fault)
-            sys.stderr.flush()
-        os._exit(status)
+        try:
+            fault = sys.exc_info()
+            if fault[0] is not None and not issubclass(fault[0], MemoryError):
+                message = {"fault": "".join(traceback.format_exception(*fault))}
+            with os.fdopen(writer, "wb") as pipe:
+                pipe.write(json.dumps(message).encode())
+        finally:
+            os._exit(0)
 
 
 def limit() -> None:
