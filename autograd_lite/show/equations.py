@@ -9,7 +9,10 @@ from dataclasses import dataclass
 
 from autograd_lite.show.errors import ShowError
 from autograd_lite.show.expression import Expression
-from autograd_lite.show.printers import LATEX, MATHML, NUMPY, UNICODE, sheet_printer
+from autograd_lite.show.latex import LATEX
+from autograd_lite.show.mathml import MATHML
+from autograd_lite.show.notation import UNICODE
+from autograd_lite.show.numpy_lines import NUMPY, sheet_printer
 
 __all__ = ["Equation", "Equations", "Input"]
 

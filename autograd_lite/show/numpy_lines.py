@@ -1,0 +1,122 @@
+"""Expressions as lines of NumPy that run."""
+
+from __future__ import annotations
+
+import inspect
+import operator
+import re
+
+import numpy as np
+
+from autograd_lite.show.errors import NoNumpyFormError
+from autograd_lite.show.expression import Expression
+from autograd_lite.show.notation import ATOM, POWER, Notation
+
+__all__ = ["NUMPY", "sheet_printer"]
+
+
+class _Numpy(Notation):
+    """Lines that run: the notation of a worksheet."""
+
+    constants = 2
+
+    def digits(self, value: float) -> str:
+        return repr(value)
+
+    def variable(self, name: str) -> str:
+        name = re.sub(r"\W", "_", name)
+        return name if not name[:1].isdigit() else f"_{name}"
+
+    def operator(self, sign: str) -> str:
+        return f" {'*' if sign in ('·', '⊙') else sign} "
+
+    def call(self, e: Expression) -> tuple[str, int]:
+        _, function, static = e.value
+        return _numpy_call(function, [self(part) for part in e.parts], static), ATOM
+
+    def infix(self, e: Expression) -> tuple[str, int]:
+        sign, function = e.value
+        if sign in _PYTHON_SIGNS:
+            return super().infix(e)
+        return f"{_numpy_name(function)}({self(e.parts[0])}, {self(e.parts[1])})", ATOM
+
+    def text(self, e: Expression) -> tuple[str, int]:
+        return f"{_numpy_name(e.value[1])}({', '.join(self(part) for part in dict.fromkeys(e.parts))})", ATOM
+
+    def power(self, e: Expression) -> tuple[str, int]:
+        return f"{self(e.parts[0], ATOM)} ** {self(e.parts[1], ATOM)}", POWER
+
+    def transpose(self, e: Expression) -> tuple[str, int]:
+        if len(e.shape) > 2:  # .T turns all axes round
+            return f"np.swapaxes({self(e.parts[0])}, -1, -2)", ATOM
+        return f"{self(e.parts[0], ATOM)}.T", ATOM
+
+    def ones(self, shape: tuple[int, ...]) -> str:
+        return f"np.ones({shape})"
+
+    def magnitude(self, e: Expression) -> tuple[str, int]:
+        return f"np.abs({self(e.parts[0])})", ATOM
+
+    def norm(self, e: Expression) -> tuple[str, int]:
+        return f"np.linalg.norm({self(e.parts[0])})", ATOM
+
+
+class _Sheet(_Numpy):
+    """NumPy with some variables renamed."""
+
+    def __init__(self, renamed: dict[str, str]) -> None:
+        self.renamed = renamed
+
+    def variable(self, name: str) -> str:
+        return super().variable(self.renamed.get(name, name))
+
+
+sheet_printer = _Sheet
+
+
+def _numpy_name(function: str) -> str:
+    """Where NumPy has a function."""
+    for place, module in (("np", np), ("np.linalg", np.linalg), ("np.fft", np.fft)):
+        if callable(getattr(module, function, None)):
+            return f"{place}.{function}"
+    raise NoNumpyFormError(
+        f"numpy: {function!r} is no function of NumPy, so this has no NumPy form; take .unicode or .latex"
+    )
+
+
+def _numpy_call(name: str, parts: list[str], static: str) -> str:
+    """A call that NumPy accepts, with static arguments by name, or in order where NumPy wants that."""
+    if name in _OF_THEIR_OWN:
+        raise NoNumpyFormError(f"numpy: this form of {name!r} is none of NumPy's; take .unicode or .latex")
+    place = _numpy_name(name)
+    function = operator.attrgetter(place.removeprefix("np."))(np)
+    parts = [f"({', '.join(parts)},)"] if name in _JOINING else parts
+    given = dict(pair.split("=", 1) for pair in re.split(r", (?=\w+=)", static)) if static else {}
+    if name == "einsum" and "subscripts" in given:
+        parts = [given.pop("subscripts"), *parts]
+    if isinstance(function, np.ufunc):
+        if given:
+            raise NoNumpyFormError(f"numpy: this form of {name!r} is none of NumPy's; take .unicode or .latex")
+        return f"{place}({', '.join(parts)})"
+    try:
+        signature = inspect.signature(function)
+        signature.bind(*parts, **given)
+        words = [f"{key}={value}" for key, value in given.items()]
+    except TypeError:
+        words = list(given.values())
+        if len(parts) + len(words) != len([p for p in signature.parameters.values() if p.default is p.empty]):
+            raise NoNumpyFormError(
+                f"numpy: this form of {name!r} is none of NumPy's; take .unicode or .latex"
+            ) from None
+    return f"{place}({', '.join([*parts, *words])})"
+
+
+#: rows that are called as a NumPy function, but with other arguments, or with several results in one array
+_OF_THEIR_OWN = frozenset(["pad", "slogdet"])
+#: functions that take their arrays in one sequence
+_JOINING = frozenset(["concatenate", "stack", "hstack", "vstack", "dstack", "column_stack"])
+_SIGNS = "< <= > >= == != & | ^ << >>"
+_PYTHON_SIGNS = frozenset(_SIGNS.split())
+
+
+NUMPY = _Numpy()
