@@ -91,7 +91,7 @@ def sweep(
     """
     if create_graph:
         seeds = {node: g if isinstance(g, Tensor) else wrap(g) for node, g in seeds.items()}
-    tensors = create_graph or any([isinstance(g, Tensor) for g in seeds.values()])
+    tensors = create_graph or any(isinstance(g, Tensor) for g in seeds.values())
     how = recording()
     token = _recording.set(how | ON if tensors else OFF)
     try:

@@ -340,7 +340,7 @@ def _apply_unary(op: Primitive, operand: Tensor, kwargs: dict[str, Any] | None =
 
 
 def _borrowed(array: Any, keep: int) -> tuple[Leaf, Any]:
-    """An ndarray operand as an input of a node: its leaf, and a copy if its values are kept, for the user may change it."""
+    """An ndarray operand as an input of a node: its leaf, and a copy if it is kept, for the user may change it."""
     return Leaf(None, spec_of(array)), array.copy() if keep == VALUE else None
 
 
