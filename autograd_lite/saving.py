@@ -12,6 +12,7 @@ import math
 import os
 import struct
 import tokenize
+import uuid
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -60,10 +61,13 @@ def save(path: str | os.PathLike[str], state: Any) -> None:
     if suffix == ".npz":
         if text is not None:
             arrays[_STRUCTURE] = np.frombuffer(text.encode(), np.uint8)
-        replace_file(path, lambda file: np.savez(file, allow_pickle=False, **arrays))
+        replace_file(path, lambda file: _write_npz(file, arrays))
     else:
         from safetensors.numpy import save as serialize
 
+        for name, array in arrays.items():
+            if array.dtype.kind == "c":
+                raise OperandError(f"save: {name} has dtype {array.dtype}, which .safetensors does not know; use .npz")
         data = serialize(arrays, None if text is None else {_STRUCTURE: text})
         replace_file(path, lambda file: file.write(data))
 
@@ -93,7 +97,7 @@ def load(path: str | os.PathLike[str], max_bytes: int = 4 << 30) -> Any:
 def replace_file(path: str | os.PathLike[str], write: Callable[[Any], object]) -> None:
     """Let `write(file)` fill a new binary file, and put it in the place of `path` when that has succeeded."""
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         with open(temporary, "xb") as file:
             write(file)
@@ -103,6 +107,14 @@ def replace_file(path: str | os.PathLike[str], write: Callable[[Any], object]) -
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _write_npz(file: Any, arrays: dict[str, Any]) -> None:
+    """What np.savez does, for names that are its parameters too."""
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
 
 
 def _suffix(what: str, path: str | os.PathLike[str]) -> str:

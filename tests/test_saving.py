@@ -59,6 +59,28 @@ def test_a_nested_structure_goes_round(path):
     assert read["list"][4].dtype == np.float32 and read["list"][4].shape == ()
 
 
+def test_any_name_and_kind_of_number_goes_round(tmp_path):
+    state = {
+        "file": np.array([1j]),
+        "allow_pickle": np.zeros((0, 2), np.int8),
+        "a.npy": np.array(True),
+        "ü/x": np.float16([2]),
+    }
+    saving.save(tmp_path / "m.npz", state)
+    read = saving.load(tmp_path / "m.npz")
+    assert list(read) == list(state)
+    for name, value in state.items():
+        np.testing.assert_array_equal(read[name], value)
+        assert read[name].dtype == value.dtype
+        read[name][...] = 0  # what was read can be changed
+
+
+def test_what_safetensors_cannot_hold_is_said(tmp_path):
+    pytest.importorskip("safetensors")
+    with pytest.raises(OperandError, match=r"file has dtype complex128, which \.safetensors does not know"):
+        saving.save(tmp_path / "m.safetensors", {"file": np.array([1j])})
+
+
 def test_an_optimizer_goes_round(path):
     w = Tensor([1.0, 2.0], requires_grad=True)
     optimizer, other = optim.Adam([w]), optim.Adam([w], lr=1.0)
