@@ -49,7 +49,7 @@ def sigmoid(z: Any) -> Any:
 def network(parameters: Parameters, x: Tensor) -> Tensor:
     """The output y_hat of shape (1, 1) for one input of shape (2, 1)."""
     v1 = sigmoid(parameters["W1"] @ x + parameters["b1"])
-    return sigmoid(parameters["W2"] @ v1 + parameters["b2"])  # type: ignore[no-any-return]
+    return sigmoid(parameters["W2"] @ v1 + parameters["b2"])
 
 
 def loss_of(parameters: Parameters, x: Tensor, y: Tensor) -> Tensor:

@@ -224,26 +224,26 @@ def _split(ary: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
             f"split: axis {axis} of a Tensor of shape {ary.shape} cannot be cut into {indices_or_sections} equal "
             f"parts; use np.array_split for nearly equal ones"
         )
-    return _array_split(ary, indices_or_sections, axis)  # type: ignore[no-any-return]
+    return _array_split(ary, indices_or_sections, axis)
 
 
 @composed(np.hsplit, sample=[call(real(4), 2), call(real(2, 5), [2])])
 def _hsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
-    return _split(ary, indices_or_sections, 1 if ary.ndim > 1 else 0)  # type: ignore[no-any-return]
+    return _split(ary, indices_or_sections, 1 if ary.ndim > 1 else 0)
 
 
 @composed(np.vsplit, sample=[call(real(4, 2), 2), call(real(4, 2), indices_or_sections=[1, 2])])
 def _vsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     if ary.ndim < 2:
         _no_axis("vsplit", ary, 1)
-    return _split(ary, indices_or_sections, 0)  # type: ignore[no-any-return]
+    return _split(ary, indices_or_sections, 0)
 
 
 @composed(np.dsplit, sample=[call(real(2, 1, 4), 2)])
 def _dsplit(ary: Any, indices_or_sections: Any) -> list[Any]:
     if ary.ndim < 3:
         _no_axis("dsplit", ary, 2)
-    return _split(ary, indices_or_sections, 2)  # type: ignore[no-any-return]
+    return _split(ary, indices_or_sections, 2)
 
 
 if hasattr(np, "unstack"):  # NumPy 2.1

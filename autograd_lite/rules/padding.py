@@ -43,7 +43,7 @@ def _pairs(value: Any, ndim: int) -> Pairs:
         if len(rows) not in (1, ndim):
             raise OperandError(f"pad: {len(rows)} pairs of values for {ndim} axes; give one pair, or one per axis")
         return rows * ndim if len(rows) == 1 else rows
-    return np.broadcast_to(np.asarray(value), (ndim, 2)).tolist()  # type: ignore[no-any-return]
+    return np.broadcast_to(np.asarray(value), (ndim, 2)).tolist()
 
 
 def _leaves(nested: Any) -> list[Any]:
