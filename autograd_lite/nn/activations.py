@@ -168,7 +168,7 @@ def softmax(x: Any, axis: int = -1) -> Any:
     """
     x = operand(x)
     exps = np.exp(x - peak(x, axis))
-    return exps / exps.sum(axis=axis, keepdims=True)
+    return exps * (1.0 / exps.sum(axis=axis, keepdims=True))  # few divisions, forward and back
 
 
 def log_softmax(x: Any, axis: int = -1) -> Any:
