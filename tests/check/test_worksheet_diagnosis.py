@@ -55,6 +55,7 @@ MISTAKES = [
     ("embedding_scatter", "np.add.at(dC, i, dr)", "dC[i] += dr", "duplicate_index_lost"),
     ("rmsnorm", "dZ[np.arange(n), t] -= 1", "dZ[:, t] -= 1", "wrong_slice"),
     ("vae_kl", "dsig = dz * eps", "dsig = dz", "inner_derivative_missing"),
+    ("powers", "dx = 3 * x ** 2 * w * dy", "dx = 3 * w * dy", "inner_derivative_missing"),
 ]  # fmt: skip
 
 

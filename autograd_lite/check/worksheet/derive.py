@@ -28,6 +28,7 @@ from .build import (
     to_power,
     transposed,
 )
+from .functions import FUNCTIONS
 from .interpret import Environment, Memo, evaluate
 from .program import (
     Attribute,
@@ -162,6 +163,10 @@ class Derivation:
                 yield g
             return
         if variable not in names(node) or isinstance(node, Compare):
+            return
+        if isinstance(node, Call) and FUNCTIONS[node.function].constant:
+            return
+        if not isinstance(node, Sequence | Slice) and isinstance(self.value(node), int | tuple):
             return
         for child, gradient in self.pairs(node, g, out):
             if variable in names(child):

@@ -137,7 +137,7 @@ class Pool:
         """Yield the local derivatives of an elementwise operation of the forward part."""
         inner = sigmoid_argument(node)
         function = node.function if isinstance(node, Call) else ""
-        power = isinstance(node, Binary) and node.op == "**"
+        power = (isinstance(node, Binary) and node.op == "**") or function == "power"
         if inner is None and function not in ELEMENTWISE and not power:
             return
         role = "activation" if inner is not None or function in ACTIVATIONS else "inner"
