@@ -244,6 +244,22 @@ class Tensor:
             node = self._node = Leaf(self._array, spec_of(self._array))
         return node
 
+    def _switched(self, requires_grad: bool) -> Leaf:
+        """The leaf from now on. What was recorded without a gradient saved nothing for one: it keeps its own leaf."""
+        before = self._node
+        leaf = (before.details or {}).get("switched") if requires_grad and before is not None else None
+        if leaf is None:
+            leaf = Leaf(self._array, spec_of(self._array))
+        leaf.value, leaf.requires_grad = self._array, requires_grad
+        if before is not None and before.name:
+            leaf.note("name", before.name)
+        if before.__class__ is Leaf:
+            leaf.grad = before.grad
+            if not requires_grad:
+                before.requires_grad = False  # nor do graphs recorded so far give it a gradient, until it is back
+                leaf.note("switched", before)
+        return leaf
+
     @property
     def requires_grad(self) -> bool:
         """Whether a gradient flows to this Tensor. It can be set on a leaf only."""
@@ -257,7 +273,8 @@ class Tensor:
                 f"{self._node.op.name!r}, not a leaf; use .detach() to cut it off"  # type: ignore[union-attr]
             )
         _check_differentiable(self.dtype, value)
-        self._leaf().requires_grad = bool(value)  # type: ignore[misc]
+        if bool(value) != self.requires_grad:
+            self._node = self._switched(bool(value))
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set `requires_grad` and return this Tensor."""
@@ -266,8 +283,8 @@ class Tensor:
 
     @property
     def is_leaf(self) -> bool:
-        """Whether no recorded operation made this Tensor."""
-        return self._node is None or self._node.__class__ is Leaf
+        """Whether no recorded operation through which a gradient flows made this Tensor."""
+        return self._node.__class__ is Leaf or not self.requires_grad
 
     @property
     def grad(self) -> Any:

@@ -30,7 +30,7 @@ def why_no_grad(loss: Tensor, x: Tensor) -> str:
         return f"The loss is a plain {type(loss).__name__}: it has left the graph; keep it a Tensor until backward."
     if x.dtype.kind not in "fc":
         return f"{named} has dtype {x.dtype}, without a gradient; make it Tensor(..., dtype=float, requires_grad=True)."
-    if x.is_leaf and not x.requires_grad:
+    if not x.requires_grad and (x._node is None or x._node.__class__ is Leaf):
         return f"{named} was never asked for a gradient; create it with Tensor(..., requires_grad=True)."
 
     order = topological([loss._node], everything=True) if loss._node is not None else []

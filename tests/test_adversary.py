@@ -65,3 +65,55 @@ def test_other_subclasses_of_ndarray_count_as_the_arrays_they_are():
     y.sum().backward()
     assert type(x.grad) is np.ndarray
     np.testing.assert_array_equal(x.grad, [1.0, 2.0])
+
+
+class TestRequiresGradSwitchedBetweenForwardAndBackward:
+    def test_on_what_was_recorded_before_gives_no_part_of_a_gradient(self):
+        x, w = Tensor([1.0, 2.0], name="x"), parameter(3.0, 4.0)
+        loss = (x * w + np.exp(x) + w).sum()
+        x.requires_grad = True
+        loss.backward()
+        assert x.grad is None
+        np.testing.assert_array_equal(w.grad, [2.0, 3.0])
+        (x * w).sum().backward()
+        np.testing.assert_array_equal(x.grad, [3.0, 4.0])
+        assert x.name == "x"
+
+    def test_off_and_on_again(self):
+        x = Tensor([1.0, 2.0], requires_grad=True, name="x")
+        loss = (x * x).sum()
+        x.requires_grad = False
+        frozen = (x * parameter(3.0, 4.0)).sum()
+        x.grad = [1.0, 1.0]
+        x.requires_grad = True
+        frozen.backward()
+        np.testing.assert_array_equal(x.grad, [1.0, 1.0])
+        loss.backward()
+        np.testing.assert_array_equal(x.grad, [3.0, 5.0])
+        assert x.name == "x"
+
+    def test_off_stops_the_gradient(self):
+        x, w = parameter(1.0, 2.0), parameter(3.0, 4.0)
+        loss = (x * w).sum()
+        x.requires_grad = False
+        loss.backward()
+        assert x.grad is None
+        np.testing.assert_array_equal(w.grad, [1.0, 2.0])
+
+    def test_data_changed_while_off(self):
+        x = parameter(1.0, 2.0)
+        x.requires_grad = False
+        x.data[0] = 5.0
+        x.requires_grad = True
+        (x * x).sum().backward()
+        np.testing.assert_array_equal(x.grad, [10.0, 4.0])
+
+    def test_a_detached_result_or_a_mask_can_become_a_parameter(self):
+        with ag.debug():
+            detached = (2 * parameter(1.0, 2.0)).detach()
+            detached.requires_grad = True
+            mask = (parameter(1.0, -2.0) > 0).astype(float)
+            mask.requires_grad = True
+        (detached * mask).sum().backward()
+        np.testing.assert_array_equal(detached.grad, [1.0, 0.0])
+        np.testing.assert_array_equal(mask.grad, [2.0, 4.0])
