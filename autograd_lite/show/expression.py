@@ -373,6 +373,9 @@ def call(head: str, function: str, static: str, parts: tuple[Expression, ...], s
         inner = parts[0]
         if _keeps_dims(inner, shape):
             return Expression("call", inner.parts, ("sum", "sum", f"{inner.value[2]}, keepdims=True"), shape)
+    again = function == "reshape" and parts[0].kind == "call" and parts[0].value[1] == "reshape"
+    if again and "order" not in static + parts[0].value[2]:  # of two in a row the last decides
+        return call(head, function, static, parts[0].parts, shape)
     if function == "reshape" and parts[0].shape == shape:
         return parts[0]
     if function == "reshape" and np.prod(shape, dtype=int) == 1 and _fits(parts[0].shape, shape):

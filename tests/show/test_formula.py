@@ -310,3 +310,10 @@ def test_an_axis_put_in_at_the_end_is_not_lost():
     a = parameter("a", 3, 3)
     check((np.abs(a).sum(axis=1) ** 2).sum(), {"a": a})
     assert "reshape(2 · sum(|a|, axis=1), shape=(3, 1))" in str(derivation((np.abs(a).sum(axis=1) ** 2).sum()))
+
+
+def test_of_two_reshapes_the_last_decides():
+    a, b = parameter("a", 6), parameter("b", 3, 2)
+    loss = (a.reshape((2, 3)).reshape((3, 2)) * b).sum()
+    assert str(formula(loss)) == "L = sum(reshape(a, shape=(3, 2)) ⊙ b)"
+    check(loss, {"a": a, "b": b})
