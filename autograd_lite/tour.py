@@ -49,12 +49,14 @@ def sigmoid(z: Any) -> Any:
 def network(parameters: Parameters, x: Tensor) -> Tensor:
     """The output y_hat of shape (1, 1) for one input of shape (2, 1)."""
     v1 = sigmoid(parameters["W1"] @ x + parameters["b1"])
-    return sigmoid(parameters["W2"] @ v1 + parameters["b2"])
+    y_hat: Tensor = sigmoid(parameters["W2"] @ v1 + parameters["b2"])
+    return y_hat
 
 
 def loss_of(parameters: Parameters, x: Tensor, y: Tensor) -> Tensor:
     """The mean squared error of one sample."""
-    return ((y - network(parameters, x)) ** 2).mean()
+    loss: Tensor = ((y - network(parameters, x)) ** 2).mean()
+    return loss
 
 
 def train(parameters: Parameters, epochs: int = EPOCHS) -> Iterator[float]:
