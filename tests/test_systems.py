@@ -158,7 +158,6 @@ def test_a_small_convolutional_network_reads_digits(example):
     pytest.importorskip("sklearn")
     run = example("digits").main()
     assert run["accuracy"] >= 0.98
-    assert run["seconds"] < 120
     assert Path("digits.svg").exists()
 
 
