@@ -120,8 +120,9 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
             return f(*args)
         places = [i for i, arg in enumerate(args) if isinstance(arg, Tensor) and arg.requires_grad]
         y, parameters = _parameters(called, f, args, places)
-        if not places and not parameters:
+        if not getattr(y, "requires_grad", False):
             return y
+        y = y._array  # without its graph, which would keep the values inside alive
         prints = [hash(leaf.value.tobytes()) for leaf in parameters]
         last: list[Any] = [
             None,
@@ -158,7 +159,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
                 last[:] = None, None
             return r
 
-        op = Primitive(lambda *_: y._array, (rule,), name=called, prints=f"{called}(...)", variadic=True)
+        op = Primitive(lambda *_: y, (rule,), name=called, prints=f"{called}(...)", variadic=True)
         given = [args[place] for place in places]
         return apply(op, (*given, *[wrap(leaf.value, leaf) for leaf in parameters]), {})
 
@@ -167,18 +168,22 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
-def _parameters(called: str, f: Callable[..., Any], args: Any, places: list[int]) -> tuple[Tensor, list[Any]]:
+def _parameters(called: str, f: Callable[..., Any], args: Any, places: list[int]) -> tuple[Any, list[Any]]:
     """The value of `f`, and the leaves that it uses without being given them."""
     standing = list(args)
     for place in places:
         standing[place] = Tensor(args[place].numpy(), requires_grad=True)
     y = f(*standing)
     if not isinstance(y, Tensor):
-        raise OperandError(f"{called}: it returned a {type(y).__name__}; it must return one Tensor")
+        if places or isinstance(y, (tuple, list, dict)):
+            raise OperandError(f"{called}: it returned a {type(y).__name__}; it must return one Tensor")
+        return y, []  # a function of plain arrays, of which nothing is recorded
+    if not y.requires_grad:
+        return wrap(y._array), []
     own = {standing[place]._node for place in places}
-    roots = [y._node] if y.requires_grad else []
-    return wrap(y._array), [  # without its graph, which would keep the values inside alive
+    leaves = [
         node
-        for node in topological(roots, everything=True)
+        for node in topological([y._node], everything=True)
         if node.__class__ is Leaf and node.requires_grad and node not in own
     ]
+    return y, leaves

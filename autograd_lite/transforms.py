@@ -104,6 +104,7 @@ class _Trace:
 
     def outputs_of(self, result: Any) -> None:
         """Say which part of the result is to be differentiated."""
+        self.outline = result
         self.outputs, self.rebuild_outputs = flatten(result)
         for position, output in enumerate(self.outputs):
             if not isinstance(output, Tensor):
@@ -145,12 +146,16 @@ class _Trace:
 
 def _positions(what: str, argnums: Any, count: int) -> list[int]:
     chosen = list(argnums) if isinstance(argnums, (tuple, list)) else [argnums]
-    if not chosen or any(not -count <= position < count for position in chosen):
+    integers = all(isinstance(position, (int, np.integer)) for position in chosen)
+    if not chosen or not integers or any(not -count <= position < count for position in chosen):
         raise OperandError(
             f"{what}: argnums={argnums} does not name one of the {count} positional arguments given; "
             f"pass the arguments to differentiate by position"
         )
-    return [position % count for position in chosen]
+    positions = [int(position) % count for position in chosen]
+    if len(set(positions)) < len(positions):
+        raise OperandError(f"{what}: argnums={argnums} names an argument twice; name each once")
+    return positions
 
 
 def _stand_in(what: str, leaf: Any) -> Tensor:
@@ -250,7 +255,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     def pullback(g: Any) -> Any:
         gradients = [
             _like("pullback", part, output)
-            for part, output in zip(_matching("pullback", g, trace.outputs), trace.outputs, strict=True)
+            for part, output in zip(_matching("pullback", g, trace.outline), trace.outputs, strict=True)
         ]
         live = any(isinstance(part, Tensor) and part.requires_grad for part in gradients)
         found = trace.pull(gradients, create_graph=trace.nested)
@@ -273,13 +278,15 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     >>> jvp(lambda x: x**2, (np.array([1.0, 2.0]),), (np.array([1.0, 0.5]),))
     (array([1., 4.]), array([2., 2.]))
     """
+    if not all(isinstance(each, (tuple, list)) for each in (primals, tangents)):
+        raise OperandError("jvp: primals and tangents are tuples, one entry per argument; write jvp(f, (x,), (v,))")
     if len(primals) != len(tangents):
         raise OperandError(f"jvp: {len(primals)} primals and {len(tangents)} tangents; there must be one for each")
     trace = _Trace("jvp", f, tuple(primals), tuple(range(len(primals))), {})
     trace.outputs_of(trace.result)
     directions = [
         _like("jvp", part, tensor)
-        for part, tensor in zip(_matching("jvp", tuple(tangents), trace.inputs), trace.inputs, strict=True)
+        for part, tensor in zip(_matching("jvp", tuple(tangents), tuple(primals)), trace.inputs, strict=True)
     ]
     push = _pushforward(trace)
     live = is_grad_enabled() and any(isinstance(part, Tensor) and part.requires_grad for part in directions)
@@ -421,9 +428,7 @@ def hvp(f: Function, x: Any, v: Any) -> Any:
     if len(trace.outputs) != 1:
         raise BackwardError(f"hvp: the function returned {len(trace.outputs)} arrays; it must return one scalar")
     seed = _scalar("hvp", trace.outputs[0])
-    directions = [
-        _like("hvp", part, tensor) for part, tensor in zip(_matching("hvp", v, trace.inputs), trace.inputs, strict=True)
-    ]
+    directions = [_like("hvp", part, tensor) for part, tensor in zip(_matching("hvp", v, x), trace.inputs, strict=True)]
     gradients = trace.pull([seed], create_graph=True)
     # The Hessian is symmetric: pulling v back through the gradient multiplies it by the Hessian.
     seeds: dict[Node, Any] = {}
@@ -452,11 +457,33 @@ def stop_gradient(x: Any) -> Any:
     return rebuild([leaf.detach() if isinstance(leaf, Tensor) else leaf for leaf in leaves])
 
 
-def _matching(what: str, tree: Any, tensors: Sequence[Tensor]) -> list[Any]:
-    leaves, _ = flatten(tree)
-    if len(leaves) != len(tensors):
-        raise OperandError(f"{what}: {len(leaves)} arrays given where {len(tensors)} are needed; one for each")
-    return leaves
+def _matching(what: str, tree: Any, pattern: Any) -> list[Any]:
+    """The leaves of `tree` in the order of `pattern`, whose structure it must have; keys may be in any order."""
+    if pattern is None:
+        return []
+    nested = isinstance(pattern, (tuple, list, dict))
+    if isinstance(pattern, dict):
+        fits = isinstance(tree, dict) and tree.keys() == pattern.keys()
+    elif nested:
+        fits = isinstance(tree, (tuple, list)) and len(tree) == len(pattern)
+    else:
+        fits = tree is not None and not isinstance(tree, dict)
+    if not fits:
+        raise OperandError(
+            f"{what}: {_outline(tree)} given where {_outline(pattern)} is needed; they must have the same structure"
+        )
+    if not nested:
+        return [tree]
+    places = pattern if isinstance(pattern, dict) else range(len(pattern))
+    return [leaf for place in places for leaf in _matching(what, tree[place], pattern[place])]
+
+
+def _outline(tree: Any) -> str:
+    if isinstance(tree, dict):
+        return f"a dict with the keys {sorted(map(str, tree))}"
+    if isinstance(tree, (tuple, list)):
+        return f"a {type(tree).__name__} of {len(tree)}"
+    return "None" if tree is None else "one array"
 
 
 def _like(what: str, value: Any, tensor: Tensor) -> Any:

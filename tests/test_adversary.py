@@ -117,3 +117,48 @@ class TestRequiresGradSwitchedBetweenForwardAndBackward:
         (detached * mask).sum().backward()
         np.testing.assert_array_equal(detached.grad, [1.0, 0.0])
         np.testing.assert_array_equal(mask.grad, [2.0, 4.0])
+
+
+class TestDirectionsAndCotangentsOfContainers:
+    """A dict is matched by its keys, in whatever order they were written."""
+
+    def test_tangents(self):
+        _, tangent = ag.jvp(lambda d: d["a"] * d["b"], ({"a": 2.0, "b": 3.0},), ({"b": 1.0, "a": 0.0},))
+        assert tangent == 2.0
+
+    def test_cotangents(self):
+        _, pullback = ag.vjp(lambda x: {"a": x, "b": x * x}, 3.0)
+        assert pullback({"b": 0.0, "a": 1.0}) == (1.0,)
+
+    def test_directions_of_a_hessian(self):
+        product = ag.hvp(lambda d: d["a"] ** 2 * d["b"], {"a": 2.0, "b": 3.0}, {"b": 1.0, "a": 0.0})
+        assert product == {"a": 4.0, "b": 0.0}
+
+    @pytest.mark.parametrize("tangent", [{"a": 1.0}, {"a": 1.0, "c": 1.0}, [1.0, 1.0], None, 1.0])
+    def test_another_structure_is_refused(self, tangent):
+        with pytest.raises(ag.OperandError, match="same structure"):
+            ag.jvp(lambda d: d["a"] * d["b"], ({"a": 2.0, "b": 3.0},), (tangent,))
+        with pytest.raises(ag.OperandError, match="same structure"):
+            ag.hvp(lambda d: d["a"] * d["b"], {"a": 2.0, "b": 3.0}, tangent)
+
+    def test_arguments_without_a_tuple(self):
+        with pytest.raises(ag.OperandError, match="tuples"):
+            ag.jvp(lambda x: x * x, np.ones(1), np.ones(1))
+
+
+@pytest.mark.parametrize("argnums", [(0, 0), (0, -2), 1.0, "a", (0, "b")])
+def test_argnums_that_name_no_argument_or_one_twice(argnums):
+    with pytest.raises(ag.OperandError, match="argnums"):
+        ag.grad(lambda a, b: (a * b).sum(), argnums)(np.ones(2), np.ones(2))
+
+
+class TestCheckpointWithoutAGradient:
+    def test_a_result_through_which_nothing_flows(self):
+        x = parameter(1.0, 2.0)
+        y = ag.checkpoint(lambda t: t.detach() * 2)(x)
+        assert not y.requires_grad
+        (y * x).sum().backward()
+        np.testing.assert_array_equal(x.grad, [2.0, 4.0])
+
+    def test_plain_arrays(self):
+        np.testing.assert_array_equal(ag.checkpoint(lambda a: a * 2)(np.ones(2)), [2.0, 2.0])
