@@ -1,7 +1,9 @@
 """Optimisers against PyTorch where it is installed, against their formulas, and what they refuse."""
 
+import copy
 import itertools
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -172,6 +174,19 @@ def test_a_resumed_run_is_bit_for_bit_the_one_that_went_on(name, hyper):
     resumed.load_state_dict(optimizer.state_dict())
     found = train(again, resumed, range(3, 6))
     assert all((a == b).all() for a, b in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda pair: pickle.loads(pickle.dumps(pair))])
+def test_a_copy_of_model_and_optimizer_goes_on_by_itself(copied):
+    whole = params()
+    expected = train(whole, optim.Adam(whole, lr=0.1), range(6))
+    own = params()
+    optimizer = optim.Adam(own, lr=0.1)
+    halfway = train(own, optimizer, range(3))
+    twins, twin_optimizer = copied((own, optimizer))
+    found = train(twins, twin_optimizer, range(3, 6))
+    assert all((a == b).all() for a, b in zip(found, expected, strict=True))
+    assert all((p.numpy() == before).all() for p, before in zip(own, halfway, strict=True))
 
 
 def test_a_state_that_does_not_fit_changes_nothing():

@@ -63,6 +63,10 @@ class Flat:
             self.views.append(view)
         self._whole = self._run(slice(None), 0)
 
+    def __reduce__(self) -> Any:
+        # a copy is built anew: copied views would no longer look into the copied buffer
+        return _rebuilt, (self.tensors, self.states, self.steps)
+
     def gather(self) -> list[Run]:
         """Bring the gradients of this moment together; parameters without one are left out.
 
@@ -113,3 +117,11 @@ class Flat:
     def _run(self, where: slice, steps: int) -> Run:
         states = {name: state[where] for name, state in self.states.items()}
         return Run(self.values[where], self.gradients[where], states, self.scratch[where], steps)
+
+
+def _rebuilt(tensors: list[Tensor], states: dict[str, Array], steps: list[int]) -> Flat:
+    flat = Flat(tensors, tuple(states))
+    for name, state in states.items():
+        flat.states[name][...] = state
+    flat.steps = list(steps)
+    return flat
