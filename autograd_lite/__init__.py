@@ -34,6 +34,8 @@ from autograd_lite.why import why_no_grad
 if TYPE_CHECKING:
     from autograd_lite import check, linalg, nn, optim, special, stats, train
     from autograd_lite.check import gradcheck, gradgradcheck
+    from autograd_lite.show.explain import explain
+    from autograd_lite.show.formula import derivation, formula
     from autograd_lite.show.picture import draw
     from autograd_lite.show.table import name, table
 
@@ -44,7 +46,10 @@ _ROOMS = ("check", "linalg", "nn", "optim", "special", "stats", "train")
 _LATER = {
     "gradcheck": "autograd_lite.check",
     "gradgradcheck": "autograd_lite.check",
+    "derivation": "autograd_lite.show.formula",
     "draw": "autograd_lite.show.picture",
+    "explain": "autograd_lite.show.explain",
+    "formula": "autograd_lite.show.formula",
     "name": "autograd_lite.show.table",
     "table": "autograd_lite.show.table",
 }
@@ -78,8 +83,11 @@ __all__ = [
     "checkpoint",
     "custom",
     "debug",
+    "derivation",
     "draw",
     "enable_grad",
+    "explain",
+    "formula",
     "grad",
     "gradcheck",
     "gradgradcheck",

@@ -99,11 +99,12 @@ def tour(out: Path, say: Callable[[str], None] = print) -> int:
     _train_step(parameters, say)
     drawn = _draw_step(out / "xor.svg", say)
     agree = _check_step(say)
+    _mark_step(say)
     _next_step(drawn, time.perf_counter() - started, say)
     return 0 if agree and drawn is not False else 1
 
 
-# --- its four steps ------------------------------------------------------------------------------------------
+# --- its steps ----------------------------------------------------------------------------------------------
 
 
 def _train_step(parameters: Parameters, say: Callable[[str], None]) -> None:
@@ -181,12 +182,39 @@ def _check_step(say: Callable[[str], None]) -> bool:
     return agree
 
 
+def _mark_step(say: Callable[[str], None]) -> None:
+    from autograd_lite.check.worksheet import worksheet
+    from autograd_lite.check.worksheet.catalogue import sheet
+
+    _head("4. Mark", say)
+    _text(
+        "Now as a student hands it in: the derivation as a worksheet, with the factor 2 of the square forgotten. Each "
+        "line is marked by itself, so what follows correctly from the slip is not called wrong.",
+        say,
+    )
+    _report(worksheet(sheet("xor")), say)
+    _text(
+        "\nA second sheet, after a well-known tutorial: its loss multiplies w and x elementwise, its gradient belongs "
+        "to their inner product. The printed loss then stays at 398.98 for ever, although the prediction is exact.",
+        say,
+    )
+    _report(worksheet(sheet("loss_and_gradient")), say)
+
+
+def _report(report: object, say: Callable[[str], None]) -> None:
+    say("")
+    for line in str(report).splitlines():
+        indent = " " * (2 + len(line) - len(line.lstrip()))
+        say(textwrap.fill(line, WIDTH - 2, initial_indent="  ", subsequent_indent="  " + indent))
+
+
 def _next_step(drawn: bool | None, seconds: float, say: Callable[[str], None]) -> None:
     _head("What now", say)
     _text(f"That took {seconds:.1f} s. Next, you could", say)
     steps = ["open xor.svg in a browser and follow one gradient from the loss back to W1;"] if drawn else []
     steps += [
         "read autograd_lite/tour.py, which ran here, then the engine: record.py, tensor.py and backprop.py beside it;",
+        "write a worksheet of your own and run `autograd-lite check` on it; docs/mistakes.md shows ten typical slips;",
         "run `python -m autograd_lite --help` for what else there is, and try the ten lines of README.md.",
     ]
     for step in steps:
