@@ -8,13 +8,13 @@ after `backward` the saved arrays are gone, and the graph can still be drawn.
 from __future__ import annotations
 
 import dis
+import functools
 import itertools
 import linecache
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -312,13 +312,50 @@ _recording: ContextVar[int] = ContextVar("autograd_lite_recording", default=ON)
 recording = _recording.get
 
 
-@contextmanager
-def _recorded(how: int) -> Iterator[None]:
-    token = _recording.set(how)
-    try:
-        yield
-    finally:
-        _recording.reset(token)
+class _Recording:
+    """Turns some of the ways of recording on or off, inside a `with` block or in a decorated function."""
+
+    def __init__(self, on: int = 0, off: int = 0) -> None:
+        self._on = on
+        self._off = off
+        self._tokens: list[Any] = []
+
+    def __enter__(self) -> None:
+        self._tokens.append(_recording.set((recording() | self._on) & ~self._off))
+
+    def __exit__(self, *_: object) -> None:
+        _recording.reset(self._tokens.pop())
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        import inspect  # here, because it makes the import of the package longer
+
+        on, off = self._on, self._off
+        made: Callable[..., Any]
+        if inspect.iscoroutinefunction(function):
+
+            async def made(*args: Any, **kwargs: Any) -> Any:
+                with _Recording(on, off):
+                    return await function(*args, **kwargs)
+
+        elif inspect.isgeneratorfunction(function):
+
+            def made(*args: Any, **kwargs: Any) -> Any:
+                steps, sent = function(*args, **kwargs), None
+                while True:  # between the steps its caller records as before
+                    with _Recording(on, off):
+                        try:
+                            value = steps.send(sent)
+                        except StopIteration as end:
+                            return end.value
+                    sent = yield value
+
+        else:
+
+            def made(*args: Any, **kwargs: Any) -> Any:
+                with _Recording(on, off):
+                    return function(*args, **kwargs)
+
+        return functools.wraps(function)(made)
 
 
 def is_grad_enabled() -> bool:
@@ -330,7 +367,7 @@ def is_grad_enabled() -> bool:
     return bool(recording() & ON)
 
 
-def no_grad() -> Any:
+def no_grad(function: Callable[..., Any] | None = None) -> Any:
     """Record nothing inside this block (or decorated function), in this thread and async task only.
 
     >>> import autograd_lite as ag
@@ -339,12 +376,14 @@ def no_grad() -> Any:
     ...     (2 * x).requires_grad
     False
     """
-    return _recorded(recording() & ~ON)
+    block = _Recording(off=ON)
+    return block if function is None else block(function)
 
 
-def enable_grad() -> Any:
+def enable_grad(function: Callable[..., Any] | None = None) -> Any:
     """Record inside this block again, within a surrounding `no_grad`."""
-    return _recorded(recording() | ON)
+    block = _Recording(on=ON)
+    return block if function is None else block(function)
 
 
 def debug() -> Any:
@@ -356,12 +395,12 @@ def debug() -> Any:
     >>> "line" in y._node.details
     True
     """
-    return _recorded(recording() | ON | LINES)
+    return _Recording(on=ON | LINES)
 
 
 def watch_nans() -> Any:
     """Raise at the first operation that makes a NaN; see `questions.trace_nan`."""
-    return _recorded(recording() | ON | LINES | NANS)
+    return _Recording(on=ON | LINES | NANS)
 
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep

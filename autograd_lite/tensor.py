@@ -174,7 +174,11 @@ class Tensor:
         >>> Tensor([1.0, 2.0], requires_grad=True).numpy()
         array([1., 2.])
         """
-        return np.array(self._array)
+        return np.array(self._seen())
+
+    def _seen(self) -> Any:
+        """The array to look at: that of a view only as long as what it looks into is unchanged."""
+        return self._array if self._shared is None else self._settled(False)
 
     def item(self, *index: Any) -> Any:
         """One element as a Python number, without history; with no index there must be exactly one.
@@ -187,15 +191,15 @@ class Tensor:
                 f"item: a Tensor of shape {self.shape} has {self._array.size} elements, not one; "
                 f"give an index, or use .tolist()"
             )
-        return self._array.item(*index)
+        return self._seen().item(*index)
 
     def tolist(self) -> Any:
         """The values as nested Python lists, without history."""
-        return self._array.tolist()
+        return self._seen().tolist()
 
     def detach(self) -> Tensor:
         """A Tensor of the same values that no gradient flows through."""
-        made = wrap(self._array.copy() if self._shared is LENT else self._array)
+        made = wrap(self._array.copy() if self._shared is LENT else self._seen())
         if self._node is not None and recording() & LINES:  # so that `why_no_grad` finds the place
             made._node = Passive(_DETACH, (self._node,), None, self._node.spec)
             note_line(made._node)
@@ -387,7 +391,7 @@ class Tensor:
             )
         if copy is False:
             raise ValueError("np.asarray(copy=False): a Tensor's array is its own; take a copy, or use .data")
-        return np.array(self._array, dtype=dtype)
+        return np.array(self._seen(), dtype=dtype)
 
     def _number(self, kind: str) -> Any:
         if self.requires_grad and is_grad_enabled():
@@ -412,7 +416,7 @@ class Tensor:
     def __bool__(self) -> bool:
         if self._array.size != 1:
             raise OperandError(f"bool: the truth of a Tensor of shape {self.shape} is ambiguous; use .any() or .all()")
-        return bool(self._array)
+        return bool(self._seen())
 
     def __round__(self, digits: int = 0) -> Tensor:
         return _np.round(self, digits)

@@ -1,5 +1,6 @@
 """Misuse and odd calls that once went wrong in silence, or failed without saying why."""
 
+import asyncio
 import warnings
 
 import numpy as np
@@ -162,3 +163,77 @@ class TestCheckpointWithoutAGradient:
 
     def test_plain_arrays(self):
         np.testing.assert_array_equal(ag.checkpoint(lambda a: a * 2)(np.ones(2)), [2.0, 2.0])
+
+
+class TestFormsOfNoGrad:
+    def test_a_block_used_again_and_within_itself(self):
+        block = ag.no_grad()
+        for _ in range(2):
+            with block, block:
+                assert not ag.is_grad_enabled()
+            assert ag.is_grad_enabled()
+
+    def test_decorators_without_parentheses(self):
+        @ag.no_grad
+        def outer(x):
+            return (2 * x).requires_grad, inner(x)
+
+        @ag.enable_grad
+        def inner(x):
+            return (2 * x).requires_grad
+
+        assert outer(parameter(1.0)) == (False, True)
+        assert outer.__name__ == "outer"
+
+    def test_a_generator_does_not_record_and_its_caller_does(self):
+        @ag.no_grad()
+        def steps(x):
+            factor = yield (2 * x).requires_grad
+            yield (factor * x).requires_grad
+            return "end"
+
+        def all_of_it():
+            assert (yield from steps(parameter(1.0))) == "end"
+
+        running = all_of_it()
+        assert next(running) is False
+        assert ag.is_grad_enabled()
+        assert running.send(3.0) is False
+        assert ag.is_grad_enabled()
+        assert list(running) == []
+
+    def test_a_coroutine_does_not_record_and_other_tasks_do(self):
+        @ag.no_grad()
+        async def quiet(x):
+            await asyncio.sleep(0)
+            return (2 * x).requires_grad
+
+        async def loud(x):
+            await asyncio.sleep(0)
+            return (2 * x).requires_grad
+
+        async def both():
+            return await asyncio.gather(quiet(parameter(1.0)), loud(parameter(1.0)))
+
+        assert asyncio.run(both()) == [False, True]
+
+    def test_a_decorated_function_notes_lines_in_a_debug_block(self):
+        @ag.enable_grad()
+        def double(x):
+            return 2 * x
+
+        with ag.debug():
+            assert "line" in double(parameter(1.0))._node.details
+
+
+@pytest.mark.parametrize(
+    "look",
+    [lambda t: t.numpy(), lambda t: t.tolist(), lambda t: t.item(0), lambda t: np.asarray(t), lambda t: t.detach()],
+)
+def test_an_outdated_view_shows_no_old_values(look):
+    base = Tensor([[1.0, 2.0], [3.0, 4.0]])
+    view = base[0]
+    look(view)
+    base[0, 0] = 5.0
+    with pytest.raises(ag.InPlaceError, match="view"):
+        look(view)
