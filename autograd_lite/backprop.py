@@ -125,7 +125,7 @@ def _sweep(
         if chain is not None:
             node = chain
             chain = None
-        else:  # several wait, and the order in which they are swept matters
+        else:  # several wait, and the order in which they are swept matters; it stays right once a chain has begun
             if order is None:
                 order = topological(waiting)
             node = order.pop()
@@ -173,7 +173,7 @@ def _sweep(
                 arrived[source] = r if held is None else held + r
             elif source is chain:
                 sent = sent + r
-            elif chain is None and not waiting and order is None:
+            elif chain is None and not waiting:
                 chain, sent = source, r
             else:
                 if chain is not None:

@@ -343,6 +343,23 @@ def test_two_threads_can_sweep_one_retained_graph():
     assert len(found) == 300 and all(np.allclose(g, expected) for g in found)
 
 
+def test_graphs_that_branch_and_join_again_and_again():
+    def run(x):
+        for k in range(1, 6):
+            a, b = np.tanh(x), x * 0.5
+            c = a * b + a
+            x = np.sin(c) * b + np.cos(a * 0.1 * k)
+            x = x + 0.25 * x
+        return x.sum()
+
+    point = np.array([0.3, -0.8])
+    step = 1e-6
+    numeric = [(run(point + step * e) - run(point - step * e)) / (2 * step) for e in np.eye(2)]
+    assert np.allclose(ag.grad(run)(point), numeric, rtol=1e-6)
+    second = [(ag.grad(run)(point + step * e) - ag.grad(run)(point - step * e)) / (2 * step) for e in np.eye(2)]
+    assert np.allclose(ag.hessian(run)(point), second, rtol=1e-5, atol=1e-8)
+
+
 def test_topological_order_is_inputs_first_and_deterministic():
     x = Tensor([1.0], requires_grad=True)
     a, b = x * 2, x * 3
