@@ -237,3 +237,12 @@ def test_an_outdated_view_shows_no_old_values(look):
     base[0, 0] = 5.0
     with pytest.raises(ag.InPlaceError, match="view"):
         look(view)
+
+
+@pytest.mark.parametrize("decompose", [np.linalg.svdvals, np.linalg.eigvalsh, lambda a: np.linalg.qr(a).R])
+def test_decompositions_of_an_empty_stack(decompose):
+    a = Tensor(np.zeros((0, 2, 2)), requires_grad=True)
+    y = decompose(a)
+    assert y.shape == decompose(np.zeros((0, 2, 2))).shape
+    y.sum().backward()
+    assert a.grad.shape == (0, 2, 2)

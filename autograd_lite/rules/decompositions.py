@@ -60,7 +60,7 @@ class SVDResult(NamedTuple):
 
 def packed(parts: Any, batch: int) -> Any:
     """The arrays, flat but for their first `batch` axes, one behind the other, and an entry for `vectors_of`."""
-    flat = [part.reshape(*part.shape[:batch], -1) for part in parts]
+    flat = [part.reshape(*part.shape[:batch], math.prod(part.shape[batch:])) for part in parts]
     return np.concatenate([*flat, np.zeros_like(flat[0], shape=(*flat[0].shape[:-1], 1))], axis=-1)
 
 
@@ -82,7 +82,7 @@ def _slice_rule(g: Any, y: Any, x: Any, start: int = 0, shape: tuple[int, ...] =
     # The last entry of a packed array is the constant 0, so no gradient of it counts for anything. Here it tells
     # the rule of the decomposition that the loss uses vectors, even if it is flat in them.
     batch, after = x.shape[:-1], x.shape[-1] - 1 - start - math.prod(shape)
-    parts = [np.zeros((*batch, start), x.dtype), g.reshape(*batch, -1), np.zeros((*batch, after), x.dtype)]
+    parts = [np.zeros((*batch, start), x.dtype), g.reshape(*batch, math.prod(g.shape[len(batch) :])), np.zeros((*batch, after), x.dtype)]
     return np.concatenate([*parts, np.ones((*batch, 1), x.dtype)], axis=-1)
 
 
