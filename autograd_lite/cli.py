@@ -19,7 +19,7 @@ from autograd_lite.tensor import Tensor
 __all__ = ["main"]
 
 #: rooms that bring commands of their own, by an `add_commands(subparsers)`
-_ROOMS = ("autograd_lite.check.worksheet.command",)
+_ROOMS = ("autograd_lite.check.worksheets.command",)
 #: for running the forward part of one worksheet
 _SECONDS = 10.0
 
@@ -97,7 +97,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from autograd_lite.check.worksheet.errors import SheetError
+    from autograd_lite.check.worksheets.errors import SheetError
     from autograd_lite.show.explain import explain
 
     try:
@@ -111,10 +111,10 @@ def _explain(options: argparse.Namespace) -> int:
 
 def _loss_of_sheet(path: str, seed: int) -> Any:
     """The loss of a worksheet, computed on Tensors that have the sheet's names, at one of its sample points."""
-    from autograd_lite.check.worksheet.grade import load
-    from autograd_lite.check.worksheet.interpret import Allowance, execute
-    from autograd_lite.check.worksheet.read import read
-    from autograd_lite.check.worksheet.sample import samples
+    from autograd_lite.check.worksheets.grade import load
+    from autograd_lite.check.worksheets.interpret import Allowance, execute
+    from autograd_lite.check.worksheets.read import read
+    from autograd_lite.check.worksheets.sample import samples
 
     sheet = read(load(path))
     values = samples(sheet, seed, 1, Allowance(_SECONDS))[0].values

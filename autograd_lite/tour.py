@@ -183,8 +183,8 @@ def _check_step(say: Callable[[str], None]) -> bool:
 
 
 def _mark_step(say: Callable[[str], None]) -> None:
-    from autograd_lite.check.worksheet import worksheet
-    from autograd_lite.check.worksheet.catalogue import sheet
+    from autograd_lite.check.worksheets import worksheet
+    from autograd_lite.check.worksheets.catalogue import sheet
 
     _head("4. Mark", say)
     _text(

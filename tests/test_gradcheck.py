@@ -410,7 +410,7 @@ def test_a_single_number_off_by_no_simple_factor_has_no_pattern() -> None:
 
 
 def test_the_rest_of_the_room_opens_at_first_use() -> None:
-    importlib.import_module("autograd_lite.check.worksheet")
+    importlib.import_module("autograd_lite.check.worksheets")
     assert callable(ag.check.worksheet), "the function, not the package of its name"
     assert callable(ag.check.assert_gradients)
     assert ag.gradcheck is gradcheck

@@ -4,9 +4,7 @@
 report what they find. `worksheet` marks the lines of a derivation, and `assert_gradients` those of a Python function.
 """
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import Any
 
 from autograd_lite.check.numerical import Entry, GradcheckReport, InputReport, gradcheck, gradgradcheck
@@ -26,17 +24,5 @@ _OF_WORKSHEETS = ("assert_gradients", "worksheet")
 
 def __getattr__(name: str) -> Any:
     if name in _OF_WORKSHEETS:
-        return getattr(import_module("autograd_lite.check.worksheet"), name)
+        return getattr(import_module("autograd_lite.check.worksheets"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-class _Package(ModuleType):
-    """This package, in which `worksheet` is a function: Python would set it to the subpackage of that name."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name == "worksheet" and isinstance(value, ModuleType):
-            value = value.worksheet
-        super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

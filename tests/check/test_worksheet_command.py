@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from derivations import SHEETS, replaced
 
-from autograd_lite.check.worksheet.command import add_commands
-from autograd_lite.check.worksheet.grade import blank
-from autograd_lite.check.worksheet.read import read
-from autograd_lite.check.worksheet.sandbox import guarded
+from autograd_lite.check.worksheets.command import add_commands
+from autograd_lite.check.worksheets.grade import blank
+from autograd_lite.check.worksheets.read import read
+from autograd_lite.check.worksheets.sandbox import guarded
 
 NAME = "elastic_net"
 RIGHT = SHEETS[NAME]

@@ -3,9 +3,9 @@
 import pytest
 from derivations import replaced
 
-from autograd_lite.check.worksheet import worksheet
-from autograd_lite.check.worksheet.diagnose import FAMILY
-from autograd_lite.check.worksheet.report import MEANING
+from autograd_lite.check.worksheets import worksheet
+from autograd_lite.check.worksheets.diagnose import FAMILY
+from autograd_lite.check.worksheets.report import MEANING
 
 TIED = "dW = X.T @ dA + dR.T @ H"
 NET = "dw = X.T @ de + l1 * np.sign(w) + l2 * w"

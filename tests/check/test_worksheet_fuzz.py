@@ -6,7 +6,7 @@ from derivations import SHEETS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autograd_lite.check.worksheet import ERROR_KINDS, worksheet
+from autograd_lite.check.worksheets import ERROR_KINDS, worksheet
 
 FRAGMENTS = [
     "np.", "(", ")", "[", "]", " @ ", " ** ", "-", ".T", ".sum(axis=0)", "np.zeros((0, 3))", "0", "1e308", "inf",

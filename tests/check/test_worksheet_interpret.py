@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from autograd_lite.check.worksheet.errors import SheetError
-from autograd_lite.check.worksheet.interpret import Allowance, evaluate, run
-from autograd_lite.check.worksheet.read import read
+from autograd_lite.check.worksheets.errors import SheetError
+from autograd_lite.check.worksheets.interpret import Allowance, evaluate, run
+from autograd_lite.check.worksheets.read import read
 
 HEAD = "# inputs: x (n,)\nL = np.sum(x)\n# --- gradients ---\n"
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from autograd_lite.check.worksheet.checker import check
-from autograd_lite.check.worksheet.diagnose import FAMILY
+from autograd_lite.check.worksheets.checker import check
+from autograd_lite.check.worksheets.diagnose import FAMILY
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "derivations"
 CASES = sorted((FOLDER / "cases").glob("*.py"))

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from derivations import SHEETS, replaced
 
-from autograd_lite.check.worksheet import worksheet
-from autograd_lite.check.worksheet.derive import Derivation, Underivable
-from autograd_lite.check.worksheet.interpret import evaluate
-from autograd_lite.check.worksheet.read import read
-from autograd_lite.check.worksheet.sample import differentiable, samples, size_choices, symbols
+from autograd_lite.check.worksheets import worksheet
+from autograd_lite.check.worksheets.derive import Derivation, Underivable
+from autograd_lite.check.worksheets.interpret import evaluate
+from autograd_lite.check.worksheets.read import read
+from autograd_lite.check.worksheets.sample import differentiable, samples, size_choices, symbols
 
 
 def verdicts(text, **options):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 import autograd_lite as ag
-from autograd_lite.check.worksheet.catalogue import TYPICAL, page, sheet
-from autograd_lite.check.worksheet.notebook import derivation, load_ipython_extension
+from autograd_lite.check.worksheets.catalogue import TYPICAL, page, sheet
+from autograd_lite.check.worksheets.notebook import derivation, load_ipython_extension
 
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "mistakes.md"
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from autograd_lite.check.worksheet.errors import SheetError
-from autograd_lite.check.worksheet.header import Input, header
-from autograd_lite.check.worksheet.read import read, read_submission
+from autograd_lite.check.worksheets.errors import SheetError
+from autograd_lite.check.worksheets.header import Input, header
+from autograd_lite.check.worksheets.read import read, read_submission
 
 SHEET = """\"\"\"linear layer\"\"\"
 # inputs: X (n, d), w (d,), y (n,)

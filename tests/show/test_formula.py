@@ -256,7 +256,7 @@ def test_what_makes_no_sense_is_refused():
 
 @pytest.mark.parametrize("name", ["textbook", "softmax cross-entropy", "relu layer", "a ratio", "powers", "signs"])
 def test_the_checker_of_worksheets_accepts_a_printed_one(name):
-    from autograd_lite.check.worksheet.checker import check as checked
+    from autograd_lite.check.worksheets.checker import check as checked
 
     if name == "textbook":
         loss = textbook_xor()

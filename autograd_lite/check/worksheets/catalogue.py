@@ -58,7 +58,7 @@ HEAD = """# Ten typical mistakes
 
 Each block is the forward part of a worksheet and one line that a student wrote. Below it is what
 `autograd-lite check` says about that line. This page is made by running the program:
-`python -m autograd_lite.check.worksheet.catalogue > docs/mistakes.md`.
+`python -m autograd_lite.check.worksheets.catalogue > docs/mistakes.md`.
 """
 
 

@@ -25,5 +25,5 @@ def derivation(line: str, cell: str) -> Report:
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Register ``%%derivation``; called by ``%load_ext autograd_lite.check.worksheet``."""
+    """Register ``%%derivation``; called by ``%load_ext autograd_lite.check.worksheets``."""
     shell.register_magic_function(derivation, magic_kind="cell", magic_name="derivation")
