@@ -246,3 +246,28 @@ def test_decompositions_of_an_empty_stack(decompose):
     assert y.shape == decompose(np.zeros((0, 2, 2))).shape
     y.sum().backward()
     assert a.grad.shape == (0, 2, 2)
+
+
+@pytest.mark.parametrize("function", [np.logaddexp, np.logaddexp2])
+@pytest.mark.parametrize("size", [1e4, 1e16, 1e300])
+def test_shares_of_large_equal_exponents_are_halves(function, size):
+    a, b = parameter(size), parameter(size)
+    function(a, b).sum().backward()
+    np.testing.assert_array_equal(np.concatenate([a.grad, b.grad]), [0.5, 0.5])
+
+
+@pytest.mark.parametrize("function", [np.logaddexp, np.logaddexp2])
+@pytest.mark.parametrize(
+    ("a", "b", "share"), [(np.inf, np.inf, 0.5), (-np.inf, -np.inf, 0.5), (np.inf, 1.0, 1.0), (1.0, np.inf, 0.0)]
+)
+def test_shares_of_infinite_exponents(function, a, b, share):
+    x, y = parameter(a), parameter(b)
+    function(x, y).sum().backward()
+    np.testing.assert_array_equal(np.concatenate([x.grad, y.grad]), [share, 1 - share])
+
+
+def test_an_angle_at_and_near_the_origin():
+    y, x = parameter(0.0, -0.0, 1e-300, 3.0), parameter(0.0, -0.0, 0.0, 4.0)
+    np.arctan2(y, x).sum().backward()
+    np.testing.assert_allclose(y.grad, [0.0, 0.0, 0.0, 0.16])
+    np.testing.assert_allclose(x.grad, [0.0, 0.0, -1e300, -0.12])

@@ -35,28 +35,28 @@ rule(np.log10, lambda g, y, x: g / (conj(x) * LN10), prints="log10({})", sample=
 rule(np.log1p, lambda g, y, x: g / (conj(x) + 1.0), prints="ln(1 + {})", sample=elementwise("unit"))
 
 
-def _weight(x: Any, other: Any, y: Any, exp: Any, half: float) -> Any:
-    """The share exp(x - y) that x has in y = log(exp(x) + exp(other)); where y is infinite, all, half or nothing."""
-    unbounded = np.isinf(numbers_of(y))
-    if not unbounded.any():
-        return exp(x - y)
-    a, b = numbers_of(x), numbers_of(other)
-    limit = np.where(np.equal(a, b), half, np.where(np.greater(a, b), 0.0, -math.inf))
-    finite = np.where(unbounded, 0.0, x) - np.where(unbounded, 0.0, y)
-    return exp(np.where(unbounded, limit.astype(y.dtype), finite))
+def _weight(x: Any, other: Any, logaddexp: Any, exp: Any) -> Any:
+    """The share 1 / (1 + exp(other - x)) that x has in log(exp(x) + exp(other)); half, where both are one infinity.
+
+    As exp(x - y) it would lose the digits that y has before the point.
+    """
+    same = np.isinf(numbers_of(x)) & np.equal(numbers_of(x), numbers_of(other))
+    if same.any():
+        x, other = np.where(same, 0.0, x), np.where(same, 0.0, other)
+    return exp(-logaddexp(0.0, other - x))
 
 
 rule(
     np.logaddexp,
-    lambda g, y, a, b: g * _weight(a, b, y, np.exp, -LN2),
-    lambda g, y, a, b: g * _weight(b, a, y, np.exp, -LN2),
+    lambda g, y, a, b: g * _weight(a, b, np.logaddexp, np.exp),
+    lambda g, y, a, b: g * _weight(b, a, np.logaddexp, np.exp),
     prints="ln(exp({}) + exp({}))",
     sample=elementwise("real", "real"),
 )
 rule(
     np.logaddexp2,
-    lambda g, y, a, b: g * _weight(a, b, y, np.exp2, -1.0),
-    lambda g, y, a, b: g * _weight(b, a, y, np.exp2, -1.0),
+    lambda g, y, a, b: g * _weight(a, b, np.logaddexp2, np.exp2),
+    lambda g, y, a, b: g * _weight(b, a, np.logaddexp2, np.exp2),
     prints="log2(2 ** {} + 2 ** {})",
     sample=elementwise("real", "real"),
 )
@@ -79,10 +79,22 @@ rule(
     sample=elementwise("unit"),
 )
 rule(np.arctan, lambda g, y, x: g / conj(x * x + 1.0), prints="arctan({})", sample=elementwise("real"))
+
+
+def _by_square_of_radius(x: Any, a: Any, b: Any) -> Any:
+    """x / (a ** 2 + b ** 2), and 0 at the origin, where an angle has no derivative."""
+    square = a * a + b * b
+    if numbers_of(square).all():
+        return x / square
+    radius = np.hypot(a, b)  # whose square may vanish before it does
+    radius = np.where(numbers_of(radius) == 0, 1.0, radius)
+    return x / radius / radius
+
+
 rule(
     np.arctan2,
-    lambda g, y, a, b: g * (b / (a * a + b * b)),
-    lambda g, y, a, b: -g * (a / (a * a + b * b)),
+    lambda g, y, a, b: g * _by_square_of_radius(b, a, b),
+    lambda g, y, a, b: -g * _by_square_of_radius(a, a, b),
     prints="arctan2({}, {})",
     sample=elementwise("nonzero", "nonzero"),
 )
