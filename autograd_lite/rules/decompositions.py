@@ -82,7 +82,11 @@ def _slice_rule(g: Any, y: Any, x: Any, start: int = 0, shape: tuple[int, ...] =
     # The last entry of a packed array is the constant 0, so no gradient of it counts for anything. Here it tells
     # the rule of the decomposition that the loss uses vectors, even if it is flat in them.
     batch, after = x.shape[:-1], x.shape[-1] - 1 - start - math.prod(shape)
-    parts = [np.zeros((*batch, start), x.dtype), g.reshape(*batch, math.prod(g.shape[len(batch) :])), np.zeros((*batch, after), x.dtype)]
+    parts = [
+        np.zeros((*batch, start), x.dtype),
+        g.reshape(*batch, math.prod(g.shape[len(batch) :])),
+        np.zeros((*batch, after), x.dtype),
+    ]
     return np.concatenate([*parts, np.ones((*batch, 1), x.dtype)], axis=-1)
 
 
