@@ -7,7 +7,6 @@ from functools import partial
 
 import numpy as np
 
-from .engines import Unavailable
 from .workload import Step, Workload
 
 LENGTH = 1000
@@ -53,20 +52,15 @@ def recorded(y, b, w, length: int, tanh: Callable):
     return y.sum()
 
 
-def autograd_lite_step(
-    size: int, length: int = LENGTH, forward_done: Callable[[], None] = nothing, method: bool = False
-) -> Step:
+def autograd_lite_step(size: int, length: int = LENGTH, forward_done: Callable[[], None] = nothing) -> Step:
     from autograd_lite import Tensor
 
-    if method and not hasattr(Tensor, "tanh"):
-        raise Unavailable("Tensor.tanh not available")
-    tanh = Tensor.tanh if method else np.tanh
     params = x, b, w = [Tensor(leaf, requires_grad=True) for leaf in leaves(size)]
 
     def step():
         for p in params:
             p.grad = None
-        loss = recorded(x, b, w, length, tanh)
+        loss = recorded(x, b, w, length, np.tanh)
         forward_done()
         loss.backward()
         return [p.grad for p in params]
@@ -148,16 +142,7 @@ def steps_of(size: int) -> dict[str, Callable[[], Step]]:
     return {engine: partial(build, size) for engine, build in {**BUILDERS, "jax": jax_step}.items()}
 
 
-def by_method(size: int) -> dict[str, Callable[[], Step]]:
-    return {
-        "numpy": partial(numpy_step, size),
-        "autograd_lite": partial(autograd_lite_step, size, method=True),
-    }
-
-
 WORKLOADS = [
     Workload("W4-1", "chain of 1,000 elementwise operations, shape (1,)", steps_of(1), goal=1.5),
-    Workload("W4-1-method", "the same with y.tanh() in place of np.tanh(y)", by_method(1), goal=1.5),
     Workload("W4-64", "chain of 1,000 elementwise operations, shape (64,)", steps_of(64), goal=1.8),
-    Workload("W4-64-method", "the same with y.tanh() in place of np.tanh(y)", by_method(64), goal=1.8),
 ]

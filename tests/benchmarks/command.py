@@ -8,11 +8,11 @@ import sys
 
 import numpy as np
 
-from . import attention, chain, convolution, indexing, mlp, process, regression, second_order, xor
+from . import attention, chain, convolution, indexing, mlp, process, regression, second_order, training, xor
 from .engines import ENGINES, NUMPY, Engine
 from .table import Table
 
-WORKLOADS = (xor, regression, mlp, chain, indexing, convolution, attention, second_order)
+WORKLOADS = (xor, regression, mlp, chain, indexing, convolution, attention, second_order, training)
 BENCHMARKS = [*(workload for module in WORKLOADS for workload in module.WORKLOADS), *process.BENCHMARKS]
 
 EXPLANATION = """\

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -28,10 +29,17 @@ class ProbeError(Exception):
     """The process of a probe did not end well; the message is its last line."""
 
 
-def run(*arguments: str) -> dict[str, float]:
-    """The figures of a probe run in a new interpreter; `ProbeError` when it fails."""
+def run(*arguments: str, bytecode: str | None = None) -> dict[str, float]:
+    """The figures of a probe run in a new interpreter; `ProbeError` when it fails.
+
+    With `bytecode` the interpreter keeps compiled modules in that folder, whatever this one was told.
+    """
     command = [sys.executable, "-m", __spec__.name, *arguments]
-    done = subprocess.run(command, check=False, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    environment = dict(os.environ)
+    if bytecode is not None:
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        environment["PYTHONPYCACHEPREFIX"] = bytecode
+    done = subprocess.run(command, check=False, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=600)
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"ended by signal {-done.returncode}"]
         raise ProbeError(lines[-1])
