@@ -207,7 +207,9 @@ def _attend(node: Node, g: Any) -> Any:
     for hook in tuple(details.get("hooks", {}).values()):
         replaced = hook(g if isinstance(g, Tensor) else np.array(g))
         if replaced is not None:
-            if not isinstance(replaced, Tensor):
+            if isinstance(replaced, Tensor) and not isinstance(g, Tensor):
+                replaced = replaced.numpy()  # computed with a Tensor of the hook's own, where nothing is recorded
+            elif not isinstance(replaced, Tensor):
                 replaced = np.array(replaced)
             if replaced.shape != node.spec.shape:
                 raise OperandError(

@@ -88,7 +88,9 @@ def _guarded(name: str, rule: Callable[..., Any], position: int) -> Callable[...
                 f"it with np functions, or make it of another ag.custom"
             )
             raise
-        if not isinstance(r, Tensor):
+        if isinstance(r, Tensor):
+            r = r if recorded else r.numpy()  # computed with a Tensor of the rule's own
+        else:
             r = np.array(r)
             if recorded and r.any():
                 raise NotDifferentiableError(

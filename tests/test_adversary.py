@@ -271,3 +271,26 @@ def test_an_angle_at_and_near_the_origin():
     np.arctan2(y, x).sum().backward()
     np.testing.assert_allclose(y.grad, [0.0, 0.0, 0.0, 0.16])
     np.testing.assert_allclose(x.grad, [0.0, 0.0, -1e300, -0.12])
+
+
+def test_tensors_of_a_hook_or_a_rule_leave_an_array_as_gradient():
+    w = parameter(3.0, 4.0)
+    x = parameter(1.0, 2.0)
+    x.register_hook(lambda g: g * w)
+    (2 * x).sum().backward()
+    assert type(x.grad) is np.ndarray
+    np.testing.assert_array_equal(x.grad, [6.0, 8.0])
+
+    y = parameter(1.0, 2.0)
+    ag.custom(lambda a: a * w.numpy(), lambda g, _, a: g * w)(y).sum().backward()
+    assert type(y.grad) is np.ndarray
+    np.testing.assert_array_equal(y.grad, [3.0, 4.0])
+
+
+def test_a_hook_with_a_tensor_of_its_own_is_recorded_with_create_graph():
+    w = parameter(3.0, 4.0)
+    x = parameter(1.0, 2.0)
+    x.register_hook(lambda g: g * w)
+    (x * x).sum().backward(create_graph=True)
+    x.grad.sum().backward()
+    np.testing.assert_array_equal(w.grad, [2.0, 4.0])
