@@ -294,3 +294,9 @@ def test_a_hook_with_a_tensor_of_its_own_is_recorded_with_create_graph():
     (x * x).sum().backward(create_graph=True)
     x.grad.sum().backward()
     np.testing.assert_array_equal(w.grad, [2.0, 4.0])
+
+
+def test_a_generator_has_been_used_up_before_it_arrives():
+    x = parameter(1.0, 2.0)
+    with pytest.raises(ag.OperandError, match="not as a generator"):
+        np.concatenate(part for part in [x, x])

@@ -37,7 +37,10 @@ _concatenated = rule(
 
 def _arrays(sequence: Any) -> list[Any]:
     """The members of a sequence (or of a Tensor's first axis) as arrays and Tensors."""
-    return [array if hasattr(array, "shape") else np.asarray(array) for array in sequence]
+    members = [array if hasattr(array, "shape") else np.asarray(array) for array in sequence]
+    if not members:
+        raise OperandError("joining: there are no arrays to join; pass them as a list or tuple, not as a generator")
+    return members
 
 
 @composed(
