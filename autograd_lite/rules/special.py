@@ -15,6 +15,7 @@ import numpy as np
 
 from autograd_lite.errors import NotDifferentiableError
 from autograd_lite.record import Primitive
+from autograd_lite.rules.products import typed
 from autograd_lite.rules.table import TABLE, Input, call, conj, elementwise, numbers_of, rule
 
 __all__ = ["knows", "load", "polygamma"]
@@ -291,14 +292,14 @@ def _entropies(special: Any) -> None:
 
     rule(
         special.xlogy,
-        lambda g, y, a, b: g * conj(logarithm(a, b, np.log, 0.0)),
+        lambda g, y, a, b: g * conj(logarithm(a, typed(b, g), np.log, 0.0)),
         lambda g, y, a, b: g * conj(_ratio(a, b)),
         prints="{} ln {}",
         sample=elementwise("real", "positive"),
     )
     rule(
         special.xlog1py,
-        lambda g, y, a, b: g * conj(logarithm(a, b, np.log1p, -1.0)),
+        lambda g, y, a, b: g * conj(logarithm(a, typed(b, g), np.log1p, -1.0)),
         lambda g, y, a, b: g * conj(_ratio(a, b + 1.0)),
         prints="{} ln(1 + {})",
         sample=elementwise("real", "unit"),

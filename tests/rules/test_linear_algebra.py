@@ -77,11 +77,12 @@ def test_cross_takes_vectors_of_two_components_as_numpy_did():
     def f(a, b):
         return np.sum(np.cross(a[0], b) ** 2)
 
+    def as_numpy_did(a, b):
+        return np.sum(np.cross(a[0], np.pad(b, ((0, 0), (0, 1)))) ** 2)
+
     by_a, by_b = gradient(f, a, b)
-    with pytest.warns(DeprecationWarning, match="2-dimensional"):
-        close(by_a, numeric(lambda a: f(a, b), a))
-    with pytest.warns(DeprecationWarning, match="2-dimensional"):
-        close(by_b, numeric(lambda b: f(a, b), b))
+    close(by_a, numeric(lambda a: as_numpy_did(a, b), a))
+    close(by_b, numeric(lambda b: as_numpy_did(a, b), b))
     flat = np.cross(Tensor([1.0, 2.0], requires_grad=True), [3.0, 5.0])
     assert flat.shape == () and flat.item() == -1
 
