@@ -1,9 +1,10 @@
-"""Callbacks: what may happen between epochs. Any function of a `Run` will do; these two remember something."""
+"""Callbacks: what may happen between epochs. Any function of a `Run` will do; these remember something."""
 
 from __future__ import annotations
 
 import math
 import os
+import time
 from typing import TYPE_CHECKING, Any
 
 from autograd_lite.errors import OperandError
@@ -11,7 +12,7 @@ from autograd_lite.errors import OperandError
 if TYPE_CHECKING:
     from autograd_lite.train.loop import Run
 
-__all__ = ["Checkpoint", "EarlyStopping"]
+__all__ = ["Checkpoint", "EarlyStopping", "TrainingPage"]
 
 
 class EarlyStopping:
@@ -83,3 +84,68 @@ class Checkpoint:
 
     def __repr__(self) -> str:
         return f"Checkpoint({os.fspath(self.path)!r}, every={self.every})"
+
+
+class TrainingPage:
+    """Write one page on which the run can be seen epoch by epoch, in any browser and without a network.
+
+    It has the loss curves, the magnitudes and histograms of every parameter and its gradient, the share of dead ReLUs,
+    and, where the data are points of a plane, the decision boundary. The training is bit for bit what it is without.
+
+    Args:
+        path: ends in .html. It is replaced whole: after the first epoch, at the end, and between as often as costs
+            little.
+        every: after how many epochs the model is looked at. The curves have every epoch.
+
+    Raises:
+        OperandError: another ending, or `every` below 1.
+        SavingError: the folder does not exist or may not be written to.
+
+    >>> TrainingPage("run.html", every=5)
+    TrainingPage('run.html', every=5)
+    """
+
+    def __init__(self, path: str | os.PathLike[str], every: int = 1) -> None:
+        if every < 1:
+            raise OperandError(f"TrainingPage: every={every}; it must be at least 1")
+        if os.path.splitext(path)[1].lower() not in (".html", ".htm"):
+            raise OperandError(f"TrainingPage: the page is HTML; give {os.fspath(path)!r} the ending .html")
+        folder = os.path.dirname(os.path.abspath(path))
+        if not (os.path.isdir(folder) and os.access(folder, os.W_OK)):
+            from autograd_lite.show.errors import SavingError
+
+            # Found now, not after the first epoch, which may take hours.
+            raise SavingError(
+                f"TrainingPage: cannot write {os.fspath(path)!r}; give a path in a folder that exists and that you may "
+                f"write to"
+            )
+        self.path, self.every = path, every
+        self._recorder: Any = None
+        self._due = 0.0
+
+    def __call__(self, run: Run) -> None:
+        """Look at the model if it is time."""
+        from autograd_lite.show.training import Recorder
+
+        if self._recorder is None or self._recorder.run is not run:
+            self._recorder, self._due = Recorder(run), 0.0
+        elif run.epoch % self.every:
+            return
+        self._recorder.look()
+        if time.monotonic() >= self._due:
+            self.finish(run)
+
+    def finish(self, run: Run) -> None:
+        """Write the page; `fit` does so at the end of the run, however that comes."""
+        from autograd_lite.show.files import write_whole
+
+        recorder = self._recorder
+        # A run that failed in its first epoch has taken that epoch back: there is nothing to be seen.
+        if recorder is not None and recorder.run is run and run.epoch >= recorder.frames[0]["epoch"]:
+            start = time.monotonic()
+            write_whole(self.path, recorder.page().encode())
+            end = time.monotonic()
+            self._due = end + 50 * (end - start)
+
+    def __repr__(self) -> str:
+        return f"TrainingPage({os.fspath(self.path)!r}, every={self.every})"

@@ -21,7 +21,7 @@ from autograd_lite.train.history import History
 from autograd_lite.train.loader import Loader, checked_data
 from autograd_lite.train.progress import ProgressBar
 
-__all__ = ["Run", "accuracy", "fit"]
+__all__ = ["Run", "accuracy", "fit", "generators_of"]
 
 Metric = Callable[[Any, Any], float]
 
@@ -39,7 +39,7 @@ class Run:
     """One call of `fit`, as callbacks see it.
 
     Attributes:
-        model, optimizer, schedule, loader, history, callbacks: what was given, and what is noted down.
+        model, loss, optimizer, schedule, loader, history, callbacks: what was given, and what is noted down.
         epoch: the number of the epoch that has just ended, counted from 0.
         monitor: the record by which the best epoch is chosen.
         stop: set it to end the run after this epoch.
@@ -54,9 +54,10 @@ class Run:
         loader: Loader,
         callbacks: Sequence[Callable[[Run], object]],
         monitor: str,
+        loss: Callable[[Any, Any], Any],
     ) -> None:
         self.model, self.optimizer, self.schedule, self.loader = model, optimizer, schedule, loader
-        self.callbacks, self.monitor = callbacks, monitor
+        self.callbacks, self.monitor, self.loss = callbacks, monitor, loss
         self.history = History()
         self.history.best_state = model.state_dict()
         self.named_parameters = list(model.named_parameters())
@@ -72,7 +73,7 @@ class Run:
             "schedule": None if self.schedule is None else self.schedule.state_dict(),
             "history": self.history.state_dict(),
             "callbacks": [c.state_dict() if hasattr(c, "state_dict") else None for c in self.callbacks],
-            "generators": [rng.bit_generator.state for rng in _generators(self.model)],
+            "generators": [rng.bit_generator.state for rng in generators_of(self.model)],
             "seed": self.loader.seed,
             "epoch": self.epoch,
             "stop": self.stop,
@@ -97,7 +98,7 @@ class Run:
             self.optimizer.load_state_dict(state["optimizer"])
             if self.schedule is not None:
                 self.schedule.load_state_dict(state["schedule"])
-            for rng, its_state in zip(_generators(self.model), state["generators"], strict=True):
+            for rng, its_state in zip(generators_of(self.model), state["generators"], strict=True):
                 rng.bit_generator.state = its_state
             for callback, its_state in zip(self.callbacks, state["callbacks"], strict=True):
                 if hasattr(callback, "load_state_dict"):
@@ -110,7 +111,7 @@ class Run:
         self.loader.seed, self.epoch, self.stop = state["seed"], state["epoch"], state["stop"]
 
 
-def _generators(model: Module) -> list[np.random.Generator]:
+def generators_of(model: Module) -> list[np.random.Generator]:
     """The random generators that the model's layers draw from, once each."""
     found: dict[int, np.random.Generator] = {}
     for _, module in model.named_modules():
@@ -151,7 +152,8 @@ def fit(
         epochs: how many there are in all, resumed or not.
         batch_size: samples in a batch.
         validation: a pair like `data` on which loss and metrics are computed after each epoch, or None.
-        callbacks: functions of a `Run`, called after each epoch: `EarlyStopping`, `Checkpoint`, your own.
+        callbacks: functions of a `Run`, called after each epoch: `EarlyStopping`, `Checkpoint`, `TrainingPage`, your
+            own. One that has a method `finish` has it called with the `Run` at the end.
         seed: of the order of the samples.
         metrics: functions of (outputs, targets) as arrays by name, such as `accuracy`.
         schedule: stepped after each epoch.
@@ -190,7 +192,7 @@ def fit(
     held_out = None if validation is None else checked_data("fit: validation", validation)
     metrics = dict(metrics or {})
     monitor = "loss" if held_out is None else "validation loss"
-    run = Run(model, optimizer, schedule, loader, tuple(callbacks), monitor)
+    run = Run(model, optimizer, schedule, loader, tuple(callbacks), monitor, loss)
     if resume is not None:
         from autograd_lite.saving import load
 
@@ -212,6 +214,9 @@ def fit(
         raise
     finally:
         model.eval()
+        for callback in run.callbacks:
+            if run.epoch >= 0 and hasattr(callback, "finish"):
+                callback.finish(run)
     if run.restore_best:
         model.load_state_dict(run.history.best_state)
     return run.history
