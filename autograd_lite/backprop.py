@@ -135,7 +135,7 @@ def _sweep(
         kwargs = None
         if node.details is not None:
             kwargs = node.details.get("kwargs")
-            g = _attend(node, g)
+            g = _attend(node, g, retain=not targets)
         if targets and node in targets:
             arrived[node] = g
             continue
@@ -188,7 +188,7 @@ def _sweep(
 
     for leaf, g in arrived.items():
         if leaf.details is not None and leaf.__class__ is Leaf:
-            arrived[leaf] = _attend(leaf, g)
+            arrived[leaf] = _attend(leaf, g, retain=not targets)
     return arrived
 
 
@@ -201,8 +201,11 @@ def _leading_to(targets: Collection[Node], roots: Iterable[Node]) -> set[Any]:
     return useful
 
 
-def _attend(node: Node, g: Any) -> Any:
-    """Run the hooks of a node on the gradient that has arrived there, and retain it where that was asked for."""
+def _attend(node: Node, g: Any, *, retain: bool) -> Any:
+    """Run the hooks of a node on the gradient that has arrived there; retain it where that was asked for.
+
+    Only `backward` retains: a transform leaves every `.grad` alone.
+    """
     details = node.details or {}
     for hook in tuple(details.get("hooks", {}).values()):
         replaced = hook(g if isinstance(g, Tensor) else np.array(g))
@@ -217,7 +220,7 @@ def _attend(node: Node, g: Any) -> Any:
                     f"one of shape {node.spec.shape}"
                 )
             g = fit(replaced, node.spec)
-    if details.get("retain"):
+    if retain and details.get("retain"):
         held = details.get("grad")
         copy = g if isinstance(g, Tensor) else np.array(g)
         details["grad"] = copy if held is None else held + copy

@@ -300,3 +300,12 @@ def test_a_generator_has_been_used_up_before_it_arrives():
     x = parameter(1.0, 2.0)
     with pytest.raises(ag.OperandError, match="not as a generator"):
         np.concatenate(part for part in [x, x])
+
+
+def test_transforms_leave_the_gradients_of_what_their_function_closes_over_alone():
+    w = parameter(2.0, 3.0)
+    y = w * w
+    y.retain_grad()
+    np.testing.assert_array_equal(ag.grad(lambda x: (y * x).sum())(np.ones(2)), [4.0, 9.0])
+    assert w.grad is None
+    assert y.grad is None
