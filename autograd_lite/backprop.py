@@ -187,6 +187,8 @@ def _sweep(
             node.saved = None
 
     for leaf, g in arrived.items():
+        if g.dtype is not leaf.spec.dtype:  # a rule that returned another precision
+            arrived[leaf] = g = fit(g, leaf.spec)
         if leaf.details is not None and leaf.__class__ is Leaf:
             arrived[leaf] = _attend(leaf, g, retain=not targets)
     return arrived

@@ -371,3 +371,11 @@ def test_topological_order_is_inputs_first_and_deterministic():
             if isinstance(source, Node):
                 assert place[source] < place[node]
     assert order == topological([y._node], everything=True)
+
+
+def test_a_rule_of_another_precision_leaves_the_gradient_in_that_of_its_leaf():
+    leaking = ag.custom(lambda x: x * 2, lambda g, y, x: g.astype(float) * 2.0, name="leaking")
+    x = Tensor(np.ones(2, np.float32), requires_grad=True)
+    leaking(x).sum().backward()
+    assert x.grad.dtype == np.float32
+    assert ag.grad(lambda x: leaking(x).sum())(np.ones(2, np.float32)).dtype == np.float32
