@@ -25,7 +25,10 @@ _BASIC = frozenset({int, slice, NoneType, EllipsisType})
 
 def _differ(positions: Any) -> bool:
     """Whether the integers `positions` certainly name different places."""
-    if positions.size <= 256:
+    count = positions.size
+    if positions.ndim == 1 and count and np.count_nonzero(positions[1:] > positions[:-1]) == count - 1:
+        return bool(positions[0] >= 0 or positions[-1] < 0)  # np.arange(n), most often
+    if count <= 256:
         listed = positions.ravel().tolist()
         different = len(set(listed)) == len(listed)
         return different and (not listed or min(listed) >= 0 or max(listed) < 0)

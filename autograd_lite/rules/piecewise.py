@@ -5,6 +5,7 @@ Between their jumps these functions are constant or linear; the derivative is th
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -144,15 +145,59 @@ def _divmod(a: Any, b: Any) -> Any:
 # --- choosing by a condition -------------------------------------------------------------------------------------
 
 
+_BOOLEAN = np.dtype(bool)
+#: the integer as wide as each floating dtype
+_BITS = {np.dtype(f"f{width}"): np.dtype(f"i{width}") for width in (2, 4, 8)}
+
+
+def _as_bits(mask: Any, x: Any) -> bool:
+    """Whether `x` may be multiplied by `mask` as integers, and is large enough to gain from it.
+
+    An integer times 1 or 0 is itself or 0, whereas infinity or NaN times 0 is NaN: that makes it np.where to the bit,
+    at a fraction of the time, since np.where branches on every element.
+    """
+    return (
+        x.__class__ is np.ndarray
+        and x.size >= 2048
+        and x.dtype in _BITS
+        and mask.__class__ is np.ndarray
+        and mask.dtype == _BOOLEAN
+        and mask.shape == x.shape
+    )
+
+
+def _inside(mask: Any, x: Any) -> Any:
+    """`x` where `mask` holds, elsewhere 0."""
+    if _as_bits(mask, x):
+        return np.multiply(x.view(_BITS[x.dtype]), mask).view(x.dtype)
+    return np.where(mask, x, 0)
+
+
+def _outside(mask: Any, x: Any) -> Any:
+    """0 where `mask` holds, elsewhere `x`."""
+    if _as_bits(mask, x):
+        return np.multiply(x.view(_BITS[x.dtype]), ~mask).view(x.dtype)
+    return np.where(mask, 0, x)
+
+
+def _is_zero(number: Any) -> bool:
+    """Whether it is Python's 0 or 0.0, which take the other operand's dtype; -0.0 has a bit of its own."""
+    return number.__class__ in (int, float) and number == 0 and math.copysign(1.0, number) == 1.0
+
+
 def _pick(condition: Any, a: Any, b: Any) -> Any:
+    if _is_zero(a) and _as_bits(condition, b):
+        return _outside(condition, b)
+    if _is_zero(b) and _as_bits(condition, a):
+        return _inside(condition, a)
     return np.where(condition, a, b)
 
 
 _choice = rule(
     _pick,
     None,
-    lambda g, y, condition, a, b: np.where(condition, g, 0),
-    lambda g, y, condition, a, b: np.where(condition, 0, g),
+    lambda g, y, condition, a, b: _inside(condition, g),
+    lambda g, y, condition, a, b: _outside(condition, g),
     name="where",
     prints="where({}, {}, {})",
     sample=[

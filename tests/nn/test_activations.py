@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as hnp
 
 from autograd_lite import Tensor, nn
 from autograd_lite.errors import OperandError
+from autograd_lite.nn.activations import peak
 
 ELEMENTWISE = {
     "sigmoid": nn.sigmoid,
@@ -76,6 +77,31 @@ def test_values():
     exact = [v * 0.5 * (1 + math.erf(v / math.sqrt(2))) for v in x]
     np.testing.assert_allclose(nn.gelu(x), exact, rtol=1e-12)
     np.testing.assert_allclose(nn.gelu(x, approximate="tanh"), exact, atol=5e-4)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(64, 10), (32, 1), (4, 16, 5), (40, 40), (7,), (0, 3), (100, 0)])
+def test_the_peak_of_rows_is_their_maximum_whatever_way_it_is_found(shape, dtype):
+    x = np.random.default_rng(0).standard_normal(shape).astype(dtype)
+    x[x > 2] = np.inf
+    x[x < -2] = np.nan
+    x[abs(x) < 0.1] = -np.inf
+    if not x.shape[-1]:
+        with pytest.raises(ValueError, match="zero-size"):
+            peak(x, -1)
+        return
+    for array in (x, np.asfortranarray(x)):
+        for axis in (-1, x.ndim - 1):
+            found = peak(array, axis)
+            assert found.dtype == dtype
+            np.testing.assert_array_equal(found, np.max(x, axis=-1, keepdims=True), strict=True)
+
+
+def test_a_large_relu_has_derivative_0_at_0_whatever_arrives_there():
+    x = np.resize([-np.inf, -1.0, -0.0, 0.0, 1.0, np.inf, np.nan], (70, 100))
+    g = np.resize([np.inf, np.nan, -np.inf, np.nan, np.inf, 2.0, 3.0], (70, 100))
+    np.testing.assert_array_equal(nn.relu(x), np.maximum(x, 0))
+    np.testing.assert_array_equal(gradient(nn.relu, x, g), np.where(x <= 0, 0, g))
 
 
 def test_the_derivative_of_relu_at_0_is_0_and_nan_stays_nan():

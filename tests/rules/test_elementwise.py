@@ -183,6 +183,62 @@ def test_where_sends_the_gradient_to_the_side_that_was_taken() -> None:
     assert b.tolist() == [0.0, 2.0]
 
 
+DTYPES = pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ">f4", "c8"])
+SIZES = pytest.mark.parametrize("shape", [(5,), (64, 65), (65, 64, 2)])
+
+
+def peculiar(shape: tuple[int, ...], dtype: str) -> Any:
+    """Numbers of which some are infinite, NaN, minus zero, or as small as they come."""
+    some = np.array([1.5, -2.0, np.inf, -np.inf, np.nan, -np.nan, 0.0, -0.0, 65504.0, 6e-8, -6e-8], dtype)
+    return np.resize(some, shape)
+
+
+def bits(x: Any) -> bytes:
+    return np.ascontiguousarray(x, x.dtype.newbyteorder("=")).tobytes()
+
+
+@DTYPES
+@SIZES
+@pytest.mark.parametrize(
+    "choose",
+    [
+        lambda mask, x: np.where(mask, 0.0, x),
+        lambda mask, x: np.where(mask, x, 0.0),
+        lambda mask, x: np.where(mask, 0, x),
+        lambda mask, x: np.where(mask, -0.0, x),
+        lambda mask, x: np.where(mask, x, np.float64(0.0)),
+        lambda mask, x: np.where(mask, x, False),
+        lambda mask, x: np.where(mask[..., :1], 0.0, x),
+        lambda mask, x: np.where(mask + 0.0, x, 0.0),
+        lambda mask, x: np.where(mask.T, x.T, 0.0),
+        lambda mask, x: np.where(mask[::-2], 0.0, x[::-2]),
+    ],
+)
+def test_a_choice_between_numbers_and_zero_is_numpys_to_the_bit(
+    choose: Any, shape: tuple[int, ...], dtype: str
+) -> None:
+    array = peculiar(shape, dtype)
+    mask = np.random.default_rng(0).random(shape) < 0.5
+    y, expected = choose(mask, leaf(array, dtype)), choose(mask, array)
+    assert y.dtype == expected.dtype
+    assert bits(y.numpy()) == bits(expected)
+
+
+@DTYPES
+@SIZES
+def test_where_sends_every_bit_of_the_gradient_and_none_to_the_side_that_was_not_taken(
+    shape: tuple[int, ...], dtype: str
+) -> None:
+    g = peculiar(shape, dtype)
+    mask = np.random.default_rng(0).random(shape) < 0.5
+    a, b, c, d = [leaf(np.ones(shape), dtype) for _ in range(4)]
+    np.where(mask, a, b).backward(g)
+    np.where(mask, c, 0.0).backward(g)
+    np.where(mask, 0, d).backward(g)
+    assert bits(a.grad) == bits(c.grad) == bits(np.where(mask, g, 0))
+    assert bits(b.grad) == bits(d.grad) == bits(np.where(mask, 0, g))
+
+
 @pytest.mark.parametrize(
     "f",
     [

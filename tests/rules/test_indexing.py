@@ -93,6 +93,9 @@ def test_an_index_that_repeats_is_never_taken_for_one_that_does_not(data):
         np.array([3, 1, 0]),
         [2, 0],
         np.arange(300),
+        np.arange(-300, 0),
+        np.arange(0, 300, 7, np.uint16),
+        (np.arange(300), np.zeros(300, int)),
         np.array([-1, -2]),
         np.array([True, False]),
         (slice(None), np.array([1, 0])),
@@ -106,6 +109,12 @@ def test_an_index_that_repeats_is_never_taken_for_one_that_does_not(data):
 )
 def test_the_usual_indices_without_repetition_are_recognised(index):
     assert _selects_once(index)
+
+
+@pytest.mark.parametrize("start", [-299, -1])
+def test_increasing_numbers_that_count_from_both_ends_may_name_a_place_twice(start):
+    assert not _selects_once(np.arange(start, 2))
+    assert not _selects_once((np.arange(start, 2), np.zeros(2 - start, int)))
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32, np.uint64, np.intp])
