@@ -297,7 +297,7 @@ def getitem(tensor: Tensor, index: Any) -> Tensor:
 
 
 def transpose(tensor: Tensor) -> Tensor:
-    """`tensor.T`."""
+    """The axes in reverse order: `tensor.T`."""
     return _apply_unary(_TRANSPOSE, tensor)
 
 
@@ -541,6 +541,7 @@ _DIRECT: dict[Any, tuple[Any, Any]] = {
     ufunc: _binary(ufunc, ufunc) for ufunc in (np.maximum, np.minimum, np.arctan2, np.hypot, np.logaddexp)
 }
 
+setattr(Tensor, "T", property(transpose))  # noqa: B010  # past the dispatcher, since every layer may use it
 setattr(Tensor, "__array_ufunc__", _array_ufunc)  # noqa: B010  # like the operators below
 setattr(Tensor, "__array_function__", _array_function)  # noqa: B010
 for _name, _symbol, _function, _operate in _ARITHMETIC:

@@ -21,6 +21,7 @@ from autograd_lite.errors import (
     OperandError,
     RequiresGradError,
 )
+from autograd_lite.methods import ArrayMethods
 from autograd_lite.record import (
     LINES,
     Leaf,
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
         def __call__(self, *args: Any, **kwargs: Any) -> Tensor: ...
 
 
-class Tensor:
+class Tensor(ArrayMethods):
     """An array that records the operations applied to it, so that gradients can be computed.
 
     Args:
@@ -89,6 +90,7 @@ class Tensor:
         __neg__ = __pos__ = __abs__ = __invert__ = _Method()
         sum = mean = std = var = prod = min = max = cumsum = cumprod = any = all = argmin = argmax = _Method()
         argsort = nonzero = searchsorted = clip = round = dot = ravel = squeeze = swapaxes = repeat = _Method()
+        T: Any
         take = diagonal = trace = conj = conjugate = ptp = choose = copy = _Method()
     __array_priority__ = 1000.0
 
@@ -445,75 +447,6 @@ class Tensor:
     @staticmethod
     def _apply(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
         return operations.apply(op, args, kwargs)
-
-    # --- methods whose signature is not that of the NumPy function ------------------------------------------------
-
-    def reshape(self, *shape: Any, order: str = "C") -> Tensor:
-        """`np.reshape` of this Tensor; the shape as one tuple or as several numbers."""
-        return _np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)
-
-    def transpose(self, *axes: Any) -> Tensor:
-        """`np.transpose` of this Tensor; the axes as one tuple, as several numbers, or left out to reverse them."""
-        chosen = None if not axes else axes[0] if len(axes) == 1 else axes
-        return _np.transpose(self, chosen)
-
-    @property
-    def T(self) -> Tensor:
-        """The axes in reverse order."""
-        return operations.transpose(self)
-
-    @property
-    def mT(self) -> Tensor:
-        """The last two axes exchanged."""
-        return _np.matrix_transpose(self)
-
-    @property
-    def real(self) -> Tensor:
-        """The real part."""
-        return _np.real(self)
-
-    @property
-    def imag(self) -> Tensor:
-        """The imaginary part."""
-        return _np.imag(self)
-
-    @property
-    def flat(self) -> Iterator[Tensor]:
-        """The elements, one by one, each a Tensor."""
-        return iter(_np.ravel(self))
-
-    def flatten(self, order: str = "C") -> Tensor:
-        """A one-dimensional copy."""
-        return _np.ravel(self, order=order).clone()
-
-    def astype(self, dtype: Any, order: str = "K", casting: str = "unsafe", copy: bool = True) -> Tensor:
-        """The values converted to `dtype`; a gradient comes back in the dtype it left with."""
-        if not np.can_cast(self.dtype, dtype, casting):  # type: ignore[arg-type]
-            raise OperandError(
-                f"astype: {self.dtype} cannot be cast to {np.dtype(dtype)} under the rule {casting!r}; "
-                f"use casting='unsafe'"
-            )
-        return _np.astype(self, np.dtype(dtype))
-
-    def sort(self, axis: int = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> None:
-        """Sort in place, as an array's method does; `np.sort` returns a sorted copy."""
-        self._become(_np.sort(self, axis=axis, kind=kind, order=order, stable=stable), "sort()")
-
-    def partition(self, kth: Any, axis: int = -1) -> None:
-        """Partition in place, as an array's method does; `np.partition` returns a copy."""
-        self._become(_np.partition(self, kth, axis=axis), "partition()")
-
-    def compress(self, condition: Any, axis: int | None = None) -> Tensor:
-        """The slices along `axis` at which `condition` holds."""
-        return _np.compress(condition, self, axis)
-
-    def fill(self, value: Any) -> None:
-        """Set every element to `value`, in place."""
-        self[...] = value
-
-    def put(self, indices: Any, values: Any, mode: str = "raise") -> None:
-        """Set elements of the flattened Tensor, in place."""
-        _np.put(self, indices, values, mode=mode)
 
     # --- in-place operations: this Tensor takes over the result -----------------------------------------------
 
