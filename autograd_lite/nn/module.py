@@ -191,14 +191,15 @@ class Module:
         return f"{type(self).__name__}(\n  {body}\n)"
 
     def summary(self, *inputs: Any) -> str:
-        """A table of the parts: their output shapes for `inputs`, if any are given, and their numbers of parameters.
+        """The parts as a tree: output shapes for `inputs`, if any are given, and numbers of parameters, in 80 columns.
 
         >>> from autograd_lite.nn import Dense, relu
         >>> print(Sequential(Dense(3, 2), relu, Dense(2, 1)).summary(np.zeros((5, 3))))
         part  layer        output  parameters
         -------------------------------------
-        0     Dense(3, 2)  (5, 2)           8
-        2     Dense(2, 1)  (5, 1)           3
+        ├─ 0  Dense(3, 2)  (5, 2)           8
+        ├─ 1  relu
+        └─ 2  Dense(2, 1)  (5, 1)           3
         -------------------------------------
                                            11
         """

@@ -195,6 +195,24 @@ def test_the_summary_counts_and_leaves_the_mode_alone():
     assert repr(net).splitlines()[1:3] == ["  0: Dense(3, 4)", "  1: Dropout(p=0.5)"]
 
 
+def test_the_summary_is_a_tree_whose_counts_add_up_within_80_columns():
+    block = nn.TransformerBlock(8, 2, seed=0)
+    shared = nn.Dense(8, 8)
+    net = nn.Sequential(block, shared, nn.Sequential(shared, nn.Dropout(0.5)))
+    lines = net.summary(np.ones((2, 5, 8))).splitlines()
+    assert any(line.startswith("│  │  └─ output") and line.endswith("72") for line in lines)
+    assert any(line.startswith("├─ 1") and line.endswith("72") for line in lines)
+    assert any(line.startswith("   ├─ 0") and line.endswith("shared") for line in lines)
+    assert lines[-5].startswith("└─ 2") and lines[-3].startswith("   └─ 1")
+    counts = [int(last) for last in (line.split()[-1] for line in lines[2:-2]) if last.isdigit()]
+    assert sum(counts) == int(lines[-1].replace(",", "")) == sum(p.size for p in net.parameters())
+    deep = type("A" * 100, (nn.Sequential,), {})(nn.Dense(3, 3), np.tanh)
+    for _ in range(20):
+        deep = nn.Sequential(deep)
+    narrow = deep.summary(np.ones((1, 3))).splitlines()
+    assert max(map(len, narrow)) == 80 and "…" in narrow[-3] and any(line.endswith("12") for line in narrow)
+
+
 @pytest.mark.parametrize("name", ["he_normal", "he_uniform", "glorot_normal", "glorot_uniform", "normal", "uniform"])
 def test_initialisers_have_their_variance_and_obey_the_seed(name):
     values = nn.initial(name, (200, 100), rng=0)
