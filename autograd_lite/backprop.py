@@ -16,7 +16,7 @@ from autograd_lite.nans import watch_backward
 from autograd_lite.record import NANS, OFF, ON, Leaf, Node, Spec, _recording, describe, recording, topological
 from autograd_lite.tensor import Tensor, wrap
 
-__all__ = ["backward", "sweep", "unbroadcast"]
+__all__ = ["backward", "leading_to", "sweep", "unbroadcast"]
 
 
 def backward(tensor: Tensor, gradient: Any, retain_graph: bool | None, create_graph: bool) -> None:
@@ -81,13 +81,14 @@ def sweep(
     retain_graph: bool,
     create_graph: bool,
     targets: Collection[Node] = (),
-    prune: bool = True,
+    useful: set[Any] | None = None,
 ) -> dict[Any, Any]:
     """Send the gradients `seeds` backwards; return what arrives at the leaves, or at `targets` if there are any.
 
     On arrays the rules run at NumPy's speed. Where the seeds are Tensors the rules record; with `create_graph`
-    they read the saved values as Tensors too, and so record the derivative's whole graph. With `targets` nothing is
-    followed beyond them, nor, with `prune`, which costs a pass over the graph, any path that does not lead to them.
+    they read the saved values as Tensors too, and so record the derivative's whole graph. With `targets` only
+    the paths that lead to them are followed, and none beyond; `useful` are the nodes of those paths, where they are
+    known from `leading_to` already.
     """
     if create_graph:
         seeds = {node: g if isinstance(g, Tensor) else wrap(g) for node, g in seeds.items()}
@@ -95,7 +96,8 @@ def sweep(
     how = recording()
     token = _recording.set(how | ON if tensors else OFF)
     try:
-        useful = _leading_to(targets, seeds) if targets and prune else None
+        if targets and useful is None:
+            useful = leading_to(targets, seeds)
         return _sweep(dict(seeds), retain_graph, create_graph, targets, useful, bool(how & NANS))
     finally:
         _recording.reset(token)
@@ -194,7 +196,7 @@ def _sweep(
     return arrived
 
 
-def _leading_to(targets: Collection[Node], roots: Iterable[Node]) -> set[Any]:
+def leading_to(targets: Collection[Node], roots: Iterable[Node]) -> set[Any]:
     """Those of the nodes below `roots` through which a gradient reaches `targets`."""
     useful = set(targets)
     for node in topological(roots):

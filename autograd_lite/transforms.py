@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.backprop import sweep
+from autograd_lite.backprop import leading_to, sweep
 from autograd_lite.errors import BackwardError, OperandError, RequiresGradError
 from autograd_lite.record import Leaf, Node, enable_grad, is_grad_enabled, topological
 from autograd_lite.tensor import Tensor, wrap
@@ -89,7 +89,6 @@ class _Trace:
         with enable_grad():
             self.inputs = [_stand_in(what, leaf) for leaf in leaves]
             self.targets = [tensor._leaf() for tensor in self.inputs]
-            self.prune = any(target.__class__ is not Leaf for target in self.targets)
             stood = self.rebuild_inputs(self.inputs)
             filled = list(args)
             for position, argument in zip(
@@ -115,6 +114,7 @@ class _Trace:
                 )
                 self.outputs[position] = wrap(np.asarray(output))
         roots = [output._node for output in self.outputs if output.requires_grad]
+        self.useful = leading_to(self.targets, roots)
         enclosing, own = _running.get(), set(self.targets)
         may_nest = self.recorded and (enclosing or self.on_tensors)
         self.nested = bool(may_nest) and any(
@@ -130,7 +130,7 @@ class _Trace:
             if node is not None and node.requires_grad:
                 seeds[node] = seeds[node] + g if node in seeds else g
         arrived = sweep(
-            seeds, retain_graph=retain_graph, create_graph=create_graph, targets=self.targets, prune=self.prune
+            seeds, retain_graph=retain_graph, create_graph=create_graph, targets=self.targets, useful=self.useful
         )
         return [
             arrived[node] if node in arrived else np.zeros(tensor.shape, tensor.dtype)
@@ -303,6 +303,7 @@ def _pushforward(trace: _Trace) -> Callable[[Sequence[Any]], list[Any]]:
         probes = [Tensor(np.ones(output.shape, output.dtype), requires_grad=True) for output in trace.outputs]
         pulled = trace.pull(probes, create_graph=trace.nested)
     targets = [probe._leaf() for probe in probes]
+    useful = leading_to(targets, [g._leaf() for g in pulled if isinstance(g, Tensor) and g.requires_grad])
 
     def push(directions: Sequence[Any]) -> list[Any]:
         seeds: dict[Node, Any] = {}
@@ -310,7 +311,7 @@ def _pushforward(trace: _Trace) -> Callable[[Sequence[Any]], list[Any]]:
             node = g._node if isinstance(g, Tensor) else None
             if node is not None and node.requires_grad:
                 seeds[node] = seeds[node] + direction if node in seeds else direction
-        arrived = sweep(seeds, retain_graph=True, create_graph=trace.nested, targets=targets, prune=trace.nested)
+        arrived = sweep(seeds, retain_graph=True, create_graph=trace.nested, targets=targets, useful=useful)
         return [
             arrived[target] if target in arrived else np.zeros(probe.shape, probe.dtype)
             for target, probe in zip(targets, probes, strict=True)
@@ -436,9 +437,7 @@ def hvp(f: Function, x: Any, v: Any) -> Any:
         if isinstance(g, Tensor) and g.requires_grad:
             node = g._leaf()
             seeds[node] = seeds[node] + direction if node in seeds else direction
-    arrived = sweep(
-        seeds, retain_graph=trace.nested, create_graph=trace.nested, targets=trace.targets, prune=trace.prune
-    )
+    arrived = sweep(seeds, retain_graph=trace.nested, create_graph=trace.nested, targets=trace.targets)
     return trace.rebuild_inputs(
         [
             trace.given(arrived[node] if node in arrived else np.zeros(tensor.shape, tensor.dtype))

@@ -171,6 +171,20 @@ def test_parameters_of_a_closure_with_an_array_argument_give_arrays():
     assert type(gradient) is np.ndarray and w.grad is None
 
 
+@pytest.mark.parametrize("transform", [ag.grad, ag.value_and_grad, ag.jacobian, ag.hessian])
+def test_a_graph_that_the_function_closes_over_is_left_alone(transform):
+    w = Tensor(X, requires_grad=True)
+    h = np.tanh(w) * 2
+    seen = []
+    h.register_hook(lambda g: seen.append(1))
+    transform(lambda x: (h * x**2).sum())(X)
+    ag.jvp(lambda x: (h * x**2).sum(), (X,), (X,))
+    ag.hvp(lambda x: (h * x**2).sum(), X, X)
+    assert not seen and w.grad is None
+    h.sum().backward()
+    assert seen and np.allclose(w.grad, 2 * (1 - np.tanh(X) ** 2))
+
+
 def test_transforms_work_inside_no_grad():
     with ag.no_grad():
         assert ag.grad(lambda x: x**2)(3.0) == 6.0
