@@ -14,7 +14,14 @@ _WIDTH, _HEIGHT = 640, 240
 _LEFT, _RIGHT, _TOP, _BOTTOM = 60, 630, 10, 215
 
 
-def curves(title: str, epochs: Sequence[int], lines: Mapping[str, Sequence[float]], *, log: bool = False) -> str:
+def curves(
+    title: str,
+    epochs: Sequence[int],
+    lines: Mapping[str, Sequence[float]],
+    *,
+    log: bool = False,
+    bounds: tuple[float, float] | None = None,
+) -> str:
     """A figure with one line for each entry of `lines`, a marker for one epoch, and a legend.
 
     Args:
@@ -22,6 +29,7 @@ def curves(title: str, epochs: Sequence[int], lines: Mapping[str, Sequence[float
         epochs: where the numbers were taken, at least one, ascending.
         lines: as many numbers as epochs by name; NaN and infinity leave a gap.
         log: a logarithmic scale, if every number allows it.
+        bounds: the ends of the scale; default: the least and the greatest number.
 
     Lines differ in colour and, beyond eight of them, in their dashes too.
 
@@ -32,6 +40,7 @@ def curves(title: str, epochs: Sequence[int], lines: Mapping[str, Sequence[float
     log = log and bool(finite) and min(finite) > 0
     scaled = [math.log10(y) for y in finite] if log else finite
     low, high = (min(scaled), max(scaled)) if scaled else (0.0, 1.0)
+    low, high = bounds or (low, high)
     if high - low < 1e-12 * max(1.0, abs(high)):
         low, high = low - 0.5, high + 0.5
     span = max(epochs[-1] - epochs[0], 1)

@@ -49,30 +49,35 @@ class Recorder:
         self.run = run
         self.frames: list[dict[str, Any]] = []
         self.stride = 1
-        self.seen = 0
 
-    def look(self) -> None:
-        """Note down the epoch that has just ended."""
+    def look(self, every: int = 1) -> None:
+        """Note down the epoch that has just ended, if it is the first, the last, or one that is due."""
         run = self.run
-        if self.seen % self.stride == 0:
-            inputs = run.loader.inputs
-            with _Undisturbed(run):
-                frame: dict[str, Any] = {
-                    "epoch": run.epoch,
-                    "weights": {name: _histogram(p.data) for name, p in run.named_parameters[:_PARAMETERS]},
-                    "gradients": {
-                        name: _histogram(p.grad) for name, p in run.named_parameters[:_PARAMETERS] if p.grad is not None
-                    },
-                    "dead": _dead_relus(run, inputs[:: max(1, len(inputs) // _SAMPLES)][:_SAMPLES]),
-                }
-                if _is_plane(inputs):
-                    frame["plane"] = _over_the_plane(run.model, inputs)
-            self.frames.append(frame)
+        first = self.frames[0]["epoch"] if self.frames else run.epoch
+        final = run.stop or run.epoch + 1 == run.epochs
+        if final or (run.epoch - first) % (every * self.stride) == 0:
+            frame = self._seen()
             size = len(frame["weights"]) * 2 * (_BARS + 70) + len(frame["dead"]) * 60 + _SIDE**2 * ("plane" in frame)
-            if len(self.frames) > max(10, min(_EPOCHS, _CHARACTERS // max(size, 1))):
+            if len(self.frames) >= max(10, min(_EPOCHS, _CHARACTERS // max(size, 1))):
                 del self.frames[1::2]
                 self.stride *= 2
-        self.seen += 1
+            if final or (run.epoch - first) % (every * self.stride) == 0:
+                self.frames.append(frame)
+
+    def _seen(self) -> dict[str, Any]:
+        """What the history does not have of this epoch."""
+        run, inputs = self.run, self.run.loader.inputs
+        parameters = run.named_parameters[:_PARAMETERS]
+        with _Undisturbed(run):
+            frame: dict[str, Any] = {
+                "epoch": run.epoch,
+                "weights": {name: _histogram(p.data) for name, p in parameters},
+                "gradients": {name: _histogram(p.grad) for name, p in parameters if p.grad is not None},
+                "dead": _dead_relus(run, inputs[:: max(1, len(inputs) // _SAMPLES)][:_SAMPLES]),
+            }
+            if _is_plane(inputs):
+                frame["plane"] = _over_the_plane(run.model, inputs)
+        return frame
 
     def page(self) -> str:
         """The page, as HTML."""
@@ -97,7 +102,7 @@ class Recorder:
             epochs = [frame["epoch"] for frame in self.frames]
             samples = min(len(run.loader.inputs), _SAMPLES)
             title = f"Share of dead ReLUs: those that none of {samples} samples makes positive"
-            figures.append(curves(title, epochs, dead))
+            figures.append(curves(title, epochs, dead, bounds=(0.0, 1.0)))
         if len(names) > len(shown):
             remarks.append(f"Of {len(names)} parameters the first {len(shown)} are shown.")
         if len(self.frames) < length:

@@ -95,7 +95,7 @@ class TrainingPage:
     Args:
         path: ends in .html. It is replaced whole: after the first epoch, at the end, and between as often as costs
             little.
-        every: after how many epochs the model is looked at. The curves have every epoch.
+        every: after how many epochs the model is looked at, besides the last. The curves have every epoch.
 
     Raises:
         OperandError: another ending, or `every` below 1.
@@ -129,9 +129,7 @@ class TrainingPage:
 
         if self._recorder is None or self._recorder.run is not run:
             self._recorder, self._due = Recorder(run), 0.0
-        elif run.epoch % self.every:
-            return
-        self._recorder.look()
+        self._recorder.look(self.every)
         if time.monotonic() >= self._due:
             self.finish(run)
 

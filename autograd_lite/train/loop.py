@@ -40,6 +40,7 @@ class Run:
 
     Attributes:
         model, loss, optimizer, schedule, loader, history, callbacks: what was given, and what is noted down.
+        epochs: how many there are in all, if nothing stops it.
         epoch: the number of the epoch that has just ended, counted from 0.
         monitor: the record by which the best epoch is chosen.
         stop: set it to end the run after this epoch.
@@ -55,9 +56,11 @@ class Run:
         callbacks: Sequence[Callable[[Run], object]],
         monitor: str,
         loss: Callable[[Any, Any], Any],
+        epochs: int,
     ) -> None:
         self.model, self.optimizer, self.schedule, self.loader = model, optimizer, schedule, loader
         self.callbacks, self.monitor, self.loss = callbacks, monitor, loss
+        self.epochs = epochs
         self.history = History()
         self.history.best_state = model.state_dict()
         self.named_parameters = list(model.named_parameters())
@@ -192,7 +195,7 @@ def fit(
     held_out = None if validation is None else checked_data("fit: validation", validation)
     metrics = dict(metrics or {})
     monitor = "loss" if held_out is None else "validation loss"
-    run = Run(model, optimizer, schedule, loader, tuple(callbacks), monitor, loss)
+    run = Run(model, optimizer, schedule, loader, tuple(callbacks), monitor, loss, epochs)
     if resume is not None:
         from autograd_lite.saving import load
 

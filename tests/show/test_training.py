@@ -154,6 +154,14 @@ def test_the_boundary_of_one_output_is_at_0_for_logits_and_midway_between_the_ta
     assert (np.array(above) == (outputs > middle))[clear].all() and 0 < sum(above) < 1024
 
 
+@pytest.mark.parametrize("epochs", [99, 100, 101, 150])
+def test_the_last_epoch_can_always_be_chosen(epochs, tmp_path):
+    net, path = nn.Dense(3, 2, seed=0), tmp_path / "run.html"
+    trained(net, train.TrainingPage(path), epochs=epochs, data=(RNG.standard_normal((16, 3)), LABELS[:16]))
+    shown = [frame["epoch"] for frame in data_of(path)["frames"]]
+    assert shown[-1] == epochs - 1 and len(shown) <= 100 and set(np.diff(shown[:-1])) <= {1, 2}
+
+
 def test_long_runs_and_large_models_stay_within_the_budget(tmp_path):
     layers = [part for i in range(20) for part in (nn.Dense(2, 2, seed=i), nn.relu)]
     path = tmp_path / "run.html"
@@ -161,7 +169,7 @@ def test_long_runs_and_large_models_stay_within_the_budget(tmp_path):
     assert len(history) == 400
     frames = data_of(path)["frames"]
     epochs = [frame["epoch"] for frame in frames]
-    assert len(set(np.diff(epochs))) == 1 and epochs[0] == 0 and 10 <= len(epochs) <= 100
+    assert len(set(np.diff(epochs[:-1]))) == 1 and epochs[0] == 0 and epochs[-1] == 399 and 10 <= len(epochs) <= 100
     assert path.stat().st_size < 500_000
     text = path.read_text(encoding="utf-8")
     assert "Of 40 parameters the first 24 are shown." in text and f"{len(frames)} of 400 epochs can be chosen." in text
@@ -169,7 +177,7 @@ def test_long_runs_and_large_models_stay_within_the_budget(tmp_path):
 
 def test_every_says_how_often_the_model_is_looked_at(tmp_path):
     trained(network(), train.TrainingPage(tmp_path / "run.html", every=3), epochs=8)
-    assert [frame["epoch"] for frame in data_of(tmp_path / "run.html")["frames"]] == [0, 3, 6]
+    assert [frame["epoch"] for frame in data_of(tmp_path / "run.html")["frames"]] == [0, 3, 6, 7]
 
 
 def test_the_page_of_a_run_that_failed_shows_what_came_before(tmp_path):
@@ -202,6 +210,8 @@ def test_what_cannot_be_written_is_said_before_the_training(tmp_path):
 def test_curves_leave_a_gap_where_there_is_no_number():
     figure = curves("loss <1>", [0, 1, 2, 3, 4], {"a": [1.0, 2.0, np.nan, 3.0, 4.0]}, log=True)
     assert figure.count("<polyline") == 2 and "logarithmic" in figure and "loss &lt;1&gt;" in figure
+    fixed = curves("share", [0, 1], {"a": [0.0, 0.0]}, bounds=(0.0, 1.0))
+    assert ">0.5<" in fixed and ">1<" in fixed and "-0.5" not in fixed
     flat = curves("flat", [0], {"zero": [0.0]}, log=True)
     assert "<circle" in flat and "nan" not in flat and "logarithmic" not in flat
 
