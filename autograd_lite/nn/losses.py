@@ -141,25 +141,26 @@ def binary_cross_entropy_with_logits(input: Any, target: Any, reduction: str = "
 
 def _labels(name: str, scores: Any, target: Any) -> tuple[Any, Any]:
     """Scores as (n, classes) and integer labels as (n,), both checked."""
-    axis = 1 if scores.ndim > 1 else 0
+    shape = scores.shape
+    axis = 1 if len(shape) > 1 else 0
     labels = np.asarray(numbers_of(target))
-    if not scores.ndim or labels.shape != scores.shape[:axis] + scores.shape[axis + 1 :]:
+    if not shape or labels.shape != shape[:axis] + shape[axis + 1 :]:
         raise OperandError(
-            f"{name}: scores of shape {scores.shape} need one integer label for each place but the class axis {axis}; "
+            f"{name}: scores of shape {shape} need one integer label for each place but the class axis {axis}; "
             f"the labels have shape {labels.shape}"
         )
-    classes = scores.shape[axis]
+    classes = shape[axis]
     # seen as unsigned, a negative label is a huge one: one look for both ends
     if labels.size and np.maximum.reduce(labels.astype(np.intp, copy=False).view(np.uintp), axis=None) >= classes:
         raise OperandError(
             f"{name}: labels from {labels.min()} to {labels.max()} with {classes} classes; labels count from 0 to "
             f"{classes - 1}"
         )
-    if scores.ndim == 1:
+    if len(shape) == 2:
+        return scores, labels
+    if len(shape) == 1:
         return scores.reshape(1, classes), labels.reshape(1)
-    if scores.ndim > 2:
-        return np.moveaxis(scores, 1, -1).reshape(-1, classes), labels.reshape(-1)
-    return scores, labels
+    return np.moveaxis(scores, 1, -1).reshape(-1, classes), labels.reshape(-1)
 
 
 def cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Any:
@@ -182,7 +183,7 @@ def cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Any:
         logits, labels = _labels(name, input, target)
         shifted = logits - peak(logits, 1)
         loss = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(labels)), labels]
-        return _reduced(name, loss if input.ndim == 2 else loss.reshape(target.shape), reduction)
+        return _reduced(name, loss if logits is input else loss.reshape(target.shape), reduction)
     input, target = _pair(name, input, target)
     axis = 1 if input.ndim > 1 else 0
     # a class of probability 0 costs nothing, even where its logit is -inf
