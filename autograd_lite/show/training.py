@@ -68,7 +68,8 @@ class Recorder:
         """What the history does not have of this epoch."""
         run, inputs = self.run, self.run.loader.inputs
         parameters = run.named_parameters[:_PARAMETERS]
-        with _Undisturbed(run):
+        # A run that is about to diverge is worth seeing: what overflows here must not end it.
+        with _Undisturbed(run), np.errstate(all="ignore"):
             frame: dict[str, Any] = {
                 "epoch": run.epoch,
                 "weights": {name: _histogram(p.data) for name, p in parameters},
@@ -146,7 +147,7 @@ class Recorder:
             made["classes"], made["labels"] = classes, [int(k) % 64 for k in labels.tolist()]
             return made
         middle = _threshold(self.run, targets)
-        distances = [np.nan_to_num(z[:, 0] - middle) for z in outputs]
+        distances = [np.nan_to_num(z[:, 0].astype(float)) - middle for z in outputs]
         most = [max(float(np.abs(d).max()), 1e-300) for d in distances]
         made["grids"] = [
             "".join(_LEVELS[int(k)] for k in np.where(d > 0, 32, 31) + np.trunc(d / m * 31))
@@ -192,8 +193,9 @@ def _histogram(array: Any) -> list[Any]:
         return ["-", "-", lost, "0" * _BARS]
     low, high = float(finite.min()), float(finite.max())
     # A range too narrow to be cut into bars is one bar in the middle.
-    wide = high - low > 1e-9 * max(abs(low), abs(high))
-    bars = ((finite - low) * (_BARS / (high - low))).astype(int) if wide else np.full(1, _BARS // 2)
+    wide = high / 2 - low / 2 > 1e-9 * max(abs(low), abs(high))
+    # Of halves, because the difference of two large numbers may be infinite.
+    bars = ((finite / 2 - low / 2) * (_BARS / (high / 2 - low / 2))).astype(int) if wide else np.full(1, _BARS // 2)
     counts = np.bincount(np.minimum(bars, _BARS - 1), minlength=_BARS)
     heights = np.ceil(63 * counts / counts.max()).astype(int)
     return [number(low), number(high), lost, "".join(_LEVELS[h] for h in heights)]

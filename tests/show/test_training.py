@@ -192,6 +192,18 @@ def test_the_page_of_a_run_that_failed_shows_what_came_before(tmp_path):
     assert len(data_of(path)["frames"]) == 3
 
 
+def test_looking_at_a_run_that_diverges_is_no_error_of_its_own(tmp_path):
+    path, net = tmp_path / "run.html", nn.Dense(2, 1, seed=0)
+    net.weight.data[...] = [[1e300], [-1.7e308]]
+    data = (np.full((4, 2), 1e-310), np.ones((4, 1)))
+    optimizer = optim.SGD(net.parameters(), lr=1e-9)
+    train.fit(net, data, nn.mse_loss, optimizer, 2, callbacks=[train.TrainingPage(path)], seed=0)
+    written = data_of(path)
+    low, high, lost, heights = written["frames"][-1]["bars"][0][1]
+    assert (float(low), float(high), lost) == (-1.7e308, 1e300, 0) and heights[0] == heights[-1] == "_"
+    assert len(written["plane"]["grids"][-1]) == 1024
+
+
 def test_a_second_run_has_a_page_of_its_own(tmp_path):
     page = train.TrainingPage(tmp_path / "run.html")
     trained(network(), page, epochs=5)
