@@ -64,7 +64,6 @@ def test_value_first_and_second_derivative(function: Any) -> None:
         settle(function, call, seed, check_derivatives)
 
 
-@pytest.mark.skipif(not hasattr(ag, "jvp"), reason="no forward mode")
 @every_row
 def test_forward_mode(function: Any) -> None:
     for call, seed in examples(function):
