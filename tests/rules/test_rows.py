@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import autograd_lite as ag
 from autograd_lite import AutogradError
 from autograd_lite.rules.table import SAMPLES, TABLE, Call, Elementwise, Input
 from tests.rules.checks import (
