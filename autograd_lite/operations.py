@@ -87,8 +87,8 @@ def apply(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tenso
         raise
     except (TypeError, ValueError, IndexError) as error:
         raise _refused(op, values, kwargs, error) from error
-    if exposed and (op.view or y.base is not None):
-        y = np.array(y)  # NumPy may have given a view of an array that the user can write to
+    if exposed and (op.view or y.base is not None or any(y is value for value in values)):
+        y = np.array(y)  # NumPy may have given an array that the user can write to, or a view of it
 
     out = wrap(y)
     if op.view and y.base is not None and isinstance(args[0], Tensor):

@@ -219,6 +219,19 @@ class TestChangesBetweenForwardAndBackward:
         y.backward()
         assert x.grad.tolist() == [3.0, 7.0]
 
+    def test_a_primitive_that_hands_its_operand_on(self):
+        from autograd_lite.rules.reductions import unmoved
+
+        array, x = np.array([3.0]), Tensor([2.0], requires_grad=True)
+        lent = Tensor([3.0], requires_grad=True)
+        held = lent.data
+        for operand, reached in ((array, array), (lent, held)):
+            x.grad = None
+            y = unmoved(operand, x) * x
+            reached[0] = 100.0
+            y.backward()
+            assert x.grad == [3.0]
+
     def test_rebinding_data(self):
         x, w = Tensor([2.0], requires_grad=True), Tensor([3.0], requires_grad=True)
         y = x * w
