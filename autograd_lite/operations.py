@@ -326,6 +326,8 @@ def _apply_unary(op: Primitive, operand: Tensor, kwargs: dict[str, Any] | None =
         if isinstance(error, AutogradError):
             raise
         raise _refused(op, [x], kwargs or {}, error) from error
+    if y is x and operand._shared is LENT:
+        y = y.copy()
     spec = node.spec
     same = y.dtype is spec.dtype and y.shape == spec.shape
     if not same and y.dtype.kind not in "fc":
