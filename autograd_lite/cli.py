@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="autograd-lite", description="Automatic differentiation on NumPy that shows its work."
     )
     parser.add_argument("--version", action="store_true", help="say which version this is")
-    commands = parser.add_subparsers(title="commands", metavar="")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     tour = commands.add_parser(
         "tour",
         help="train a small network, draw it, and check its gradients by hand",
