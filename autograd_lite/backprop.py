@@ -35,15 +35,12 @@ def backward(tensor: Tensor, gradient: Any, retain_graph: bool | None, create_gr
     given: set[int] = set()
     for leaf, g in arrived.items():
         if leaf.grad is not None:
-            total = leaf.grad + g
-            leaf.grad = np.asarray(total) if isinstance(total, np.generic) else total
-        elif isinstance(g, Tensor):
-            leaf.grad = g
-        elif g.base is not None or id(g) in given or not isinstance(g, np.ndarray):
-            leaf.grad = np.array(g)  # a view, or an array that another leaf was given too
-        else:
+            g = leaf.grad + g
+        if g.__class__ is np.ndarray and g.base is None and id(g) not in given:
             given.add(id(g))
-            leaf.grad = g
+        elif not isinstance(g, Tensor):
+            g = np.array(g)  # a number, a view, or an array that another leaf was given too
+        leaf.grad = g
 
 
 def _seed(tensor: Tensor, gradient: Any, create_graph: bool) -> Any:
@@ -90,15 +87,19 @@ def sweep(
     the paths that lead to them are followed, and none beyond; `useful` are the nodes of those paths, where they are
     known from `leading_to` already.
     """
-    if create_graph:
-        seeds = {node: g if isinstance(g, Tensor) else wrap(g) for node, g in seeds.items()}
-    tensors = create_graph or any(isinstance(g, Tensor) for g in seeds.values())
+    waiting = dict(seeds)
+    tensors = create_graph
+    for node, g in seeds.items():
+        if isinstance(g, Tensor):
+            tensors = True
+        elif create_graph:
+            waiting[node] = wrap(g)
     how = recording()
     token = _recording.set(how | ON if tensors else OFF)
     try:
         if targets and useful is None:
             useful = leading_to(targets, seeds)
-        return _sweep(dict(seeds), retain_graph, create_graph, targets, useful, bool(how & NANS))
+        return _sweep(waiting, retain_graph, create_graph, targets, useful, bool(how & NANS))
     finally:
         _recording.reset(token)
 
@@ -115,18 +116,19 @@ def _sweep(
     arrived: dict[Any, Any] = {}
     roots = tuple(waiting)
     order: list[Any] | None = None
-    sent: Any = None
     for leaf in [node for node in waiting if node.__class__ is not Node]:
         arrived[leaf] = waiting.pop(leaf)
 
-    chain: Any = None  # the one operation that waits, while there is one only: nothing can send to it any more
-    g: Any = None
+    # While one operation only waits, nothing can send to it any more and no order has to be found: it is the
+    # `chain`, and `sent` is its gradient.
+    chain: Any = None
+    sent: Any = None
     if len(waiting) == 1:
-        chain, g = waiting.popitem()
+        chain, sent = waiting.popitem()
+    usual = not (create_graph or targets or nans)
     while chain is not None or waiting:
         if chain is not None:
-            node = chain
-            chain = None
+            node, g, chain = chain, sent, None
         else:  # several wait, and the order in which they are swept matters; it stays right once a chain has begun
             if order is None:
                 order = topological(waiting)
@@ -135,56 +137,101 @@ def _sweep(
                 continue
             g = waiting.pop(node)
         kwargs = None
-        if node.details is not None:
-            kwargs = node.details.get("kwargs")
-            g = _attend(node, g, retain=not targets)
+        details = node.details
+        if details is not None:
+            kwargs = details.get("kwargs")
+            if kwargs is None or len(details) > 1:
+                g = _attend(node, g, retain=not targets)
         if targets and node in targets:
             arrived[node] = g
             continue
-        saved = node.saved
+        saved, inputs, rules, spec = node.saved, node.inputs, node.op.rules, node.spec
         if saved is None:
             raise FreedGraphError(
                 f"backward: the values saved by {describe(node)} were freed by an earlier backward; "
                 f"pass retain_graph=True to the first one, or compute the result again"
             )
-        if create_graph:
-            saved = _as_tensors(node, saved)
-
-        rules = node.op.rules
-        spec = node.spec
-        position = -1
-        for source in node.inputs:
-            position += 1
-            kind = source.__class__
-            if kind is not Node and (kind is not Leaf or not source.requires_grad):
-                continue
-            rule = rules[position]
-            if rule is None or (useful is not None and source not in useful):
-                continue
-            try:
-                r = rule(g, *saved) if kwargs is None else rule(g, *saved, **kwargs)
-            except Exception as error:
-                error.add_note(f"raised by the derivative rule of {describe(node)}, input {position}")
-                raise
-            if nans:
-                watch_backward(roots, node, position, g, r)
-            if source.spec is not spec:
-                r = fit(r, source.spec)
-            if kind is Leaf:
-                held = arrived.get(source)
-                arrived[source] = r if held is None else held + r
-            elif source is chain:
-                sent = sent + r
-            elif chain is None and not waiting:
-                chain, sent = source, r
+        position = 0
+        try:
+            # The last branch is what happens, for any inputs. The first two are the same without its loop and its
+            # starred arguments: one or two inputs are the inner loop of every small model.
+            if len(saved) == 2 and usual:
+                (source,) = inputs
+                y, a = saved
+                kind = source.__class__
+                if kind is Node or source.requires_grad:
+                    r = rules[0](g, y, a) if kwargs is None else rules[0](g, y, a, **kwargs)
+                    if source.spec is not spec:
+                        r = fit(r, source.spec)
+                    if kind is Node and not waiting:
+                        chain, sent = source, r
+                    else:
+                        _add(arrived if kind is Leaf else waiting, source, r)
+            elif len(saved) == 3 and usual and kwargs is None:
+                source, other = inputs
+                y, a, b = saved
+                kind = source.__class__
+                if kind is Node or (kind is Leaf and source.requires_grad):
+                    rule = rules[0]
+                    if rule is not None:
+                        r = rule(g, y, a, b)
+                        if source.spec is not spec:
+                            r = fit(r, source.spec)
+                        if kind is Node and not waiting:
+                            chain, sent = source, r
+                        else:
+                            _add(arrived if kind is Leaf else waiting, source, r)
+                kind = other.__class__
+                if kind is Node or (kind is Leaf and other.requires_grad):
+                    rule = rules[1]
+                    if rule is not None:
+                        position = 1
+                        r = rule(g, y, a, b)
+                        if other.spec is not spec:
+                            r = fit(r, other.spec)
+                        if kind is Leaf:
+                            held = arrived.get(other)
+                            arrived[other] = r if held is None else held + r
+                        elif chain is None and not waiting:
+                            chain, sent = other, r
+                        elif chain is other:
+                            sent = sent + r
+                        else:
+                            if chain is not None:
+                                waiting[chain] = sent
+                                chain = None
+                            _add(waiting, other, r)
             else:
-                if chain is not None:
-                    waiting[chain] = sent
-                    chain = None
-                held = waiting.get(source)
-                waiting[source] = r if held is None else held + r
-        if chain is not None:
-            g = sent
+                if create_graph:
+                    saved = _as_tensors(node, saved)
+                position = -1
+                for source in inputs:
+                    position += 1
+                    kind = source.__class__
+                    if kind is not Node and (kind is not Leaf or not source.requires_grad):
+                        continue
+                    rule = rules[position]
+                    if rule is None or (useful is not None and source not in useful):
+                        continue
+                    r = rule(g, *saved) if kwargs is None else rule(g, *saved, **kwargs)
+                    if nans:
+                        watch_backward(roots, node, position, g, r)
+                    if source.spec is not spec:
+                        r = fit(r, source.spec)
+                    if kind is Leaf:
+                        _add(arrived, source, r)
+                    elif source is chain:
+                        sent = sent + r
+                    elif chain is None and not waiting:
+                        chain, sent = source, r
+                    else:
+                        if chain is not None:
+                            waiting[chain] = sent
+                            chain = None
+                        _add(waiting, source, r)
+        except Exception as error:
+            error.add_note(f"raised by the derivative rule of {describe(node)}, input {position}")
+            raise
         if not retain_graph:
             node.saved = None
 
@@ -194,6 +241,11 @@ def _sweep(
         if leaf.details is not None and leaf.__class__ is Leaf:
             arrived[leaf] = _attend(leaf, g, retain=not targets)
     return arrived
+
+
+def _add(sums: dict[Any, Any], node: Any, g: Any) -> None:
+    held = sums.get(node)
+    sums[node] = g if held is None else held + g
 
 
 def leading_to(targets: Collection[Node], roots: Iterable[Node]) -> set[Any]:
@@ -261,6 +313,8 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     >>> unbroadcast(np.ones((4, 2)), (2,))
     array([4., 4.])
     """
+    if not shape and g.__class__ is np.ndarray:
+        return np.add.reduce(g, axis=None)
     extra = g.ndim - len(shape)
     axes = tuple([axis for axis in range(g.ndim) if axis < extra or shape[axis - extra] != g.shape[axis]])
     if extra < 0 or any(shape[axis - extra] != 1 for axis in axes if axis >= extra):
@@ -270,4 +324,5 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
         )
     if isinstance(g, Tensor):
         return g.sum(axis=axes).reshape(shape)
-    return np.add.reduce(g, axis=axes).reshape(shape)
+    total = np.add.reduce(g, axis=axes)
+    return total if total.shape == shape else total.reshape(shape)

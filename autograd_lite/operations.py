@@ -23,8 +23,8 @@ from autograd_lite.record import (
     Node,
     Passive,
     Primitive,
-    Spec,
     is_grad_enabled,
+    make_node,
     note_line,
     plain_array,
     recording,
@@ -100,7 +100,8 @@ def apply(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tenso
             saved = _saved(op, flowing, [y, *values], exposed)
         kind = Passive if saved is None else Node
         details = {"kwargs": kwargs} if kwargs else None
-        out._node = kind(op, tuple([_source(source) for source in sources]), saved, spec_of(y), details)
+        inputs = tuple([_source(source) for source in sources])
+        out._node = make_node(kind, op, inputs, saved, spec_of(y), details)
         if how & LINES:
             note_line(out._node)
             if not how & ON:
@@ -253,15 +254,18 @@ def _without_rule(function: Any, args: Any, kwargs: Any, name: str, plain: bool)
 def _array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """What `np.add(tensor, 1)` and the like come to."""
     if not kwargs and method == "__call__":
+        direct = _UNARY.get(ufunc)
+        if direct is not None:
+            return direct(self)
         row = TABLE.get(ufunc)
         if row is not None:
-            if len(inputs) == 1:
-                return _apply_unary(row, self)
             if ufunc in _DIRECT:
                 direct, reflected = _DIRECT[ufunc]
                 result = direct(self, inputs[1]) if inputs[0] is self else reflected(self, inputs[0])
                 if result is not NotImplemented:
                     return result
+            elif len(inputs) == 1 and row.fn is ufunc and row.rules[0] is not None:
+                _UNARY[ufunc] = _elementwise(row)
             return apply(row, inputs, kwargs)
         if ufunc in COMPOSED:
             return COMPOSED[ufunc](*inputs)
@@ -315,11 +319,12 @@ _OPERANDS = (Tensor, np.ndarray, np.generic, int, float, complex, list, tuple)
 
 def _apply_unary(op: Primitive, operand: Tensor, kwargs: dict[str, Any] | None = None) -> Tensor:
     """`apply` for the usual case of a function of one Tensor, and of static arguments that hold no Tensors."""
-    node = operand._node
-    if node is None or not node.requires_grad or recording() != ON or op.rules[0] is None:
+    a = operand._node
+    if a is None or not a.requires_grad or recording() != ON or op.rules[0] is None:
         return apply(op, (operand,), kwargs or {})
     keep_y, keep_x = op.keeps[0]
-    x = operand._array if operand._shared is None else operand._settled(op.view or keep_x == VALUE)
+    view = op.view
+    x = operand._array if operand._shared is None else operand._settled(view or keep_x == VALUE)
     try:
         y = op.fn(x) if kwargs is None else op.fn(x, **kwargs)
     except (TypeError, ValueError, IndexError) as error:
@@ -328,20 +333,50 @@ def _apply_unary(op: Primitive, operand: Tensor, kwargs: dict[str, Any] | None =
         raise _refused(op, [x], kwargs or {}, error) from error
     if y is x and operand._shared is LENT:
         y = y.copy()
-    spec = node.spec
-    same = y.dtype is spec.dtype and y.shape == spec.shape
-    if not same and y.dtype.kind not in "fc":
+    spec = spec_of(y)
+    if spec.dtype is not a.spec.dtype and spec.dtype.kind not in "fc":
         return apply(op, (operand,), kwargs or {})
     out = _new(Tensor)
     out._array = y
-    out._shared = _viewed(y, operand, x) if op.view and y.base is not None else None
-    out._node = made = _new_node(Node)
-    made.op = op
-    made.inputs = (node,)
-    made.spec = spec if same else spec_of(y)
-    made.saved = (y if keep_y == VALUE else made.spec, x if keep_x == VALUE else spec)
-    made.details = None if kwargs is None else {"kwargs": kwargs}
+    out._shared = _viewed(y, operand, x) if view and y.base is not None else None
+    out._node = node = Node()
+    node.op = op
+    node.inputs = (a,)
+    node.saved = (y if keep_y == VALUE else spec, x if keep_x == VALUE else a.spec)
+    node.spec = spec
+    node.details = None if kwargs is None else {"kwargs": kwargs}
     return out
+
+
+def _elementwise(op: Primitive) -> Any:
+    """`_apply_unary` for a ufunc without static arguments, whose result has the shape of its operand."""
+    forward = op.fn
+    keep_y, keep_x = op.keeps[0]
+
+    def method(self: Tensor) -> Tensor:
+        a = self._node
+        if a is None or (a.__class__ is not Node and not a.requires_grad) or recording() != ON:
+            return apply(op, (self,), {})
+        x = self._array if self._shared is None else self._settled(keep_x == VALUE)
+        try:
+            y = forward(x)
+        except (TypeError, ValueError) as error:
+            raise _refused(op, [x], {}, error) from error
+        spec = a.spec
+        if y.dtype is not spec.dtype:
+            spec = spec_of(y)
+        out = _new(Tensor)
+        out._array = y
+        out._shared = None
+        out._node = node = Node()
+        node.op = op
+        node.inputs = (a,)
+        node.saved = (y if keep_y == VALUE else spec, x if keep_x == VALUE else a.spec)
+        node.spec = spec
+        node.details = None
+        return out
+
+    return method
 
 
 def _borrowed(array: Any, keep: int) -> tuple[Leaf, Any]:
@@ -362,40 +397,57 @@ def _binary(function: Any, forward: Callable[[Any, Any], Any], *, elementwise: b
     kept: Any = ((), if_a, if_b, both)  # what to keep when a gradient flows to neither, to a, to b, to both
 
     def method(self: Tensor, other: Any) -> Any:
-        z = b = other
+        a = self._node
+        flows = 1 if a is not None and (a.__class__ is Node or a.requires_grad) else 0
         kind = other.__class__
         if kind is Tensor:
-            z = other._array
             b = other._node
-        elif kind is not float and kind is not int and not (kind is np.ndarray and other.dtype.kind in "biufc"):
+            if b is not None and (b.__class__ is Node or b.requires_grad):
+                flows += 2
+        elif kind is float or kind is int or (kind is np.ndarray and other.dtype.kind in "biufc"):
+            b = other
+        else:
             return apply(op, (self, other), {}) if isinstance(other, _OPERANDS) else NotImplemented
-        a = self._node
-        flows = 1 if a is not None and a.requires_grad else 0
-        if b.__class__ is Node or (b.__class__ is Leaf and b.requires_grad):
-            flows += 2
         if not flows or recording() != ON:
             return apply(op, (self, other), {})
         keep_y, keep_a, keep_b = kept[flows]
         x = self._array if self._shared is None else self._settled(keep_a == VALUE)
-        if kind is Tensor and other._shared is not None:
-            z = other._settled(keep_b == VALUE)
+        if kind is Tensor:
+            z = other._array if other._shared is None else other._settled(keep_b == VALUE)
+        else:
+            z = other
         try:
             y = forward(x, z)
         except (TypeError, ValueError) as error:
             raise _refused(op, [x, z], {}, error) from error
         if a is None:
             a = self._leaf()
-        if b is None:
-            b = other._leaf()
+        spec = a.spec
+        if kind is Tensor:
+            if b is None:
+                b = other._leaf()
+            if spec is not b.spec or not elementwise:
+                spec = spec_of(y)
         elif kind is np.ndarray:
             b, z = _borrowed(other, keep_b)
-        spec = a.spec
-        if not elementwise or (b is not other and spec is not b.spec):
-            spec = spec_of(y)
-        return recorded(a, b, x, y, z, keep_y, keep_a, keep_b, spec)
+            if spec is not b.spec or not elementwise:
+                spec = spec_of(y)
+        out = _new(Tensor)
+        out._array = y
+        out._shared = None
+        out._node = node = Node()
+        node.op = op
+        node.inputs = (a, b)
+        node.saved = blank or (
+            y if keep_y else None,
+            x if keep_a == VALUE else a.spec if keep_a else None,
+            z if keep_b == VALUE else b.spec if keep_b else None,
+        )
+        node.spec = spec
+        node.details = None
+        return out
 
     def reflected(self: Tensor, other: Any) -> Any:
-        a = other
         b = self._node
         kind = other.__class__
         direct = kind is float or kind is int or (kind is np.ndarray and other.dtype.kind in "biufc")
@@ -408,18 +460,15 @@ def _binary(function: Any, forward: Callable[[Any, Any], Any], *, elementwise: b
         except (TypeError, ValueError) as error:
             raise _refused(op, [other, z], {}, error) from error
         spec = b.spec
-        x = other
+        a = x = other
         if kind is np.ndarray:
             a, x = _borrowed(other, keep_a)
-            if not elementwise or spec is not a.spec:
+            if spec is not a.spec or not elementwise:
                 spec = spec_of(y)
-        return recorded(a, b, x, y, z, keep_y, keep_a, keep_b, spec)
-
-    def recorded(a: Any, b: Any, x: Any, y: Any, z: Any, keep_y: int, keep_a: int, keep_b: int, spec: Spec) -> Tensor:
         out = _new(Tensor)
         out._array = y
         out._shared = None
-        out._node = node = _new_node(Node)
+        out._node = node = Node()
         node.op = op
         node.inputs = (a, b)
         node.saved = blank or (
@@ -438,12 +487,22 @@ def _method(function: Any) -> Any:
     """The method that calls a NumPy function with this Tensor in front."""
     row = TABLE.get(function)
 
-    def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
-        if row is None:
+    if row is None:
+
+        def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
             return function(self, *args, **kwargs)
-        if args or len(row.rules) != 1:
+
+    elif len(row.rules) == 1:
+
+        def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+            if args:
+                return apply(row, (self, *args), kwargs)
+            return _apply_unary(row, self, (_static(row, kwargs) or None) if kwargs else None)
+
+    else:
+
+        def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
             return apply(row, (self, *args), kwargs)
-        return _apply_unary(row, self, (_static(row, kwargs) or None) if kwargs else None)
 
     method.__name__ = function.__name__
     method.__doc__ = f"`np.{function.__name__}` of this Tensor."
@@ -452,7 +511,7 @@ def _method(function: Any) -> Any:
 
 def _sign(function: Any) -> Any:
     op = TABLE[function]
-    return lambda self: _apply_unary(op, self)
+    return _elementwise(op) if op.differentiable else lambda self: apply(op, (self,), {})
 
 
 class _Probe:
@@ -538,6 +597,8 @@ _METHODS: tuple[Any, ...] = (
     *(np.ptp, np.choose, np.argpartition, np.copy),
 )
 
+#: ufunc of one operand -> what records it; filled when first needed, for the rules' bytecode is read then
+_UNARY: dict[Any, Any] = {}
 #: ufunc -> the operator that it comes to, and its reflected form
 _DIRECT: dict[Any, tuple[Any, Any]] = {
     ufunc: _binary(ufunc, ufunc) for ufunc in (np.maximum, np.minimum, np.arctan2, np.hypot, np.logaddexp)

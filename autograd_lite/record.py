@@ -66,18 +66,14 @@ _specs: dict[tuple[tuple[int, ...], np.dtype[Any]], Spec] = {}
 
 
 def _intern(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Spec:
-    key = shape, dtype
-    spec = _specs.get(key)
-    if spec is None:
-        if len(_specs) > 10_000:  # a Spec that is forgotten only costs its holders the slower comparison
-            _specs.clear()
-        spec = _specs[key] = Spec(shape, dtype)
-    return spec
+    if len(_specs) > 10_000:  # a Spec that is forgotten only costs its holders the slower comparison
+        _specs.clear()
+    return _specs.setdefault((shape, dtype), Spec(shape, dtype))
 
 
 def spec_of(array: Any) -> Spec:
     """The interned `Spec` of an array."""
-    return _intern(array.shape, array.dtype)
+    return _specs.get((array.shape, array.dtype)) or _intern(array.shape, array.dtype)
 
 
 def plain_array(what: str, array: Any) -> np.ndarray[Any, Any]:
@@ -116,20 +112,6 @@ class Node:
     spec: Spec
     details: dict[str, Any] | None
     requires_grad = True
-
-    def __init__(
-        self,
-        op: Primitive,
-        inputs: tuple[Any, ...],
-        saved: tuple[Any, ...] | None,
-        spec: Spec,
-        details: dict[str, Any] | None = None,
-    ) -> None:
-        self.op = op
-        self.inputs = inputs
-        self.saved = saved
-        self.spec = spec
-        self.details = details
 
     @property
     def kwargs(self) -> dict[str, Any]:
@@ -173,6 +155,24 @@ class Leaf(Node):
         self.value = value
         self.requires_grad = requires_grad
         self.grad: Any = None
+
+
+def make_node(
+    kind: type[Node],
+    op: Primitive,
+    inputs: tuple[Any, ...],
+    saved: tuple[Any, ...] | None,
+    spec: Spec,
+    details: dict[str, Any] | None = None,
+) -> Node:
+    """A node of one of the kinds above. It is no `__init__`, without which the inner loop makes nodes faster."""
+    node = kind()
+    node.op = op
+    node.inputs = inputs
+    node.saved = saved
+    node.spec = spec
+    node.details = details
+    return node
 
 
 # What a rule needs to know of one of its arguments.

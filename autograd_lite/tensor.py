@@ -29,6 +29,7 @@ from autograd_lite.record import (
     Passive,
     Primitive,
     is_grad_enabled,
+    make_node,
     note_line,
     plain_array,
     recording,
@@ -203,7 +204,7 @@ class Tensor(ArrayMethods):
         """A Tensor of the same values that no gradient flows through."""
         made = wrap(self._array.copy() if self._shared is LENT else self._seen())
         if self._node is not None and recording() & LINES:  # so that `why_no_grad` finds the place
-            made._node = Passive(_DETACH, (self._node,), None, self._node.spec)
+            made._node = make_node(Passive, _DETACH, (self._node,), None, self._node.spec)
             note_line(made._node)
         return made
 

@@ -67,6 +67,8 @@ def matmul_by_b(g: Any, y: Any, a: Any, b: Any) -> Any:
     if a.ndim == 1:  # y has the axes of b without the last but one
         return conj(a)[:, None] * g[..., None, :] if g.ndim else g * conj(a)
     if g.ndim == a.ndim - 1:  # b is a vector
+        if a.ndim == 2:
+            return g @ conj(a)
         return (H(a) @ g[..., None])[..., 0]
     if a.ndim > 2 and b.ndim == 2:  # one product instead of a sum over the stack of them
         rows = math.prod(g.shape[:-1])

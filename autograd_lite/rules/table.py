@@ -125,9 +125,7 @@ _REAL = np.dtype(float)
 
 def spread(g: Any, shape: tuple[int, ...]) -> Any:
     """`g` repeated to `shape`; np.broadcast_to, without its cost for small arrays."""
-    if hasattr(g, "_node"):
-        return np.broadcast_to(g, shape)
-    if math.prod(shape) > 4096:
+    if hasattr(g, "_node") or math.prod(shape) > 4096:
         return np.broadcast_to(g, shape)
     out = np.empty(shape, g.dtype)
     out[...] = g

@@ -35,7 +35,7 @@ def numpy_step() -> Step:
 def autograd_lite_step() -> Step:
     from autograd_lite import Tensor
 
-    X, y = data()
+    X, y = map(Tensor, data())
     w, b = Tensor(np.zeros(10), requires_grad=True), Tensor(np.zeros(()), requires_grad=True)
 
     def step():

@@ -54,10 +54,11 @@ def autograd_lite_epoch(named_sigmoid: bool = False, optimizer: bool = False) ->
 
     sigmoid = lookup("autograd_lite.nn", "sigmoid") if named_sigmoid else composed_sigmoid(np.exp)
     params = W1, b1, W2, b2 = [Tensor(p, requires_grad=True) for p in parameters()]
+    samples = [(Tensor(x), Tensor(y)) for x, y in SAMPLES]
     sgd = lookup("autograd_lite.optim", "SGD")(params, lr=LEARNING_RATE) if optimizer else None
 
     def step():
-        for x, y in SAMPLES:
+        for x, y in samples:
             y_hat = sigmoid(W2 @ sigmoid(W1 @ x + b1) + b2)
             loss = ((y - y_hat) ** 2).mean()
             if sgd:
