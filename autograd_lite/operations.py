@@ -30,6 +30,7 @@ from autograd_lite.record import (
     recording,
     spec_of,
 )
+from autograd_lite.rules.products import product
 from autograd_lite.rules.table import COMPOSED, PLAIN, TABLE
 from autograd_lite.tensor import LENT, Tensor, wrap
 
@@ -564,7 +565,7 @@ _ARITHMETIC: tuple[tuple[str, str, Any, Any], ...] = (
     ("mul", "*=", np.multiply, operator.mul),
     ("truediv", "/=", np.true_divide, operator.truediv),
     ("pow", "**=", np.power, operator.pow),
-    ("matmul", "@=", np.matmul, operator.matmul),
+    ("matmul", "@=", np.matmul, product),
 )
 _OTHER_OPERATORS: tuple[tuple[str, str, Any], ...] = (
     ("floordiv", "//=", np.floor_divide),

@@ -17,7 +17,7 @@ from autograd_lite.errors import InPlaceError, OperandError
 from autograd_lite.record import Primitive
 from autograd_lite.rules.table import Input, call, composed, conj, real, rule
 
-__all__ = ["H", "T", "as_operand", "complex_", "matmul_by_a", "matmul_by_b", "refuse_out", "typed"]
+__all__ = ["H", "T", "as_operand", "complex_", "matmul_by_a", "matmul_by_b", "product", "refuse_out", "typed"]
 
 
 def complex_(*shape: int) -> Input:
@@ -48,11 +48,18 @@ def typed(b: Any, g: Any) -> Any:
 # --- matmul -------------------------------------------------------------------------------------------------
 
 
+def product(a: Any, b: Any) -> Any:
+    """a @ b. Of arrays with one or two axes `dot` gives the same, and of small ones in less than half the time."""
+    if a.__class__ is np.ndarray is b.__class__ and 1 <= a.ndim <= 2 and 1 <= b.ndim <= 2:
+        return a.dot(b)
+    return operator.matmul(a, b)
+
+
 def matmul_by_a(g: Any, y: Any, a: Any, b: Any) -> Any:
     """The gradient of a @ b by a: g @ bᴴ."""
     # g and b tell what a must have been.
     if g.ndim == 2 == b.ndim and b.dtype.kind != "c":
-        return g @ b.T
+        return product(g, b.T)
     if b.ndim == 1:  # y has the axes of a without the last
         return g[..., None] * conj(b) if g.ndim else g * conj(b)
     if g.ndim == b.ndim - 1:  # a is a vector
@@ -63,12 +70,12 @@ def matmul_by_a(g: Any, y: Any, a: Any, b: Any) -> Any:
 def matmul_by_b(g: Any, y: Any, a: Any, b: Any) -> Any:
     """The gradient of a @ b by b: aᴴ @ g."""
     if g.ndim == 2 == a.ndim and a.dtype.kind != "c":
-        return a.T @ g
+        return product(a.T, g)
     if a.ndim == 1:  # y has the axes of b without the last but one
         return conj(a)[:, None] * g[..., None, :] if g.ndim else g * conj(a)
     if g.ndim == a.ndim - 1:  # b is a vector
         if a.ndim == 2:
-            return g @ conj(a)
+            return product(g, conj(a))
         return (H(a) @ g[..., None])[..., 0]
     if a.ndim > 2 and b.ndim == 2:  # one product instead of a sum over the stack of them
         rows = math.prod(g.shape[:-1])
@@ -80,6 +87,8 @@ rule(
     np.matmul,
     matmul_by_a,
     matmul_by_b,
+    fn=product,
+    name="matmul",
     prints="{} @ {}",
     sample=[
         call(real(2, 3), real(3, 4)),
