@@ -78,7 +78,7 @@ def sweep(
     retain_graph: bool,
     create_graph: bool,
     targets: Collection[Node] = (),
-    useful: set[Any] | None = None,
+    useful: dict[Any, None] | None = None,
 ) -> dict[Any, Any]:
     """Send the gradients `seeds` backwards; return what arrives at the leaves, or at `targets` if there are any.
 
@@ -109,15 +109,18 @@ def _sweep(
     retain_graph: bool,
     create_graph: bool,
     targets: Collection[Node],
-    useful: set[Any] | None,
+    useful: dict[Any, None] | None,
     nans: bool,
 ) -> dict[Any, Any]:
     """The loop of `sweep`. `waiting` holds the gradients of operations that were not swept yet."""
     arrived: dict[Any, Any] = {}
     roots = tuple(waiting)
     order: list[Any] | None = None
-    for leaf in [node for node in waiting if node.__class__ is not Node]:
-        arrived[leaf] = waiting.pop(leaf)
+    for root in roots:
+        if root.__class__ is not Node:
+            arrived[root] = waiting.pop(root)
+        elif useful is not None and root not in useful:
+            del waiting[root]
 
     # While one operation only waits, nothing can send to it any more and no order has to be found: it is the
     # `chain`, and `sent` is its gradient.
@@ -125,13 +128,13 @@ def _sweep(
     sent: Any = None
     if len(waiting) == 1:
         chain, sent = waiting.popitem()
-    usual = not (create_graph or targets or nans)
+    usual = not (create_graph or nans)
     while chain is not None or waiting:
         if chain is not None:
             node, g, chain = chain, sent, None
         else:  # several wait, and the order in which they are swept matters; it stays right once a chain has begun
             if order is None:
-                order = topological(waiting)
+                order = topological(waiting) if useful is None else list(useful)
             node = order.pop()
             if node not in waiting:
                 continue
@@ -159,7 +162,7 @@ def _sweep(
                 (source,) = inputs
                 y, a = saved
                 kind = source.__class__
-                if kind is Node or source.requires_grad:
+                if (kind is Node or source.requires_grad) and (useful is None or source in useful):
                     r = rules[0](g, y, a) if kwargs is None else rules[0](g, y, a, **kwargs)
                     if source.spec is not spec:
                         r = fit(r, source.spec)
@@ -173,7 +176,7 @@ def _sweep(
                 kind = source.__class__
                 if kind is Node or (kind is Leaf and source.requires_grad):
                     rule = rules[0]
-                    if rule is not None:
+                    if rule is not None and (useful is None or source in useful):
                         r = rule(g, y, a, b)
                         if source.spec is not spec:
                             r = fit(r, source.spec)
@@ -184,7 +187,7 @@ def _sweep(
                 kind = other.__class__
                 if kind is Node or (kind is Leaf and other.requires_grad):
                     rule = rules[1]
-                    if rule is not None:
+                    if rule is not None and (useful is None or other in useful):
                         position = 1
                         r = rule(g, y, a, b)
                         if other.spec is not spec:
@@ -248,12 +251,14 @@ def _add(sums: dict[Any, Any], node: Any, g: Any) -> None:
     sums[node] = g if held is None else held + g
 
 
-def leading_to(targets: Collection[Node], roots: Iterable[Node]) -> set[Any]:
-    """Those of the nodes below `roots` through which a gradient reaches `targets`."""
-    useful = set(targets)
+def leading_to(targets: Collection[Node], roots: Iterable[Node]) -> dict[Any, None]:
+    """Those of the nodes below `roots` through which a gradient reaches `targets`, in topological order."""
+    useful: dict[Any, None] = dict.fromkeys(targets)
     for node in topological(roots):
-        if any(isinstance(source, Node) and source in useful for source in node.inputs):
-            useful.add(node)
+        for source in node.inputs:
+            if source in useful and isinstance(source, Node):
+                useful[node] = None
+                break
     return useful
 
 

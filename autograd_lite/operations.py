@@ -34,7 +34,7 @@ from autograd_lite.rules.products import product
 from autograd_lite.rules.table import COMPOSED, PLAIN, TABLE
 from autograd_lite.tensor import LENT, Tensor, wrap
 
-__all__ = ["apply", "getitem", "setitem", "transpose"]
+__all__ = ["apply", "call", "getitem", "setitem", "transpose"]
 
 
 def apply(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
@@ -44,11 +44,7 @@ def apply(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tenso
     """
     count = len(args) if op.variadic else len(op.rules)
     if len(args) > count:
-        if len(args) - count > len(op.static):
-            raise OperandError(
-                f"{op.name}: {len(args)} positional arguments given; it takes {count + len(op.static)} at most"
-            )
-        kwargs = {**dict(zip(op.static, args[count:], strict=False)), **kwargs}
+        kwargs = {**_by_name(op, args, count), **kwargs}
         args = args[:count]
     if kwargs:
         kwargs = _static(op, kwargs)
@@ -110,6 +106,15 @@ def apply(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tenso
     if how & NANS:
         watch_forward(op, values, y, out._node)
     return out
+
+
+def _by_name(op: Primitive, args: tuple[Any, ...], count: int) -> dict[str, Any]:
+    """The static arguments that follow `count` array inputs, by name."""
+    if len(args) - count > len(op.static):
+        raise OperandError(
+            f"{op.name}: {len(args)} positional arguments given; it takes {count + len(op.static)} at most"
+        )
+    return dict(zip(op.static, args[count:], strict=False))
 
 
 def _saved(op: Primitive, flowing: int, saved: list[Any], exposed: list[int]) -> tuple[Any, ...] | None:
@@ -198,8 +203,7 @@ def _short(value: Any) -> str:
 
 def _bound(function: Any, op: Primitive, args: Any, kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The call with its array inputs in front, whichever of them were given by name."""
-    missing = len(op.rules) - len(args)
-    if missing <= 0 or op.variadic:
+    if op.variadic or len(args) >= len(op.rules):
         return args, kwargs
     import inspect
 
@@ -281,9 +285,7 @@ def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: 
     """What `np.sum(tensor)` and the like come to."""
     row = TABLE.get(function)
     if row is not None:
-        if len(args) == len(row.rules) == 1 and args[0] is self and self.__class__ is Tensor:
-            return _apply_unary(row, self, (_static(row, kwargs) or None) if kwargs else None)
-        return apply(row, *_bound(function, row, args, kwargs))
+        return call(row, *_bound(function, row, args, kwargs))
     made = COMPOSED.get(function)
     if made is not None:
         return made(*args, **kwargs)
@@ -347,6 +349,15 @@ def _apply_unary(op: Primitive, operand: Tensor, kwargs: dict[str, Any] | None =
     node.spec = spec
     node.details = None if kwargs is None else {"kwargs": kwargs}
     return out
+
+
+def call(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
+    """`apply`, sooner done for a function of one Tensor."""
+    if op.variadic or len(op.rules) != 1 or not isinstance(args[0], Tensor):
+        return apply(op, args, kwargs)
+    if len(args) > 1:
+        kwargs = {**_by_name(op, args, 1), **kwargs}
+    return _apply_unary(op, args[0], (_static(op, kwargs) or None) if kwargs else None)
 
 
 def _elementwise(op: Primitive) -> Any:
@@ -496,9 +507,7 @@ def _method(function: Any) -> Any:
     elif len(row.rules) == 1:
 
         def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
-            if args:
-                return apply(row, (self, *args), kwargs)
-            return _apply_unary(row, self, (_static(row, kwargs) or None) if kwargs else None)
+            return call(row, (self, *args), kwargs) if args or kwargs else _apply_unary(row, self)
 
     else:
 

@@ -433,19 +433,16 @@ def topological(roots: Iterable[Any], *, everything: bool = False) -> list[Any]:
     follow = (Node, Leaf, Passive) if everything else (Node,)
     order: list[Any] = []
     seen: set[Any] = set()
-    for root in roots:
-        if root in seen:
-            continue
-        seen.add(root)
-        stack = [(root, iter(root.inputs))]
-        while stack:
-            node, rest = stack[-1]
-            for source in rest:
+    stack: list[Any] = list(roots)[::-1]
+    while stack:
+        node = stack.pop()
+        if node is None:  # all that the node below depends on is in order
+            order.append(stack.pop())
+        elif node not in seen:
+            seen.add(node)
+            stack.append(node)
+            stack.append(None)
+            for source in reversed(node.inputs):
                 if source.__class__ in follow and source not in seen:
-                    seen.add(source)
-                    stack.append((source, iter(source.inputs)))
-                    break
-            else:
-                stack.pop()
-                order.append(node)
+                    stack.append(source)
     return order

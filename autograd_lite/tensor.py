@@ -447,7 +447,7 @@ class Tensor(ArrayMethods):
 
     @staticmethod
     def _apply(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-        return operations.apply(op, args, kwargs)
+        return operations.call(op, args, kwargs)
 
     # --- in-place operations: this Tensor takes over the result -----------------------------------------------
 
