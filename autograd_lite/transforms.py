@@ -288,7 +288,7 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
         _like("jvp", part, tensor)
         for part, tensor in zip(_matching("jvp", tuple(tangents), tuple(primals)), trace.inputs, strict=True)
     ]
-    push = _pushforward(trace)
+    push = _Pushforward(trace)
     live = is_grad_enabled() and any(isinstance(part, Tensor) and part.requires_grad for part in directions)
     found = push(directions)
     value = trace.rebuild_outputs([trace.given(output) for output in trace.outputs])
@@ -297,27 +297,45 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     return value, trace.rebuild_outputs([trace.given(part) for part in found])
 
 
-def _pushforward(trace: _Trace) -> Callable[[Sequence[Any]], list[Any]]:
-    """From tangents of the inputs of `trace` to those of its outputs."""
-    with enable_grad():
-        probes = [Tensor(np.ones(output.shape, output.dtype), requires_grad=True) for output in trace.outputs]
-        pulled = trace.pull(probes, create_graph=trace.nested)
-    targets = [probe._leaf() for probe in probes]
-    useful = leading_to(targets, [g._leaf() for g in pulled if isinstance(g, Tensor) and g.requires_grad])
+class _Pushforward:
+    """From tangents of the inputs of a trace to those of its outputs."""
 
-    def push(directions: Sequence[Any]) -> list[Any]:
+    def __init__(self, trace: _Trace) -> None:
+        self.trace = trace
+        with enable_grad():
+            self.probes = [Tensor(np.ones(output.shape, output.dtype), requires_grad=True) for output in trace.outputs]
+            self.pulled = trace.pull(self.probes, create_graph=trace.nested)
+        self.targets = [probe._leaf() for probe in self.probes]
+        roots = [g._leaf() for g in self.pulled if isinstance(g, Tensor) and g.requires_grad]
+        self.useful = leading_to(self.targets, roots)
+
+    def __call__(self, directions: Sequence[Any]) -> list[Any]:
         seeds: dict[Node, Any] = {}
-        for g, direction in zip(pulled, directions, strict=True):
+        for g, direction in zip(self.pulled, directions, strict=True):
             node = g._node if isinstance(g, Tensor) else None
             if node is not None and node.requires_grad:
                 seeds[node] = seeds[node] + direction if node in seeds else direction
-        arrived = sweep(seeds, retain_graph=True, create_graph=trace.nested, targets=targets, useful=useful)
+        arrived = sweep(
+            seeds, retain_graph=True, create_graph=self.trace.nested, targets=self.targets, useful=self.useful
+        )
         return [
             arrived[target] if target in arrived else np.zeros(probe.shape, probe.dtype)
-            for target, probe in zip(targets, probes, strict=True)
+            for target, probe in zip(self.targets, self.probes, strict=True)
         ]
 
-    return push
+    def columns(self, position: int) -> list[Any]:
+        """For every output the tangents that the unit tangents of one input become, stacked."""
+        tensor, g = self.trace.inputs[position], self.pulled[position]
+        if isinstance(g, Tensor) and g.requires_grad and not self.trace.nested:
+            blocks = _at_once(g._leaf(), tensor, self.targets, self.useful)
+            if blocks is not None:
+                return blocks
+        zeros = [np.zeros(other.shape, other.dtype) for other in self.trace.inputs]
+        found = [self([*zeros[:position], unit, *zeros[position + 1 :]]) for unit in _unit_arrays(tensor)]
+        return [
+            _stacked([column[o] for column in found], (tensor.size, *probe.shape), (0, *probe.shape), probe.dtype)
+            for o, probe in enumerate(self.probes)
+        ]
 
 
 def jacobian(f: Function, argnums: Any = 0) -> Function:
@@ -367,43 +385,67 @@ def _stacked(parts: list[Any], shape: tuple[int, ...], empty: tuple[int, ...], d
 
 
 def _rows(trace: _Trace, position: int) -> list[Any]:
-    """Reverse mode: one sweep per entry of an output."""
+    """Reverse mode: the gradients of all inputs, by every entry of an output."""
     output = trace.outputs[position]
+    node = output._node
+    shapes = [(*output.shape, *tensor.shape) for tensor in trace.inputs]
+    if node is None or not node.requires_grad:
+        return [np.zeros(shape, tensor.dtype) for shape, tensor in zip(shapes, trace.inputs, strict=True)]
+    if not trace.nested:
+        blocks = _at_once(node, output, trace.targets, trace.useful)
+        if blocks is not None:
+            return [block.reshape(shape) for block, shape in zip(blocks, shapes, strict=True)]
     zeros = [np.zeros(other.shape, other.dtype) for other in trace.outputs]
     found = []
     for unit in _unit_arrays(output):
         seeds = [*zeros[:position], unit, *zeros[position + 1 :]]
         found.append(trace.pull(seeds, create_graph=trace.nested))
     return [
-        _stacked(
-            [row[i] for row in found],
-            (*output.shape, *tensor.shape),
-            (*output.shape, *tensor.shape),
-            tensor.dtype,
-        )
-        for i, tensor in enumerate(trace.inputs)
+        _stacked([row[i] for row in found], shape, shape, tensor.dtype)
+        for i, (shape, tensor) in enumerate(zip(shapes, trace.inputs, strict=True))
     ]
 
 
+#: how many numbers a stack of gradients of one array may hold
+_STACKED = 2**22
+
+
+def _at_once(root: Node, like: Tensor, targets: Sequence[Node], useful: dict[Any, None]) -> list[Any] | None:
+    """The gradients of `targets` by every entry of `root`, swept as few stacks; None where a rule cannot take them."""
+    from autograd_lite.batched import Batched, NotBatched, members_of
+
+    if like.size < 2:
+        return None
+    widest = max(node.spec.size for node in useful)
+    count = max(1, _STACKED // max(widest, 1))
+    found = []
+    for start in range(0, like.size, count):
+        units = np.zeros((min(count, like.size - start), like.size), like.dtype)
+        np.fill_diagonal(units[:, start:], 1)
+        seeds = {root: Batched(units.reshape(-1, *like.shape))}
+        try:
+            arrived = sweep(seeds, retain_graph=True, create_graph=False, targets=targets, useful=useful)
+        except (NotBatched, TypeError, ValueError):  # what is wrong with single arrays too, shows again with them
+            return None
+        found.append(
+            [
+                members_of(arrived[t] if t in arrived else np.zeros(t.spec.shape, t.spec.dtype), len(units))
+                for t in targets
+            ]
+        )
+    return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+
+
 def _columns(trace: _Trace) -> list[list[Any]]:
-    """Forward mode: one sweep per entry of an input. For each input, the blocks of all outputs."""
-    push = _pushforward(trace)
-    zeros = [np.zeros(other.shape, other.dtype) for other in trace.inputs]
-    blocks = []
-    for position, tensor in enumerate(trace.inputs):
-        found = [push([*zeros[:position], unit, *zeros[position + 1 :]]) for unit in _unit_arrays(tensor)]
-        row = []
-        for o, output in enumerate(trace.outputs):
-            full = (*output.shape, *tensor.shape)
-            block = _stacked(
-                [column[o] for column in found],
-                (tensor.size, *output.shape),
-                (0, *output.shape),
-                output.dtype,
-            )
-            row.append(np.moveaxis(block, 0, -1).reshape(full))
-        blocks.append(row)
-    return blocks
+    """Forward mode: for each input the blocks of all outputs, by every entry of that input."""
+    push = _Pushforward(trace)
+    return [
+        [
+            np.moveaxis(block, 0, -1).reshape(*output.shape, *tensor.shape)
+            for block, output in zip(push.columns(position), trace.outputs, strict=True)
+        ]
+        for position, tensor in enumerate(trace.inputs)
+    ]
 
 
 def hessian(f: Function, argnums: Any = 0) -> Function:

@@ -9,6 +9,7 @@ loss along a step `u` is the real part of `sum(conj(gradient) * u)`.
 """
 
 import copy
+import operator
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -17,7 +18,8 @@ import pytest
 
 import autograd_lite as ag
 from autograd_lite import Tensor
-from autograd_lite.backprop import unbroadcast
+from autograd_lite.backprop import sweep, unbroadcast
+from autograd_lite.batched import Batched, NotBatched, members_of
 from autograd_lite.record import Leaf, Node, spec_of, topological
 from autograd_lite.rules.table import SAMPLES, TABLE, Call
 from autograd_lite.tensor import wrap
@@ -287,6 +289,34 @@ def check_forward_mode(drawn: Drawn, rng: np.random.Generator) -> None:
         assert worst <= 1e-6 * size + 10 * error, (
             f"jvp: gives {np.ravel(tangent)[:6]}, finite differences {np.ravel(want)[:6]}"
         )
+
+
+def check_stacked_gradients(drawn: Drawn, rng: np.random.Generator) -> None:
+    """A stack of gradients, where the rules take one, gives what its members give one after the other."""
+    recorded = tensors(drawn)
+    leaves = [tensor._leaf() for tensor in recorded if isinstance(tensor, Tensor)]
+    for y in Loss(drawn, rng).record(recorded):
+        if not isinstance(y, Tensor) or not y.requires_grad:
+            continue
+        stack = rng.uniform(0.5, 1, (3, *y.shape)).astype(y.dtype)
+        singly = [sweep({y._node: g}, retain_graph=True, create_graph=False, targets=leaves) for g in stack]
+        try:
+            found = sweep({y._node: Batched(stack)}, retain_graph=True, create_graph=False, targets=leaves)
+        except NotBatched:
+            assert drawn.function not in STACKED, "its rule no longer takes a stack of gradients"
+            continue
+        assert found.keys() == singly[0].keys()
+        for leaf, g in found.items():
+            want = np.array([one[leaf] for one in singly])
+            assert g.dtype == want.dtype
+            np.testing.assert_allclose(members_of(g, 3), want, rtol=1e-12, atol=1e-12)
+
+
+#: functions whose rules are to take a stack: a Jacobian of a network is slow without them
+STACKED = {
+    *(np.add, np.subtract, np.multiply, np.divide, np.negative, np.tanh, np.exp, np.log, np.maximum, np.matmul),
+    *(np.sum, np.mean, np.reshape, np.transpose, np.where, operator.getitem),
+}
 
 
 def check_single_precision(drawn: Drawn, rng: np.random.Generator) -> None:

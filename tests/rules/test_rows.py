@@ -17,6 +17,7 @@ from tests.rules.checks import (
     check_layouts,
     check_rules,
     check_single_precision,
+    check_stacked_gradients,
     examples,
     needlessly_kept,
     settle,
@@ -67,6 +68,12 @@ def test_value_first_and_second_derivative(function: Any) -> None:
 def test_forward_mode(function: Any) -> None:
     for call, seed in examples(function):
         settle(function, call, seed, check_forward_mode)
+
+
+@every_row
+def test_a_stack_of_gradients_gives_what_its_members_give(function: Any) -> None:
+    for call, seed in examples(function):
+        settle(function, call, seed, check_stacked_gradients)
 
 
 @every_row
