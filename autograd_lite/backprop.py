@@ -327,7 +327,5 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
             f"a derivative rule returned a gradient of shape {g.shape} for an input of shape {shape}; it must have "
             f"the input's shape or one the input broadcasts to"
         )
-    if isinstance(g, Tensor):
-        return g.sum(axis=axes).reshape(shape)
-    total = np.add.reduce(g, axis=axes)
+    total = g.sum(axis=axes) if isinstance(g, Tensor) else np.add.reduce(g, axis=axes)
     return total if total.shape == shape else total.reshape(shape)

@@ -22,10 +22,6 @@ class ArrayMethods:
 
     __slots__ = ()
 
-    def reshape(self: Any, *shape: Any, order: str = "C") -> Any:
-        """`np.reshape` of this Tensor; the shape as one tuple or as several numbers."""
-        return _np.reshape(self, shape[0] if len(shape) == 1 else shape, order=order)
-
     def transpose(self: Any, *axes: Any) -> Any:
         """`np.transpose` of this Tensor; the axes as one tuple, as several numbers, or left out to reverse them."""
         chosen = None if not axes else axes[0] if len(axes) == 1 else axes

@@ -17,6 +17,7 @@ from autograd_lite.record import (
     LINES,
     NANS,
     NOTHING,
+    OFF,
     ON,
     VALUE,
     Leaf,
@@ -293,7 +294,7 @@ def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: 
 
 
 _GETITEM, _SETITEM = TABLE[operator.getitem], TABLE[operator.setitem]
-_TRANSPOSE = TABLE[np.transpose]
+_TRANSPOSE, _RESHAPE = TABLE[np.transpose], TABLE[np.reshape]
 
 
 def getitem(tensor: Tensor, index: Any) -> Tensor:
@@ -306,6 +307,17 @@ def getitem(tensor: Tensor, index: Any) -> Tensor:
 def transpose(tensor: Tensor) -> Tensor:
     """The axes in reverse order: `tensor.T`."""
     return _apply_unary(_TRANSPOSE, tensor)
+
+
+def reshape(tensor: Tensor, *shape: Any, order: str = "C") -> Tensor:
+    """`np.reshape` of this Tensor; the shape as one tuple or as several numbers."""
+    wanted = shape[0] if len(shape) == 1 else shape
+    if not isinstance(wanted, (tuple, list)):
+        wanted = (wanted,)
+    kwargs: dict[str, Any] = {"shape": tuple(map(operator.index, wanted))}
+    if order != "C":
+        kwargs["order"] = order
+    return _apply_unary(_RESHAPE, tensor, kwargs)
 
 
 def setitem(tensor: Tensor, index: Any, value: Any) -> Tensor:
@@ -323,7 +335,8 @@ _OPERANDS = (Tensor, np.ndarray, np.generic, int, float, complex, list, tuple)
 def _apply_unary(op: Primitive, operand: Tensor, kwargs: dict[str, Any] | None = None) -> Tensor:
     """`apply` for the usual case of a function of one Tensor, and of static arguments that hold no Tensors."""
     a = operand._node
-    if a is None or not a.requires_grad or recording() != ON or op.rules[0] is None:
+    how = recording()
+    if how != ON or a is None or not a.requires_grad or op.rules[0] is None:
         return apply(op, (operand,), kwargs or {})
     keep_y, keep_x = op.keeps[0]
     view = op.view
@@ -367,13 +380,17 @@ def _elementwise(op: Primitive) -> Any:
 
     def method(self: Tensor) -> Tensor:
         a = self._node
-        if a is None or (a.__class__ is not Node and not a.requires_grad) or recording() != ON:
+        how = recording()
+        recorded = how == ON and a is not None and (a.__class__ is Node or a.requires_grad)
+        if not recorded and how != OFF and (how != ON or a.__class__ is Passive):
             return apply(op, (self,), {})
-        x = self._array if self._shared is None else self._settled(keep_x == VALUE)
+        x = self._array if self._shared is None else self._settled(recorded and keep_x == VALUE)
         try:
             y = forward(x)
         except (TypeError, ValueError) as error:
             raise _refused(op, [x], {}, error) from error
+        if a is None or not recorded:
+            return wrap(y)
         spec = a.spec
         if y.dtype is not spec.dtype:
             spec = spec_of(y)
@@ -389,6 +406,17 @@ def _elementwise(op: Primitive) -> Any:
         return out
 
     return method
+
+
+def _unrecorded(op: Primitive, forward: Callable[..., Any], a: Tensor, b: Any) -> Tensor:
+    """`apply` for two operands, where nothing is to be recorded."""
+    x = a._array if a._shared is None else a._settled(False)
+    z = b if b.__class__ is not Tensor else b._array if b._shared is None else b._settled(False)
+    try:
+        y = forward(x, z)
+    except (TypeError, ValueError) as error:
+        raise _refused(op, [x, z], {}, error) from error
+    return wrap(y)
 
 
 def _borrowed(array: Any, keep: int) -> tuple[Leaf, Any]:
@@ -420,7 +448,10 @@ def _binary(function: Any, forward: Callable[[Any, Any], Any], *, elementwise: b
             b = other
         else:
             return apply(op, (self, other), {}) if isinstance(other, _OPERANDS) else NotImplemented
-        if not flows or recording() != ON:
+        how = recording()
+        if how != ON or not flows:
+            if how == OFF or (how == ON and a.__class__ is not Passive and b.__class__ is not Passive):
+                return _unrecorded(op, forward, self, other)
             return apply(op, (self, other), {})
         keep_y, keep_a, keep_b = kept[flows]
         x = self._array if self._shared is None else self._settled(keep_a == VALUE)
@@ -615,6 +646,7 @@ _DIRECT: dict[Any, tuple[Any, Any]] = {
 }
 
 setattr(Tensor, "T", property(transpose))  # noqa: B010  # past the dispatcher, since every layer may use it
+setattr(Tensor, "reshape", reshape)  # noqa: B010
 setattr(Tensor, "__array_ufunc__", _array_ufunc)  # noqa: B010  # like the operators below
 setattr(Tensor, "__array_function__", _array_function)  # noqa: B010
 for _name, _symbol, _function, _operate in _ARITHMETIC:
