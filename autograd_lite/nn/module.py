@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -12,6 +14,9 @@ from autograd_lite.nn.activations import operand
 from autograd_lite.tensor import Tensor
 
 __all__ = ["Module", "Sequential"]
+
+#: numbers the calls of Modules, so that a reader of the graph can tell a call inside another from one before it
+_calls = itertools.count()
 
 
 class Module:
@@ -47,6 +52,7 @@ class Module:
 
     def __call__(self, *inputs: Any) -> Any:
         """Run `forward`, then the forward hooks."""
+        number = next(_calls)
         hooks = self.__dict__.get("_hooks")
         output = self.forward(*inputs)
         if hooks:
@@ -54,6 +60,7 @@ class Module:
                 replaced = hook(self, inputs, output)
                 if replaced is not None:
                     output = replaced
+        _note_call(self, number, inputs, output)
         return output
 
     def register_forward_hook(self, hook: Callable[[Any, tuple[Any, ...], Any], Any]) -> _Hook:
@@ -218,6 +225,50 @@ class _Hook:
     def remove(self) -> None:
         """Take the hook away."""
         self._hooks.pop(self, None)
+
+
+def _note_call(module: Module, number: int, inputs: Any, output: Any) -> None:
+    """Leave on the nodes of a call's results which Module it was and what it was given, for pictures.
+
+    The Module is referred to weakly and the inputs by identity alone, so that a recording keeps nothing alive that
+    it would not keep anyway. An identity is that of no other node as long as one looks among the nodes that the
+    results depend on: all of them, and the inputs, were there at the same time. Of a plain array only the shape is
+    known, because its leaf is made wherever it is used first.
+
+    An earlier remark on the same node is the last part of the new one. The usual case, one Tensor or array in and one
+    Tensor out, comes first, because this is in the inner loop of every small model.
+    """
+    if output.__class__ is not Tensor:
+        for tensor in _tensors((output,)):
+            _note_call(module, number, inputs, tensor)
+        return
+    node = output._node
+    if node is None or node.op is None:
+        return
+    first = inputs[0] if len(inputs) == 1 else None
+    if first.__class__ is Tensor:
+        given: Any = (id(first._node),)
+    elif first.__class__ is np.ndarray:
+        given = (first.shape,)
+    else:
+        shapes = [x.shape for x in inputs if isinstance(x, np.ndarray)]
+        given = (*[id(tensor._node) for tensor in _tensors(inputs)], *shapes)
+    details = node.details
+    if details is None:
+        node.details = {"call": (number, ref(module), module.__class__, given, None)}
+    else:
+        details["call"] = (number, ref(module), module.__class__, given, details.get("call"))
+
+
+def _tensors(container: Any) -> list[Any]:
+    """The Tensors directly or indirectly in a tuple, list or dict."""
+    found: list[Any] = []
+    for value in container.values() if isinstance(container, dict) else container:
+        if isinstance(value, Tensor):
+            found.append(value)
+        elif isinstance(value, (tuple, list, dict)):
+            found += _tensors(value)
+    return found
 
 
 def _called(value: Any) -> str:

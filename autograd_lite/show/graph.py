@@ -154,7 +154,7 @@ def walk(tensor: Any, *, values: bool = False, gradients: bool = False) -> Graph
         edges = []
         for index, source in enumerate(node.inputs):
             if not isinstance(source, Node):
-                entries.append(_constant(f"n{len(entries)}", source, groups[node]))
+                entries.append(_constant(f"n{len(entries)}", source, groups.paths[node]))
                 identifier, shape = entries[-1].id, entries[-1].shape
             else:
                 identifier, shape = ids[source], source.spec.shape
@@ -166,13 +166,13 @@ def walk(tensor: Any, *, values: bool = False, gradients: bool = False) -> Graph
             Entry(
                 id=ids[node],
                 kind=OPERATION if not leaf else PARAMETER if node.requires_grad else DATA,
-                name=node.name,
+                name=node.name or groups.names.get(node),
                 operation=None if leaf else node.op.name,
                 inputs=tuple(edges),
                 shape=node.spec.shape,
                 dtype=node.spec.dtype,
                 static=node.kwargs,
-                group=groups[node],
+                group=groups.paths[node],
                 node=node,
                 value=known.get(node) if values else None,
                 gradient=_retained(node) if node in arrived and arrived[node] is None else arrived.get(node),

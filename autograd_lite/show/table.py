@@ -44,7 +44,7 @@ def name(**tensors: Any) -> None:
         if isinstance(tensor, Tensor) and id(tensor) not in named:
             named.add(id(tensor))
             tensor.name = word
-        elif hasattr(tensor, "named_parameters") and hasattr(tensor, "register_forward_hook"):
+        elif hasattr(tensor, "named_parameters") and hasattr(tensor, "named_modules"):
             name_module(word, tensor)
 
 

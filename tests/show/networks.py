@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from autograd_lite import Tensor
+from autograd_lite import Tensor, nn
 
 XOR_SHAPES = {"W1": (2, 2), "b1": (2, 1), "W2": (1, 2), "b2": (1, 1)}
 
@@ -30,21 +30,32 @@ def chain(steps):
     return h.sum(), w
 
 
-def in_module(label, inputs, result):
-    """Leave the remark that a module's call leaves."""
-    node = result._node
-    before = (node.details or {}).get("modules", ())
-    node.note("modules", (*before, (label, tuple(tensor._leaf() for tensor in inputs))))
-    return result
+class Layer(nn.Module):
+    """A dense layer with tanh."""
+
+    def __init__(self, number, width):
+        self.W = Tensor(np.eye(width) * 0.9, requires_grad=True, name=f"W{number}")
+        self.b = Tensor(np.zeros(width), requires_grad=True, name=f"b{number}")
+
+    def forward(self, x):
+        return np.tanh(x @ self.W + self.b)
+
+
+class Tower(nn.Module):
+    """Layers one after the other, as attributes of their own."""
+
+    def __init__(self, count, width):
+        for i in range(count):
+            setattr(self, f"layer{i}", Layer(i, width))
+
+    def forward(self, x):
+        for _, part in self.parts():
+            x = part(x)
+        return x
 
 
 def layers(count, width=3):
-    """A tower of dense layers, each a module in the module `net`."""
-    x = Tensor(np.linspace(-1, 1, width)[None], name="x")
-    h = x
-    for i in range(count):
-        W = Tensor(np.eye(width) * 0.9, requires_grad=True, name=f"W{i}")
-        b = Tensor(np.zeros(width), requires_grad=True, name=f"b{i}")
-        h = in_module(f"layer{i}", [h], np.tanh(h @ W + b))
-    h = in_module("net", [x], h)
-    return (h * h).mean()
+    """The loss of a tower of dense layers, and the tower."""
+    tower = Tower(count, width)
+    h = tower(Tensor(np.linspace(-1, 1, width)[None], name="x"))
+    return (h * h).mean(), tower

@@ -180,7 +180,7 @@ def test_predict_first_hides_the_gradient_until_it_is_typed(tmp_path):
 
 def test_groups_open_and_close(tmp_path):
     found = browse(
-        explain(layers(2)),
+        explain(layers(2)[0]),
         """
         const boxes = () => document.querySelectorAll(".picture:not([hidden]) .node").length;
         found.boxes = [boxes()];

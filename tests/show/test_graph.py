@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from networks import chain, in_module, layers, xor
+from networks import Layer, chain, layers, xor
 
 import autograd_lite as ag
-from autograd_lite import Tensor
+from autograd_lite import Tensor, nn
 from autograd_lite.show.errors import NoGraphError
 from autograd_lite.show.graph import walk
 
@@ -132,22 +132,150 @@ def test_a_graph_of_the_gradient_can_be_read():
     np.testing.assert_allclose(by_name(graph)["x"].gradient, (1 - t * t) * (2 - 6 * t * t), rtol=1e-12)
 
 
-def test_modules_nest_and_a_shared_parameter_stands_around_its_users():
-    graph = walk(layers(2))
+def groups(result):
+    """The group of each operation, in order."""
+    return [entry.group for entry in walk(result) if entry.kind == "operation"]
+
+
+def test_modules_nest_and_are_called_after_their_attributes():
+    loss, tower = layers(2)
+    graph = walk(loss)
     named = by_name(graph)
-    assert named["W0"].group == ("net", "layer0") and named["W1"].group == ("net", "layer1")
+    assert named["W0"].group == ("Tower", "layer0: Layer") and named["W1"].group == ("Tower", "layer1: Layer")
     assert graph.result.group == () and named["x"].group == ()
-    w, x = Tensor(2.0, requires_grad=True, name="w"), Tensor(1.0)
-    h = in_module("first", [x], np.tanh(w * x))
-    graph = walk(in_module("second", [h], np.tanh(w * h)))
-    assert by_name(graph)["w"].group == ()
+    assert groups(loss) == [("Tower", "layer0: Layer")] * 3 + [("Tower", "layer1: Layer")] * 3 + [(), ()]
+    del tower  # then nothing knows any more what its attributes were called
+    assert groups(loss) == [("Tower", "Layer")] * 3 + [("Tower", "Layer (2)")] * 3 + [(), ()]
 
 
-def test_the_same_module_called_twice_is_two_groups():
+def test_parameters_are_called_after_attributes_and_keep_names_that_they_have():
+    net = nn.Sequential(nn.Dense(3, 4), np.tanh, nn.Sequential(nn.Dense(4, 1)))
+    net[0].bias.name = "b"
+    net[2][0].bias.requires_grad = False
+    names = [entry.name for entry in walk(net(np.ones((2, 3))).sum()) if entry.name]
+    assert names == ["0.weight", "b", "2.0.weight", "2.0.bias"]
+    assert net[0].weight.name is None
+
+
+@pytest.mark.parametrize("given", [np.ones((2, 3)), Tensor(np.ones((2, 3))), Tensor(np.ones((2, 3)), name="x")])
+def test_what_a_module_is_given_stands_outside(given):
+    net = nn.Sequential(nn.Dense(3, 4), nn.Dropout(0.5, seed=0))
+    data = [entry for entry in walk(net(given)) if entry.kind == "data"]
+    assert [entry.group for entry in data] == [(), ("Sequential", "1: Dropout")]
+
+
+def test_a_module_called_twice_is_two_groups_around_which_its_parameters_stand():
+    x, layer = Tensor(np.ones((1, 3))), Layer(0, 3)
+    result = layer(layer(x))
+    assert groups(result) == [("Layer",)] * 3 + [("Layer (2)",)] * 3
+    assert by_name(walk(result))["W0"].group == ()
+    net = nn.Sequential(layer, layer)
+    result = net(x)
+    assert groups(result) == [("Sequential", "0: Layer")] * 3 + [("Sequential", "0: Layer (2)")] * 3
+    assert by_name(walk(result))["W0"].group == ("Sequential",)
+
+
+class Recurrent(nn.Module):
+    """Keeps its state in an attribute, and returns it twice."""
+
+    def __init__(self):
+        self.cell = nn.GRUCell(2, 3, seed=0)
+        self.state = None
+
+    def forward(self, x):
+        self.state = self.cell(x) if self.state is None else self.cell(x, self.state)
+        return self.state, {"again": [self.state * 1.0]}
+
+
+def test_a_state_that_a_module_keeps_does_not_put_one_call_into_the_next():
+    net = Recurrent()
+    for _ in range(3):
+        first, second = net(Tensor(np.ones((1, 2))))
+    outer = [group[0] for group in groups(first.sum()) if group]
+    assert sorted(set(outer)) == ["Recurrent", "Recurrent (2)", "Recurrent (3)"]
+    assert outer.count("Recurrent (2)") == outer.count("Recurrent (3)")
+    assert groups(second["again"][0])[-1] == ("Recurrent (3)",)
+
+
+def test_a_call_with_several_results_is_one_group():
+    class Fork(nn.Module):
+        def forward(self, x, state):
+            return x * 2, (x + state[0], [x - state[1]])
+
+    x, states = Tensor(1.0, requires_grad=True), (Tensor(2.0), Tensor(3.0) * 1.0)
+    double, (plus, (minus,)) = Fork()(x, states)
+    assert groups(double * plus * minus) == [("Fork",), ("Fork",), (), ("Fork",), ()]
+
+
+class Same(nn.Module):
+    def forward(self, x):
+        return x
+
+
+class Numbers(nn.Module):
+    """Gives what is no Tensor."""
+
+    def forward(self, x):
+        return x.shape, 1.0, None
+
+
+def test_modules_that_compute_nothing_leave_no_group():
     x = Tensor(1.0, requires_grad=True)
-    h = in_module("square", [x], x * x)
-    graph = walk(in_module("square", [h], h * h))
-    assert [entry.group for entry in graph] == [(), ("square",), ("square (2)",)]
+    assert groups(np.tanh(Same()(Same()(np.exp(Same()(x)))))) == [(), ()]
+    assert Same()(2.0) == 2.0 and Numbers()(x) == ((), 1.0, None)
+    assert groups(nn.Sequential(np.exp, Same())(x)) == [("Sequential",)]
+    with ag.no_grad():
+        assert nn.Dense(2, 2)(np.ones(2))._node is None
+
+
+def test_a_call_keeps_neither_the_module_nor_what_it_was_given_alive():
+    import gc
+    import weakref
+
+    class Cutting(nn.Module):
+        """Notes down its result, which is cut off from what came in."""
+
+        def forward(self, x):
+            self.last = np.tanh(x.detach() * Tensor(1.0, requires_grad=True))
+            return self.last
+
+    gc.collect()
+    gc.disable()
+    try:
+        net, inner = Cutting(), np.exp(Tensor(np.ones(3), requires_grad=True))
+        before, saved = np.tanh(inner), weakref.ref(inner._node.saved[0])
+        del inner
+        result, alive = net(before), weakref.ref(net)
+        assert saved() is not None and groups(result) == [("Cutting",)] * 2
+        del before
+        assert saved() is None  # the graph of what was cut off is gone
+        del net
+        assert alive() is None and groups(result) == [("Cutting",)] * 2
+        last = weakref.ref(result)
+        del result
+        assert last() is None
+    finally:
+        gc.enable()
+
+
+def test_calls_leave_copies_and_pickles_of_a_model_as_they_were():
+    import copy
+    import pickle
+
+    net = nn.Sequential(nn.Dense(2, 2, seed=0))
+    before = pickle.dumps(net)
+    net(np.ones(2)).sum().backward()
+    net.zero_grad()
+    assert pickle.dumps(net) == before
+    assert groups(copy.deepcopy(net)(np.ones((1, 2)))) == [("Sequential", "0: Dense")] * 2
+
+
+def test_the_groups_of_the_forward_pass_show_in_a_graph_of_the_gradient():
+    net = nn.Sequential(nn.Dense(2, 3, seed=0), np.tanh, nn.Dense(3, 1, seed=1))
+    (net(Tensor(np.ones((4, 2)))) ** 2).mean().backward(create_graph=True)
+    found = groups((net[0].weight.grad ** 2).sum())
+    assert ("Sequential", "0: Dense") in found and ("Sequential",) in found
+    assert found[-2:] == [(), ()]
 
 
 def test_a_long_chain_is_read_without_recursion():
@@ -185,7 +313,6 @@ def test_a_named_module_names_its_parameters_and_is_shown_as_a_group():
     import copy
     import pickle
 
-    from autograd_lite import nn
     from autograd_lite.show.table import name
 
     net = nn.Sequential(nn.Dense(3, 4), np.tanh, nn.Dense(4, 1))

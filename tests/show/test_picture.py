@@ -203,19 +203,19 @@ def test_operations_that_do_not_repeat_are_cut_in_the_middle():
 
 
 def test_modules_are_frames_that_close_beyond_a_depth():
-    loss = layers(3)
+    loss, _tower = layers(3)
     open_ = draw(loss).source
     assert open_.count("subgraph") == 4
-    for label in ("net", "layer0", "layer1", "layer2"):
+    for label in ("Tower", "layer0: Layer", "layer1: Layer", "layer2: Layer"):
         assert f'label="{label}"' in open_
     one = draw(loss, depth=1).source
-    assert one.count("subgraph") == 1 and r'label="layer0\n3 operations\n2 parameters\n(1, 3)"' in one
+    assert one.count("subgraph") == 1 and r'label="layer0: Layer\n3 operations\n2 parameters\n(1, 3)"' in one
     none = draw(loss, depth=0).source
-    assert "subgraph" not in none and r'label="net\n9 operations\n6 parameters\n(1, 3)"' in none
+    assert "subgraph" not in none and r'label="Tower\n9 operations\n6 parameters\n(1, 3)"' in none
 
 
 def test_many_modules_close_by_themselves():
-    source = draw(layers(30)).source
+    source = draw(layers(30)[0]).source
     assert source.count("[id=") <= 60
     assert 'class="group"' in source
 
