@@ -231,7 +231,7 @@ class _Folder:
             box.kind, box.label, box.group = "cut", "…", ()
         elif closed is not None:
             box.kind, box.label, box.group = "group", closed[-1], closed[:-1]
-        elif box.members == [self.graph.result]:
+        elif len(box.members) == 1 and box.kind == OPERATION and box.members[0] in self.graph.results:
             box.kind = "result"
         if box.members[-1].id in self.run and box.kind != "cut":
             box.run = self.run[box.members[-1].id]

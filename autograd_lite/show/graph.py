@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.backprop import fit
-from autograd_lite.errors import BackwardError
-from autograd_lite.record import NOTHING, SPEC, Leaf, Node, Spec, no_grad, topological
-from autograd_lite.show.errors import NoGraphError
+from autograd_lite.record import Leaf, Node, topological
 from autograd_lite.show.groups import groups_of
+from autograd_lite.show.replay import gradients_of, replayed, values_of
+from autograd_lite.show.results import results_of, roots_of, scalar_of
 from autograd_lite.tensor import Tensor
 
 __all__ = ["CONSTANT", "DATA", "OPERATION", "PARAMETER", "Edge", "Entry", "Graph", "replayed", "walk"]
@@ -72,9 +71,11 @@ class Entry:
 
 @dataclass(slots=True, eq=False)
 class Graph(Sequence[Entry]):
-    """What a Tensor was computed from, inputs before users, the result last.
+    """What a Tensor, or several, were computed from, inputs before users.
 
     Attributes:
+        results: the entries of the Tensors that were read, in their order.
+        target: the result that the gradients are of, where there are gradients.
         freed: `backward` has freed the values that the rules read.
         recomputed: values and gradients were computed again from the present values of the leaves.
         changed: a leaf has other values now than when this was recorded.
@@ -82,6 +83,8 @@ class Graph(Sequence[Entry]):
     """
 
     entries: tuple[Entry, ...]
+    results: tuple[Entry, ...] = ()
+    target: Entry | None = None
     freed: bool = False
     recomputed: bool = False
     changed: bool = False
@@ -98,8 +101,8 @@ class Graph(Sequence[Entry]):
 
     @property
     def result(self) -> Entry:
-        """The entry of the Tensor that was read."""
-        return self.entries[-1]
+        """The entry of the Tensor that was read, the first if there were several."""
+        return self.results[0]
 
     @property
     def remarks(self) -> list[str]:
@@ -116,13 +119,15 @@ class Graph(Sequence[Entry]):
         return said
 
 
-def walk(tensor: Any, *, values: bool = False, gradients: bool = False) -> Graph:
+def walk(tensor: Any, *, values: bool = False, gradients: bool = False, several: bool = False) -> Graph:
     """Read the graph that `tensor` was computed by.
 
     Args:
         tensor: a Tensor that some recorded operation made.
         values: whether to fill in the value of every entry.
         gradients: whether to fill in the gradient of the result with respect to every entry.
+        several: whether `tensor` may also be a list, tuple or dict of Tensors, at least one of which was recorded. A
+            key of a dict is the name of a Tensor that has none. Gradients are those of the one real scalar among them.
 
     Raises:
         NoGraphError: it is no Tensor, or no recorded operation made it.
@@ -133,21 +138,24 @@ def walk(tensor: Any, *, values: bool = False, gradients: bool = False) -> Graph
     >>> [(entry.id, entry.name or entry.operation) for entry in walk(x * x)]
     [('n0', 'x'), ('n1', 'multiply')]
     """
-    root = _root(tensor)
-    if gradients:
-        _check_scalar(tensor, root)
-    order = topological([root], everything=True)
-    known, graph = {}, Graph(())
+    read = results_of(tensor) if several else {"": tensor}
+    roots = roots_of(read)
+    target = roots[scalar_of(read)] if gradients else None
+    order = topological(roots.values(), everything=True)
+    graph = Graph(())
+    known: dict[Node, Any] = {}
     graph.freed = any(node.saved is None for node in order if node.__class__ is Node)
     if values or gradients:
-        known = _values(order, root, tensor.numpy(), graph)
+        known, graph.changed = values_of(order, {roots[path]: result.numpy() for path, result in read.items()})
+        graph.recomputed = graph.freed and not graph.changed
     arrived: dict[Node, Any] = {}
     sent: dict[tuple[Node, int], Any] = {}
-    if gradients:
+    if target is not None:
         graph.hooked = any((node.details or {}).get("hooks") for node in order)
-        arrived, sent = _gradients(order, root, known)
+        arrived, sent = gradients_of(order, target, known)
 
     groups = groups_of(order)
+    keys = {node: path for path, node in roots.items() if isinstance(tensor, dict)}
     ids: dict[Node, str] = {}
     entries: list[Entry] = []
     for node in order:
@@ -166,7 +174,7 @@ def walk(tensor: Any, *, values: bool = False, gradients: bool = False) -> Graph
             Entry(
                 id=ids[node],
                 kind=OPERATION if not leaf else PARAMETER if node.requires_grad else DATA,
-                name=node.name or groups.names.get(node),
+                name=node.name or groups.names.get(node) or keys.get(node),
                 operation=None if leaf else node.op.name,
                 inputs=tuple(edges),
                 shape=node.spec.shape,
@@ -180,36 +188,10 @@ def walk(tensor: Any, *, values: bool = False, gradients: bool = False) -> Graph
             )
         )
     graph.entries = tuple(entries)
+    made = {entry.node: entry for entry in entries if entry.node is not None}
+    graph.results = tuple(made[node] for node in dict.fromkeys(roots.values()))
+    graph.target = made.get(target) if target is not None else None
     return graph
-
-
-def _root(tensor: Any) -> Node:
-    if not isinstance(tensor, Tensor):
-        raise NoGraphError(
-            f"show: {type(tensor).__name__} is no Tensor, so it remembers no operations; pass the Tensor that "
-            f"your computation ended with, for instance the loss"
-        )
-    node = tensor._node
-    if node is None or isinstance(node, Leaf):
-        what = f"this Tensor of shape {tensor.shape}" + (f" ({tensor.name})" if tensor.name else "")
-        raise NoGraphError(
-            f"show: {what} was made by no recorded operation, so there is no graph; compute with a Tensor that has "
-            f"requires_grad=True, outside no_grad(), and pass the result"
-        )
-    return node
-
-
-def _check_scalar(tensor: Tensor, root: Node) -> None:
-    if not root.requires_grad:
-        raise BackwardError(
-            f"gradients: this result of {root.op.name!r} depends on no Tensor that requires grad; leave out grads, "
-            f"or make a parameter with requires_grad=True"
-        )
-    if tensor.size != 1 or tensor.dtype.kind == "c":
-        raise BackwardError(
-            f"gradients: a {tensor.dtype} result of shape {tensor.shape} is not a real scalar, so its gradient is not "
-            f"unique; pass its .sum() or .mean(), or leave out grads"
-        )
 
 
 def _constant(identifier: str, number: Any, group: tuple[str, ...]) -> Entry:
@@ -239,149 +221,3 @@ def _repeated(node: Node, shape: tuple[int, ...]) -> tuple[int, ...] | None:
     if name == "matmul" and len(shape) > 1 and shape[:-2] != result[: len(result) - 2] and len(result) > 2:
         return (*result[:-2], *shape[-2:])
     return None
-
-
-# --- values --------------------------------------------------------------------------------------------------
-
-
-def _values(order: list[Any], root: Node, result: Any, graph: Graph) -> dict[Node, Any]:
-    """The value of every node as far as it is known: kept by the recording, or computed again from the leaves.
-
-    What is computed again is held against whatever the recording kept. If they differ, a leaf was changed in
-    between, and then only what follows from kept values is given.
-    """
-    kept: dict[Node, Any] = {}
-    for node in order:
-        if node.saved is not None:
-            for source, value in zip((node, *node.inputs), node.saved, strict=True):
-                if isinstance(source, Node) and value is not None and not isinstance(value, Spec):
-                    kept.setdefault(source, value)
-    kept[root] = result
-
-    leaves: dict[Node, Any] = {node: node.value for node in order if isinstance(node, Leaf) and node.value is not None}
-    again = replayed(order, leaves, {})
-    if any(not _same(again[node], value) for node, value in kept.items() if node in again):
-        graph.changed = True
-        known = replayed(order, {}, kept)
-    else:
-        known = replayed(order, again, kept)
-        graph.recomputed = graph.freed
-    return replayed(order, _operands(order, known), known)
-
-
-def _operands(order: list[Any], known: dict[Node, Any]) -> dict[Node, Any]:
-    """Plain arrays in a sum or a difference, which no rule reads and the recording so does not keep: solved for.
-
-    The targets in `y_hat - y` are the usual case. They come out up to rounding, hence to twelve digits.
-    """
-    found: dict[Node, Any] = {}
-    for node in order:
-        if node.op is None or node.op.name not in ("add", "subtract") or known.get(node) is None:
-            continue
-        values = [known.get(source) if isinstance(source, Node) else source for source in node.inputs]
-        for index, source in enumerate(node.inputs):
-            other = values[1 - index]
-            if values[index] is not None or not isinstance(source, Leaf) or other is None:
-                continue
-            with np.errstate(all="ignore"):
-                if node.op.name == "add":
-                    solved = known[node] - other
-                else:
-                    solved = known[node] + other if index == 0 else other - known[node]
-            found[source] = _rounded(_unrepeated(np.asarray(solved), source.spec.shape)).astype(source.spec.dtype)
-    return found
-
-
-def _unrepeated(array: Any, shape: tuple[int, ...]) -> Any:
-    """The array of this shape that was broadcast to `array`."""
-    array = array[(0,) * (array.ndim - len(shape))]
-    return array[tuple(slice(None, n) for n in shape)]
-
-
-def _rounded(array: Any) -> Any:
-    """To twelve digits of the largest entry."""
-    largest = np.max(np.abs(array), initial=0, where=np.isfinite(array))
-    return np.round(array, 11 - int(np.floor(np.log10(largest)))) if largest > 0 else array
-
-
-def replayed(order: list[Any], leaves: dict[Node, Any], kept: dict[Node, Any]) -> dict[Node, Any]:
-    """The value of every node that follows from these, by carrying out the recorded operations again."""
-    known = {**leaves, **kept}
-    with no_grad(), np.errstate(all="ignore"):
-        for node in order:
-            if node in known or isinstance(node, Leaf):
-                continue
-            values = [known.get(s) if isinstance(s, Node) else s for s in node.inputs]
-            if all(value is not None for value in values):
-                known[node] = node.op.fn(*values, **node.kwargs)
-    return known
-
-
-def _same(a: Any, b: Any) -> bool:
-    a, b = np.asarray(a), np.asarray(b)
-    if a.shape != b.shape:
-        return False
-    # Not to the last bit: BLAS may add in another order when an array lies elsewhere in memory.
-    exact = a.dtype.kind not in "fc"
-    return bool(np.array_equal(a, b) if exact else np.allclose(a, b, rtol=1e-5, atol=1e-12, equal_nan=True))
-
-
-# --- gradients -----------------------------------------------------------------------------------------------
-
-
-def _gradients(
-    order: list[Any], root: Node, known: dict[Node, Any]
-) -> tuple[dict[Node, Any], dict[tuple[Node, int], Any]]:
-    """What the backward pass brings to each node, and what it sends along each edge.
-
-    The engine's own sweep gives the totals at the leaves only, runs hooks and frees; this one keeps every term.
-    Where saved values are gone and could not be computed again, what lies below is None.
-    """
-    arrived: dict[Node, Any] = {root: np.ones(root.spec.shape, root.spec.dtype)}
-    sent: dict[tuple[Node, int], Any] = {}
-    with no_grad(), np.errstate(all="ignore"):
-        for node in reversed(order):
-            g = arrived.get(node)
-            if g is None or node.__class__ is not Node:
-                continue
-            saved = node.saved if node.saved is not None else _saved_again(node, known)
-            if saved is None:
-                _forget_below(node, arrived)
-                continue
-            for index, source in enumerate(node.inputs):
-                rule = node.op.rules[index]
-                if rule is None or not isinstance(source, Node) or not source.requires_grad:
-                    continue
-                r = np.asarray(fit(rule(g, *saved, **node.kwargs), source.spec))
-                sent[node, index] = r
-                if source not in arrived:
-                    arrived[source] = r
-                elif arrived[source] is not None:
-                    arrived[source] = arrived[source] + r
-    return arrived, sent
-
-
-def _forget_below(node: Node, arrived: dict[Node, Any]) -> None:
-    """A gradient that lacks a term would be a wrong one: mark all that `node` would have sent to as unknown."""
-    for source in topological([node], everything=True)[:-1]:
-        arrived[source] = None
-
-
-def _saved_again(node: Node, known: dict[Node, Any]) -> tuple[Any, ...] | None:
-    """What the rules of a freed node read, from values that were computed again; None if one is missing."""
-    keeps = node.op.keeps
-    if node.op.variadic:
-        wanted = [keeps[0][0], *[keeps[0][1]] * len(node.inputs)]
-    else:
-        wanted = [max(column) for column in zip(*keeps, strict=True)]
-    saved: list[Any] = []
-    for want, source in zip(wanted, (node, *node.inputs), strict=True):
-        if want == NOTHING:
-            saved.append(None)
-        elif isinstance(source, Node):
-            saved.append(source.spec if want == SPEC else known.get(source))
-            if saved[-1] is None:
-                return None
-        else:
-            saved.append(np.asarray(source) if want == SPEC else source)
-    return tuple(saved)

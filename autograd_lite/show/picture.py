@@ -111,9 +111,9 @@ def draw(
     """Draw the graph that `tensor` was computed by.
 
     Args:
-        tensor: the result of recorded operations, before or after `backward`.
+        tensor: the result of recorded operations, before or after `backward`; or several, in a list, tuple or dict.
         values: whether to write the value into each box.
-        grads: whether to write the gradient of `tensor` into each box, and its magnitude into the arrows' width.
+        grads: whether to write the gradient of the result into each box, and its magnitude into the arrows' width.
         depth: how many levels of modules stay open; None folds as much as is needed to stay readable.
         direction: "TB" (data on top), "BT", "LR" or "RL".
 
@@ -121,7 +121,7 @@ def draw(
 
     Raises:
         NoGraphError: no recorded operation made `tensor`.
-        BackwardError: `grads` of a result that is not a real scalar.
+        BackwardError: `grads` of a result that is not a real scalar, or of several that are.
         ShowError: a depth or direction that means nothing.
 
     >>> import autograd_lite as ag
@@ -131,7 +131,7 @@ def draw(
     """
     if direction not in DIRECTIONS:
         raise ShowError(f"draw: unknown direction {direction!r}; choose one of {', '.join(DIRECTIONS)}")
-    graph = walk(tensor, values=values, gradients=grads)
+    graph = walk(tensor, values=values, gradients=grads, several=True)
     drawing = fold(graph, depth)
     body = statements(graph, drawing, values=values, grads=grads, direction=direction)
     operations = sum(entry.kind == OPERATION for entry in graph)

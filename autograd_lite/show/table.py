@@ -10,6 +10,7 @@ from autograd_lite.show.digits import number, shape_text, warning
 from autograd_lite.show.errors import ShowError
 from autograd_lite.show.graph import CONSTANT, Entry, Graph, walk
 from autograd_lite.show.groups import name_module
+from autograd_lite.show.results import results_of, scalars_of
 from autograd_lite.tensor import Tensor
 
 __all__ = ["Table", "name", "table"]
@@ -52,11 +53,12 @@ def table(tensor: Any, *, maxrows: int = 40, width: int = 80) -> Table:
     """The graph of `tensor` as text: one line per node, inputs before users.
 
     Args:
-        tensor: the result of recorded operations, before or after `backward`.
+        tensor: the result of recorded operations, before or after `backward`; or several, in a list, tuple or dict.
         maxrows: how many nodes are listed; of a longer graph the middle is cut out.
         width: how many columns there are.
 
-    The gradient is that of a real scalar result. A NaN or an infinity is flagged with an exclamation mark.
+    The gradient is that of the one real scalar among the results. A NaN or an infinity is flagged with an exclamation
+    mark.
 
     Raises:
         NoGraphError: no recorded operation made `tensor`.
@@ -72,8 +74,9 @@ def table(tensor: Any, *, maxrows: int = 40, width: int = 80) -> Table:
     """
     if maxrows < 2 or width < 60:
         raise ShowError(f"table: maxrows={maxrows}, width={width} leave no room; give at least 2 rows and 60 columns")
-    scalar = isinstance(tensor, Tensor) and tensor.size == 1 and tensor.dtype.kind != "c" and tensor.requires_grad
-    graph = walk(tensor, values=True, gradients=scalar)
+    scalars = scalars_of(results_of(tensor))
+    scalar = len(scalars) == 1
+    graph = walk(tensor, values=True, gradients=scalar, several=True)
     listed = [entry for entry in graph if entry.kind != CONSTANT]
     called = _called(graph)
     omitted = max(0, len(listed) - maxrows)
@@ -84,7 +87,8 @@ def table(tensor: Any, *, maxrows: int = 40, width: int = 80) -> Table:
     if omitted:
         lines.insert(head + 1, f"… {omitted:,} more")
     if not scalar:
-        lines.append("No gradients: the result is not a real scalar that requires grad.")
+        what = "more than one result is" if scalars else "the result is not"
+        lines.append(f"No gradients: {what} a real scalar that requires grad.")
     return Table("\n".join(lines + graph.remarks))
 
 

@@ -309,6 +309,58 @@ def test_gradients_of_what_is_not_a_real_scalar_are_refused():
         walk((x > 0), gradients=True)
 
 
+def loss_and_accuracy():
+    net = nn.Sequential(nn.Dense(3, 2, seed=0))
+    logits = net(Tensor(np.eye(3), name="x"))
+    labels = np.array([0, 1, 1])
+    return nn.cross_entropy(logits, labels), (np.argmax(logits, axis=1) == labels).mean(), net
+
+
+@pytest.mark.parametrize("container", [tuple, list, lambda pair: dict(zip(("loss", "accuracy"), pair, strict=True))])
+def test_several_results_are_read_as_one_graph(container):
+    loss, accuracy, _net = loss_and_accuracy()
+    assert isinstance(accuracy, np.float64)
+    graph = walk(container((loss, accuracy)), values=True, gradients=True, several=True)
+    assert [entry.value.item() for entry in graph.results] == [loss.item(), accuracy.item()]
+    assert [entry.operation for entry in graph].count("matmul") == 1  # what both were computed from, once
+    assert graph.target is graph.results[0] and graph.result is graph.results[0]
+    alone = {entry.name: entry.gradient for entry in walk(loss, gradients=True) if entry.kind == "parameter"}
+    for entry in graph:
+        if entry.kind == "parameter":
+            np.testing.assert_array_equal(entry.gradient, alone[entry.name])
+    names = [entry.name for entry in graph.results]
+    assert names == (["loss", "accuracy"] if container not in (tuple, list) else [None, None])
+
+
+def test_results_without_a_graph_and_in_containers_stand_among_the_others():
+    x = Tensor([1.0, 2.0], requires_grad=True, name="x")
+    with ag.no_grad():
+        plain = x * 3
+    graph = walk({"states": [x * 2, plain], "x": x, "again": x}, values=True, several=True)
+    assert [(entry.name, entry.kind) for entry in graph.results] == [
+        ("states.0", "operation"),
+        ("states.1", "data"),
+        ("x", "parameter"),
+    ]
+    np.testing.assert_array_equal(graph.results[1].value, [3.0, 6.0])
+    assert plain._node is None
+
+
+def test_of_several_results_one_must_have_a_graph_and_one_the_gradients():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(NoGraphError, match="of these 2 Tensors none was made"):
+        walk([x, Tensor(1.0)], several=True)
+    with pytest.raises(NoGraphError, match="result b, of type str, is no Tensor"):
+        walk({"a": x * 2, "b": "text"}, several=True)
+    with pytest.raises(NoGraphError, match="of these 0 Tensors"):
+        walk([], several=True)
+    with pytest.raises(NoGraphError, match="tuple is no Tensor"):
+        walk((x * 2,))
+    for results in ([x.sum(), x.mean()], [x * 2, x * 3]):
+        with pytest.raises(ag.BackwardError, match="not clear whose gradient"):
+            walk(results, gradients=True, several=True)
+
+
 def test_a_named_module_names_its_parameters_and_is_shown_as_a_group():
     import copy
     import pickle

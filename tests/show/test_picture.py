@@ -239,6 +239,15 @@ def test_threads_may_draw_at_once(no_dot):
     assert len(drawn) == 4 and len(set(drawn)) == 1
 
 
+def test_several_results_are_drawn_in_one_picture():
+    x = Tensor([3.0, 1.0], requires_grad=True, name="x")
+    loss, positive = (x * x).sum(), x > 0
+    source = draw({"loss": loss, "positive": positive}, grads=True).source
+    assert source.count('class="result"') == 2 and 'label="positive\\ngreater' in source
+    assert 'label="x\\n(2,)\\ngrad [6, 2]"' in source
+    assert repr(draw((loss, positive))) == "<Picture: 3 operations on 1 parameter>"
+
+
 def test_a_second_order_graph_is_drawn():
     loss, parameters = xor()
     loss.backward(create_graph=True)

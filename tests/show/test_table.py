@@ -92,6 +92,21 @@ def test_names_are_given_in_one_call():
     assert (W.name, b.name) == ("W", "b")
 
 
+def test_several_results_stand_in_one_table():
+    x = Tensor([3.0], requires_grad=True, name="x")
+    text = table({"loss": (x * x).sum(), "positive": x > 0})
+    assert str(text) == SEVERAL
+    assert "more than one result is a real scalar" in table([x.sum(), x.mean()])
+
+
+SEVERAL = """\
+   name     operation inputs shape     value gradient
+n0 x        parameter        (1,)      3     6
+n1          multiply  x, x   (1,)      9     1
+n2 loss     sum       n1     ()        9     1
+n4 positive greater   x, 0   (1,) bool True"""
+
+
 def test_what_makes_no_sense_is_refused():
     x = Tensor(1.0, requires_grad=True)
     with pytest.raises(NoGraphError):
