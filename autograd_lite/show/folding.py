@@ -6,6 +6,7 @@ wherever there is one between their members.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,8 +47,8 @@ class Box:
 
     @property
     def operations(self) -> int:
-        """How many operations it holds."""
-        return sum(member.kind == OPERATION for member in self.members)
+        """How many operations it holds, of a repeated block those of one repetition."""
+        return sum(member.kind == OPERATION for member in self.members) // (self.run.count if self.run else 1)
 
 
 @dataclass(slots=True, eq=False)
@@ -235,6 +236,8 @@ class _Folder:
             box.kind = "result"
         if box.members[-1].id in self.run and box.kind != "cut":
             box.run = self.run[box.members[-1].id]
+            if box.label:  # of a Module that is called again and again, not the number of the first of these calls
+                box.label = re.sub(r" \(\d+\)$", "", box.label)
 
     def _place_leaves(self, boxes: dict[str, Box]) -> None:
         """A parameter that only one repeated block uses stands inside it."""
