@@ -53,7 +53,8 @@ STYLE = """
   .recording .parameter :is(polygon, polyline) { fill: #4a3208; stroke: #f0a830; }
   .recording .data :is(polygon, polyline) { fill: #0b3a57; stroke: #6cc0f0; }
   .recording .operation :is(polygon, path) { fill: #2a2d33; stroke: #c8c8c8; }
-  .recording .result :is(polygon, path) { fill: #0b4636; stroke: #4fd0a5; }
+  .recording .result path { stroke: #4fd0a5; }
+  .recording .result path:not([fill="none"]) { fill: #0b4636; }
   .recording .group :is(polygon, polyline) { fill: #47213a; stroke: #e09ac4; }
   .recording .cut :is(polygon, polyline) { fill: #2a2d33; stroke: #c8c8c8; }
 }
