@@ -27,7 +27,7 @@ LONGEST = 200
 #: how many levels of open groups there may be for repetitions to be looked for, which takes time
 _FOLDED = 6
 #: how often something must come in a row to be folded: where there is too much to draw, and where there is not
-_FEW, _MANY = 3, 8
+_FEW, _MANY = 3, 6
 #: more arrows than this from a folded block to one box are one arrow
 _PARALLEL = 4
 

@@ -31,8 +31,8 @@ class Table(str):
 def name(**tensors: Any) -> None:
     """Name several Tensors at once; what is no Tensor is passed over, so that `ag.name(**locals())` works.
 
-    A Tensor that stands there under two names takes the first. The parameters of a module are named after their
-    attributes, `net.0.weight`, and from then on what the module computes is shown as a group.
+    A Tensor that stands there under two names takes the first. A module and its parts are shown under that name from
+    then on, and its parameters are named after their attributes, `net.0.weight`.
 
     >>> from autograd_lite import Tensor
     >>> W, b = Tensor([[1.0]], requires_grad=True), Tensor([0.0], requires_grad=True)
