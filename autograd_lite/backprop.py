@@ -5,7 +5,7 @@ This is the only place where gradients are added up and where broadcasting is un
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from types import NoneType
 from typing import Any
 
@@ -15,6 +15,9 @@ from autograd_lite.errors import BackwardError, FreedGraphError, OperandError
 from autograd_lite.nans import watch_backward
 from autograd_lite.record import NANS, OFF, ON, Leaf, Node, Spec, _recording, describe, recording, topological
 from autograd_lite.tensor import Tensor, wrap
+
+#: what a sweep may do with the saved values of a node before its rules read them
+Lift = Callable[[Node, tuple[Any, ...]], tuple[Any, ...]]
 
 __all__ = ["backward", "leading_to", "sweep", "unbroadcast"]
 
@@ -79,13 +82,14 @@ def sweep(
     create_graph: bool,
     targets: Collection[Node] = (),
     useful: dict[Any, None] | None = None,
+    lift: Lift | None = None,
 ) -> dict[Any, Any]:
     """Send the gradients `seeds` backwards; return what arrives at the leaves, or at `targets` if there are any.
 
     On arrays the rules run at NumPy's speed. Where the seeds are Tensors the rules record; with `create_graph`
     they read the saved values as Tensors too, and so record the derivative's whole graph. With `targets` only
     the paths that lead to them are followed, and none beyond; `useful` are the nodes of those paths, where they are
-    known from `leading_to` already.
+    known from `leading_to` already. `lift` puts something else in the place of the saved values of a node.
     """
     waiting = dict(seeds)
     tensors = create_graph
@@ -99,7 +103,7 @@ def sweep(
     try:
         if targets and useful is None:
             useful = leading_to(targets, seeds)
-        return _sweep(waiting, retain_graph, create_graph, targets, useful, bool(how & NANS))
+        return _sweep(waiting, retain_graph, _as_tensors if create_graph else lift, targets, useful, bool(how & NANS))
     finally:
         _recording.reset(token)
 
@@ -107,7 +111,7 @@ def sweep(
 def _sweep(
     waiting: dict[Any, Any],
     retain_graph: bool,
-    create_graph: bool,
+    lift: Lift | None,
     targets: Collection[Node],
     useful: dict[Any, None] | None,
     nans: bool,
@@ -128,7 +132,6 @@ def _sweep(
     sent: Any = None
     if len(waiting) == 1:
         chain, sent = waiting.popitem()
-    usual = not (create_graph or nans)
     while chain is not None or waiting:
         if chain is not None:
             node, g, chain = chain, sent, None
@@ -143,7 +146,7 @@ def _sweep(
         details = node.details
         if details is not None:
             kwargs = details.get("kwargs")
-            if kwargs is None or len(details) > 1:
+            if "hooks" in details or "retain" in details:
                 g = _attend(node, g, retain=not targets)
         if targets and node in targets:
             arrived[node] = g
@@ -154,11 +157,13 @@ def _sweep(
                 f"backward: the values saved by {describe(node)} were freed by an earlier backward; "
                 f"pass retain_graph=True to the first one, or compute the result again"
             )
+        if lift is not None:
+            saved = lift(node, saved)
         position = 0
         try:
             # The last branch is what happens, for any inputs. The first two are the same without its loop and its
             # starred arguments: one or two inputs are the inner loop of every small model.
-            if len(saved) == 2 and usual:
+            if len(saved) == 2 and not nans:
                 (source,) = inputs
                 y, a = saved
                 kind = source.__class__
@@ -170,7 +175,7 @@ def _sweep(
                         chain, sent = source, r
                     else:
                         _add(arrived if kind is Leaf else waiting, source, r)
-            elif len(saved) == 3 and usual and kwargs is None:
+            elif len(saved) == 3 and kwargs is None and not nans:
                 source, other = inputs
                 y, a, b = saved
                 kind = source.__class__
@@ -205,8 +210,6 @@ def _sweep(
                                 chain = None
                             _add(waiting, other, r)
             else:
-                if create_graph:
-                    saved = _as_tensors(node, saved)
                 position = -1
                 for source in inputs:
                     position += 1

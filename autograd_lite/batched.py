@@ -3,36 +3,27 @@
 A rule is plain NumPy, so a sweep that is seeded with a stack of unit vectors computes all rows of a Jacobian in one
 pass. What NumPy does element by element, products of matrices, sums and changes of shape are done for the whole
 stack; any other function is given one array after the other. What has no answer for many arrays together (is it
-true? which number is it?) raises `NotBatched`, and the caller sweeps once per row instead.
+true? which number is it?) raises a `StandInError`, and the caller sweeps once per row instead.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
-from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from autograd_lite.record import Primitive
 from autograd_lite.rules.indexing import scatter
+from autograd_lite.stand_in import StandIn, StandInError
 
-__all__ = ["Batched", "NotBatched", "members_of"]
-
-
-class NotBatched(AttributeError):
-    """Something was asked of a `Batched` that only a single array can answer."""
+__all__ = ["Batched", "members_of"]
 
 
-def _refuse(*_: Any, **__: Any) -> NoReturn:
-    raise NotBatched
-
-
-class Batched(NDArrayOperatorsMixin):
+class Batched(StandIn):
     """Arrays of one shape, stacked along a leading axis that is not part of the `shape` it shows."""
 
     __slots__ = ("members",)
-    _node = None  # like a Tensor it goes through NumPy's protocols
 
     def __init__(self, members: Any) -> None:
         self.members = members
@@ -132,7 +123,7 @@ class Batched(NDArrayOperatorsMixin):
 
     def _one_by_one(self, function: Callable[..., Any], args: Any, kwargs: Any) -> Batched:
         if "out" in kwargs:
-            raise NotBatched
+            raise StandInError
         made = []
         for i in range(len(self.members)):
 
@@ -143,14 +134,8 @@ class Batched(NDArrayOperatorsMixin):
 
             made.append(function(*[member(arg) for arg in args], **{key: member(arg) for key, arg in kwargs.items()}))
         if not all(isinstance(one, (np.ndarray, np.generic)) for one in made):
-            raise NotBatched
+            raise StandInError
         return Batched(np.array(made))
-
-    __array__ = __bool__ = __float__ = __int__ = __complex__ = __index__ = __len__ = __iter__ = _refuse
-    __contains__ = __setitem__ = __iadd__ = __isub__ = __imul__ = __itruediv__ = _refuse
-
-    def __getattr__(self, name: str) -> NoReturn:
-        raise NotBatched(name)
 
 
 def members_of(g: Any, count: int) -> Any:

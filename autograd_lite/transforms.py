@@ -412,7 +412,8 @@ _STACKED = 2**22
 
 def _at_once(root: Node, like: Tensor, targets: Sequence[Node], useful: dict[Any, None]) -> list[Any] | None:
     """The gradients of `targets` by every entry of `root`, swept as few stacks; None where a rule cannot take them."""
-    from autograd_lite.batched import Batched, NotBatched, members_of
+    from autograd_lite.batched import Batched, members_of
+    from autograd_lite.stand_in import StandInError
 
     if like.size < 2:
         return None
@@ -425,7 +426,7 @@ def _at_once(root: Node, like: Tensor, targets: Sequence[Node], useful: dict[Any
         seeds = {root: Batched(units.reshape(-1, *like.shape))}
         try:
             arrived = sweep(seeds, retain_graph=True, create_graph=False, targets=targets, useful=useful)
-        except (NotBatched, TypeError, ValueError):  # what is wrong with single arrays too, shows again with them
+        except (StandInError, TypeError, ValueError):  # what is wrong with single arrays too, shows again with them
             return None
         found.append(
             [
@@ -472,6 +473,10 @@ def hvp(f: Function, x: Any, v: Any) -> Any:
         raise BackwardError(f"hvp: the function returned {len(trace.outputs)} arrays; it must return one scalar")
     seed = _scalar("hvp", trace.outputs[0])
     directions = [_like("hvp", part, tensor) for part, tensor in zip(_matching("hvp", v, x), trace.inputs, strict=True)]
+    if not trace.nested and not any(isinstance(part, Tensor) for part in directions):
+        products = _forward_over_reverse(trace, seed, directions)
+        if products is not None:
+            return trace.rebuild_inputs(products)
     gradients = trace.pull([seed], create_graph=True)
     # The Hessian is symmetric: pulling v back through the gradient multiplies it by the Hessian.
     seeds: dict[Node, Any] = {}
@@ -486,6 +491,33 @@ def hvp(f: Function, x: Any, v: Any) -> Any:
             for node, tensor in zip(trace.targets, trace.inputs, strict=True)
         ]
     )
+
+
+def _forward_over_reverse(trace: _Trace, seed: Any, directions: Sequence[Any]) -> list[Any] | None:
+    """How the gradient moves when the inputs move along `directions`; None where an operation cannot take Duals."""
+    from autograd_lite.dual import Dual, lifted, push_forward
+    from autograd_lite.stand_in import StandInError
+
+    root = trace.outputs[0]._node
+    tangents = dict(zip(trace.targets, directions, strict=True))
+    if root is None or root.spec.dtype.kind != "f" or any(tensor.dtype.kind != "f" for tensor in trace.inputs):
+        return None
+    try:
+        push_forward(trace.useful, tangents)
+        arrived = sweep(
+            {root: seed},
+            retain_graph=True,
+            create_graph=False,
+            targets=trace.targets,
+            useful=trace.useful,
+            lift=lifted(tangents),
+        )
+    except (StandInError, TypeError, ValueError):  # what is wrong without Duals too, shows again without
+        return None
+    return [
+        np.array(found.tangent) if isinstance(found, Dual) else np.zeros(tensor.shape, tensor.dtype)
+        for found, tensor in zip([arrived.get(node) for node in trace.targets], trace.inputs, strict=True)
+    ]
 
 
 def stop_gradient(x: Any) -> Any:

@@ -193,7 +193,8 @@ def _pick(condition: Any, a: Any, b: Any) -> Any:
     return np.where(condition, a, b)
 
 
-_choice = rule(
+#: NumPy's where with three arguments
+choice = rule(
     _pick,
     None,
     lambda g, y, condition, a, b: _inside(condition, g),
@@ -217,7 +218,7 @@ _choice = rule(
     ],
 )
 def _where(condition: Any, *choices: Any) -> Any:
-    return _choice(condition, *choices) if choices else np.nonzero(numbers_of(condition))
+    return choice(condition, *choices) if choices else np.nonzero(numbers_of(condition))
 
 
 @composed(

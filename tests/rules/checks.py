@@ -17,11 +17,12 @@ import numpy as np
 import pytest
 
 import autograd_lite as ag
-from autograd_lite import Tensor
+from autograd_lite import Tensor, transforms
 from autograd_lite.backprop import sweep, unbroadcast
-from autograd_lite.batched import Batched, NotBatched, members_of
+from autograd_lite.batched import Batched, members_of
 from autograd_lite.record import Leaf, Node, spec_of, topological
 from autograd_lite.rules.table import SAMPLES, TABLE, Call
+from autograd_lite.stand_in import StandInError
 from autograd_lite.tensor import wrap
 from tests.rules.drawing import (
     SYMMETRIC,
@@ -302,8 +303,8 @@ def check_stacked_gradients(drawn: Drawn, rng: np.random.Generator) -> None:
         singly = [sweep({y._node: g}, retain_graph=True, create_graph=False, targets=leaves) for g in stack]
         try:
             found = sweep({y._node: Batched(stack)}, retain_graph=True, create_graph=False, targets=leaves)
-        except NotBatched:
-            assert drawn.function not in STACKED, "its rule no longer takes a stack of gradients"
+        except StandInError:
+            assert drawn.function not in PLAIN_RULES, "its rule no longer takes a stack of gradients"
             continue
         assert found.keys() == singly[0].keys()
         for leaf, g in found.items():
@@ -312,8 +313,44 @@ def check_stacked_gradients(drawn: Drawn, rng: np.random.Generator) -> None:
             np.testing.assert_allclose(members_of(g, 3), want, rtol=1e-12, atol=1e-12)
 
 
-#: functions whose rules are to take a stack: a Jacobian of a network is slow without them
-STACKED = {
+def check_duals(drawn: Drawn, rng: np.random.Generator) -> None:
+    """A product with the Hessian, forward over reverse, gives what the gradient of the gradient gives."""
+    places, along = drawn.differentiable(), directions(drawn, rng)
+    loss = Loss(drawn, rng)
+
+    def total(xs: list[Any]) -> Any:
+        operands = list(drawn.arrays)
+        for place, x in zip(places, xs, strict=True):
+            operands[place] = x
+        weighted = zip(loss.record(operands), loss.weights, strict=True)
+        parts = [(weight[0] * y + weight[1] * y * y / 2).sum() for y, weight in weighted if weight is not None]
+        return sum(parts[1:], parts[0]) if parts else None
+
+    at = [drawn.arrays[place] for place in places]
+    value = total([Tensor(x, requires_grad=True) for x in at])
+    if any(x.dtype.kind == "c" for x in at) or not isinstance(value, Tensor) or not value.requires_grad:
+        return
+    trace = transforms._Trace("hvp", total, (at,), 0, {})
+    trace.outputs_of(trace.result)
+    if trace.outputs[0].dtype.kind == "c":
+        return
+    found = transforms._forward_over_reverse(trace, np.ones(()), along)
+    if found is None:
+        assert drawn.function not in PLAIN_RULES, "its rule no longer takes Duals"
+        return
+    gradients = trace.pull([np.ones(())], create_graph=True)
+    seeds: dict[Any, Any] = {}
+    for g, u in zip(gradients, along, strict=True):
+        if isinstance(g, Tensor) and g.requires_grad:
+            seeds[g._node] = seeds[g._node] + u if g._node in seeds else u
+    want = sweep(seeds, retain_graph=True, create_graph=False, targets=trace.targets)
+    for leaf, product in zip(trace.targets, found, strict=True):
+        assert product.dtype == leaf.spec.dtype
+        np.testing.assert_allclose(product, want.get(leaf, np.zeros(leaf.spec.shape)), rtol=1e-9, atol=1e-10)
+
+
+#: functions whose rules are to take stacks and Duals: the second derivatives of a network are slow without them
+PLAIN_RULES = {
     *(np.add, np.subtract, np.multiply, np.divide, np.negative, np.tanh, np.exp, np.log, np.maximum, np.matmul),
     *(np.sum, np.mean, np.reshape, np.transpose, np.where, operator.getitem),
 }

@@ -13,6 +13,7 @@ from autograd_lite.rules.table import SAMPLES, TABLE, Call, Elementwise, Input
 from tests.rules.checks import (
     Loss,
     check_derivatives,
+    check_duals,
     check_forward_mode,
     check_layouts,
     check_rules,
@@ -74,6 +75,12 @@ def test_forward_mode(function: Any) -> None:
 def test_a_stack_of_gradients_gives_what_its_members_give(function: Any) -> None:
     for call, seed in examples(function):
         settle(function, call, seed, check_stacked_gradients)
+
+
+@every_row
+def test_forward_over_reverse_gives_what_reverse_over_reverse_gives(function: Any) -> None:
+    for call, seed in examples(function):
+        settle(function, call, seed, check_duals)
 
 
 @every_row

@@ -1,0 +1,232 @@
+"""Derivatives along a direction: a `Dual` is an array with the tangent that it moves along.
+
+The product of a Hessian with a vector v is how the gradient moves when the parameters move along v. So the tangents
+are pushed forward through the recorded graph once, and the backward sweep runs on Duals (forward over reverse:
+B. A. Pearlmutter, "Fast exact multiplication by the Hessian", 1994). No rule is written for it: elementwise, the
+Jacobian is diagonal, and the rule that pulls a gradient back pushes a tangent forward; a linear operation does to a
+tangent what it does to a value; a product has the product rule.
+"""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.record import Node, Primitive, Spec
+from autograd_lite.rules.indexing import scatter
+from autograd_lite.rules.piecewise import choice
+from autograd_lite.rules.products import product
+from autograd_lite.rules.reductions import masked
+from autograd_lite.rules.table import SAMPLES, TABLE, Elementwise
+from autograd_lite.stand_in import StandIn, StandInError
+
+__all__ = ["Dual", "lifted", "push_forward"]
+
+#: functions of which the tangent of the result is the function of the tangent
+_LINEAR_FUNCTIONS = (
+    *(operator.getitem, np.reshape, np.ravel, np.squeeze, np.expand_dims, np.transpose, np.swapaxes, np.moveaxis),
+    *(np.matrix_transpose, np.broadcast_to, np.sum, np.mean, np.cumsum, np.trace, np.diagonal, np.flip, np.roll),
+)
+_PRODUCTS = (np.matmul, np.dot, np.outer, np.inner)
+
+
+_ELEMENTWISE, _LINEAR, _PRODUCT = range(3)
+
+
+@functools.cache
+def _kinds() -> dict[Primitive, int]:
+    """The rows that are elementwise, linear, or products."""
+    kinds = {
+        TABLE[function]: _ELEMENTWISE
+        for function, sample in SAMPLES.items()
+        if function in TABLE
+        and all(isinstance(part, Elementwise) for part in (sample if isinstance(sample, list) else [sample]))
+    }
+    kinds.update((TABLE[function], _LINEAR) for function in _LINEAR_FUNCTIONS if function in TABLE)
+    kinds.update((TABLE[function], _PRODUCT) for function in _PRODUCTS if function in TABLE)
+    return kinds | {scatter: _LINEAR, masked: _LINEAR, choice: _ELEMENTWISE}
+
+
+def _tangent(
+    op: Primitive, shape: tuple[int, ...], y: Any, values: Sequence[Any], tangents: Sequence[Any], kwargs: Any
+) -> Any:
+    """How the result of `op` moves when its inputs move along `tangents`; None for what stands still."""
+    kind = _kinds().get(op)
+    if kind is None or "initial" in kwargs:
+        raise StandInError(op.name)
+    if kind == _LINEAR:
+        return op.fn(tangents[0], **kwargs)
+    total = None
+    for position, tangent in enumerate(tangents):
+        if tangent is None:
+            continue
+        if kind == _PRODUCT:
+            operands = list(values)
+            operands[position] = tangent
+            part = op.fn(*operands, **kwargs)
+        else:
+            rule = op.rules[position]
+            if rule is None:
+                continue
+            part = rule(tangent if tangent.shape == shape else np.broadcast_to(tangent, shape), y, *values, **kwargs)
+            if part.shape != shape:
+                raise StandInError(op.name)
+        total = part if total is None else total + part
+    return total
+
+
+class Dual(StandIn):
+    """An array and the tangent, of the same shape, along which it moves."""
+
+    __slots__ = ("_array", "tangent")
+
+    def __init__(self, array: Any, tangent: Any) -> None:
+        self._array = array  # as in a Tensor, for masks and indices through which nothing moves
+        self.tangent = tangent
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
+        return self._array.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the elements."""
+        return self._array.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self._array.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self._array.size
+
+    @property
+    def T(self) -> Dual:
+        """The transpose."""
+        return Dual(self._array.T, self.tangent.T)
+
+    def reshape(self, *shape: Any, order: Any = "C") -> Dual:
+        """The same in another shape."""
+        return Dual(self._array.reshape(*shape, order=order), self.tangent.reshape(*shape, order=order))
+
+    def transpose(self, *axes: Any) -> Dual:
+        """The same with the axes exchanged."""
+        return Dual(self._array.transpose(*axes), self.tangent.transpose(*axes))
+
+    def swapaxes(self, one: int, other: int) -> Dual:
+        """The same with two axes exchanged."""
+        return Dual(self._array.swapaxes(one, other), self.tangent.swapaxes(one, other))
+
+    def astype(self, dtype: Any) -> Dual:
+        """The same in another dtype."""
+        return Dual(self._array.astype(dtype), self.tangent.astype(dtype))
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Dual:
+        """The sum over some axes."""
+        return Dual(self._array.sum(axis=axis, keepdims=keepdims), self.tangent.sum(axis=axis, keepdims=keepdims))
+
+    def __getitem__(self, index: Any) -> Dual:
+        return Dual(self._array[index], self.tangent[index])
+
+    # The four operations that most rules are made of, past the protocols
+
+    def __mul__(self, other: Any) -> Any:
+        if other.__class__ is Dual:
+            a, b = self._array, other._array
+            return Dual(a * b, a * other.tangent + self.tangent * b)
+        if isinstance(other, _PLAIN):
+            return Dual(self._array * other, self.tangent * other)
+        return NotImplemented
+
+    __rmul__ = __mul__
+
+    def __matmul__(self, other: Any) -> Any:
+        if other.__class__ is Dual:
+            a, b = self._array, other._array
+            return Dual(product(a, b), product(a, other.tangent) + product(self.tangent, b))
+        if isinstance(other, np.ndarray):
+            return Dual(product(self._array, other), product(self.tangent, other))
+        return NotImplemented
+
+    def __add__(self, other: Any) -> Any:
+        if other.__class__ is Dual and other._array.shape == self._array.shape:
+            return Dual(self._array + other._array, self.tangent + other.tangent)
+        return super().__add__(other)
+
+    def __neg__(self) -> Dual:
+        return Dual(-self._array, -self.tangent)
+
+    # --- NumPy's protocols ---------------------------------------------------------------------------------------
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        values = [x._array if x.__class__ is Dual else x for x in inputs]
+        if method == "reduce" and ufunc is np.add and kwargs.keys() <= {"axis", "keepdims"}:
+            return Dual(ufunc.reduce(values[0], **kwargs), ufunc.reduce(self.tangent, **kwargs))
+        op = TABLE.get(ufunc)
+        if method != "__call__" or kwargs or op is None:
+            raise StandInError(ufunc.__name__)
+        y = op.fn(*values)
+        if y.dtype.kind != "f":
+            return y  # a comparison: nothing moves
+        return _moving(op, y, values, inputs, {})
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function is np.where and len(args) == 3 and not isinstance(args[0], Dual):
+            x, y = ((part._array, part.tangent) if isinstance(part, Dual) else (part, 0.0) for part in args[1:])
+            return Dual(np.where(args[0], x[0], y[0]), np.where(args[0], x[1], y[1]))
+        if function is np.zeros_like:
+            return np.zeros_like(self._array)
+        if function not in _LINEAR_FUNCTIONS or args[0] is not self or "initial" in kwargs:
+            raise StandInError(function.__name__)
+        return Dual(function(self._array, *args[1:], **kwargs), function(self.tangent, *args[1:], **kwargs))
+
+    def _apply(self, op: Primitive, args: Any, kwargs: Any) -> Dual:
+        """A primitive called by a rule: what `Primitive.__call__` comes to."""
+        values = [x._array if x.__class__ is Dual else x for x in args]
+        return _moving(op, op.fn(*values, **kwargs), values, args, kwargs)
+
+
+def _moving(op: Primitive, y: Any, values: Sequence[Any], inputs: Sequence[Any], kwargs: Any) -> Any:
+    """The result `y` of `op` with its tangent."""
+    along = [x.tangent if x.__class__ is Dual else None for x in inputs]
+    tangent = _tangent(op, y.shape, y, values, along, kwargs)
+    return y if tangent is None else Dual(y, tangent)
+
+
+_PLAIN = (np.ndarray, np.generic, int, float)
+
+
+def push_forward(order: Iterable[Node], tangents: dict[Node, Any]) -> None:
+    """Add to `tangents` those of all nodes of `order`, which stand in it after what they depend on."""
+    for node in order:
+        if node in tangents:
+            continue
+        if node.saved is None or node.spec.dtype.kind != "f":
+            raise StandInError
+        along = [tangents.get(source) for source in node.inputs]
+        tangent = _tangent(node.op, node.spec.shape, node.saved[0], node.saved[1:], along, node.kwargs)
+        if tangent is not None:
+            tangents[node] = tangent
+
+
+def lifted(tangents: dict[Node, Any]) -> Callable[[Node, tuple[Any, ...]], tuple[Any, ...]]:
+    """What turns the saved values of a node into Duals, where they move."""
+
+    def lift(node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:
+        made = list(saved)
+        for position, value in enumerate(saved):
+            if value is not None and value.__class__ is not Spec:
+                tangent = tangents.get(node.inputs[position - 1] if position else node)
+                if tangent is not None:
+                    made[position] = Dual(value, tangent)
+        return tuple(made)
+
+    return lift
