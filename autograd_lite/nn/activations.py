@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.rules.softmax import columns_of
 from autograd_lite.rules.table import numbers_of
 from autograd_lite.tensor import wrap
 
@@ -154,20 +155,14 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     return 0.5 * x * (1.0 + custom(_erf, _erf_rule, name="erf")(scaled))
 
 
-def _narrow(x: Any) -> bool:
-    """Whether `x` has many short rows: NumPy reduces those one by one, and whole columns up to ten times as fast."""
-    width: int = x.shape[-1]
-    return 0 < width <= 32 and 32 * width <= x.size
-
-
 def peak(x: Any, axis: Any) -> Any:
     """The largest element along `axis`, kept as an axis: a constant that keeps exp from overflowing."""
     numbers = numbers_of(x)
-    if axis.__class__ is int and numbers.ndim and axis in (-1, numbers.ndim - 1) and _narrow(numbers):
-        columns = numbers.reshape(-1, numbers.shape[-1]).T.copy()
-        largest = np.maximum.reduce(columns, axis=0).reshape(*numbers.shape[:-1], 1)
-    else:
+    columns = columns_of(numbers, axis)
+    if columns is None:
         largest = np.maximum.reduce(numbers, axis=axis, keepdims=True)
+    else:
+        largest = np.maximum.reduce(columns).reshape(*numbers.shape[:-1], 1)
     return wrap(largest) if hasattr(x, "_node") else largest
 
 

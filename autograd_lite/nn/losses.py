@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import OperandError
-from autograd_lite.nn.activations import log_softmax, operand, peak, softplus
+from autograd_lite.nn.activations import log_softmax, operand, softplus
+from autograd_lite.rules.softmax import log_softmax as log_softmax_in_one
 from autograd_lite.rules.table import numbers_of
 
 __all__ = [
@@ -181,9 +182,9 @@ def cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Any:
     input, target = operand(input), operand(target)
     if target.dtype.kind in "iu":
         logits, labels = _labels(name, input, target)
-        shifted = logits - peak(logits, 1)
-        loss = np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(labels)), labels]
-        return _reduced(name, loss if logits is input else loss.reshape(target.shape), reduction)
+        chosen = log_softmax_in_one(logits, axis=1)[np.arange(len(labels)), labels]
+        # The one number is turned round, not each; and from 0, because the negative of no loss would be -0.
+        return 0.0 - _reduced(name, chosen if logits is input else chosen.reshape(target.shape), reduction)
     input, target = _pair(name, input, target)
     axis = 1 if input.ndim > 1 else 0
     # a class of probability 0 costs nothing, even where its logit is -inf

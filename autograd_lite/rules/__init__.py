@@ -29,6 +29,7 @@ from autograd_lite.rules import (  # noqa: F401
     reductions,
     selection,
     shape,
+    softmax,
     sorting,
     statistics,
     transcendental,

@@ -1,0 +1,58 @@
+"""The rule of log_softmax, which losses of classes are made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.record import Primitive
+from autograd_lite.rules.table import call, conj, real, rule
+
+__all__ = ["columns_of", "log_softmax"]
+
+
+# Bound once, as for the sums of few numbers in `reductions`.
+_add: Any = np.add.reduce
+_maximum: Any = np.maximum.reduce
+
+
+def columns_of(x: Any, axis: Any) -> Any:
+    """The columns of many short rows as the rows of a new array; None for other arrays, or axes than the last.
+
+    NumPy reduces short rows one by one, and whole columns up to ten times as fast.
+    """
+    if axis.__class__ is int and x.ndim and axis in (-1, x.ndim - 1):
+        width = x.shape[-1]
+        if 0 < width <= 32 and 32 * width <= x.size:
+            return x.reshape(-1, width).T.copy()
+    return None
+
+
+def _log_softmax(x: Any, axis: Any = -1) -> Any:
+    columns = columns_of(x, axis)
+    if columns is None:
+        shifted = x - _maximum(x, axis, None, None, True)
+        return shifted - np.log(_add(np.exp(shifted), axis, None, None, True))
+    shifted = columns - _maximum(columns)
+    return (shifted - np.log(_add(np.exp(shifted)))).T.copy().reshape(x.shape)
+
+
+def _log_softmax_rule(g: Any, y: Any, x: Any, axis: Any = -1) -> Any:
+    share = np.exp(y) if g.dtype.kind != "c" else conj(np.exp(y))
+    return g - share * g.sum(axis=axis, keepdims=True)
+
+
+#: log(exp(x) / sum(exp(x))) along `axis`, exact where a probability underflows
+log_softmax: Primitive = rule(
+    _log_softmax,
+    _log_softmax_rule,
+    name="log_softmax",
+    sample=[
+        call(real(3, 4)),
+        call(real(2, 3, 2), axis=1),
+        call(real(2, 3), axis=(0, 1)),
+        call(real(32, 2), axis=1),
+        call(real(3), axis=0),
+    ],
+)
