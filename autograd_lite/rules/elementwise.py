@@ -165,6 +165,14 @@ rule(np.fabs, lambda g, y, x: g * np.sign(x), prints="|{}|", sample=elementwise(
 def _taken(g: Any, y: Any, a: Any, b: Any) -> Any:
     """What of `g` goes to `a`, when `y` is one of `a` and `b`: all, nothing, or half where they are equal."""
     a, b, y = numbers_of(a), numbers_of(b), numbers_of(y)
+    kind = b.__class__
+    if (kind is int or kind is float) and b == b and not np.count_nonzero(np.equal(a, b)):
+        from_a = np.not_equal(y, b)  # and where the result is NaN, it is so because of `a`
+        if g.__class__ is not np.ndarray:
+            return g * from_a
+        r = from_a.astype(g.dtype)  # and on from there in place: a product of floats and booleans takes longer
+        r *= g
+        return r
     from_a, from_b = np.equal(a, y), np.equal(b, y)
     if np.count_nonzero(from_a) + np.count_nonzero(from_b) == y.size:
         return g * from_a

@@ -70,6 +70,19 @@ def test_maximum_sends_the_gradient_to_the_operand_that_is_nan() -> None:
     assert b.tolist() == [0.0, 1.0, 0.5, 0.0]
 
 
+@pytest.mark.parametrize("f", [np.maximum, np.minimum, np.fmax, np.fmin])
+@pytest.mark.parametrize("number", [0, 1.0, -0.5, np.inf, np.nan])
+@pytest.mark.parametrize(
+    "values", [[-1.0, 2.0, 0.25], [-1.0, np.nan, 2.0], [0.0, 1.0, -0.5], [np.inf, -np.inf, np.nan]]
+)
+def test_a_python_number_in_place_of_an_array_changes_nothing(f: Any, number: float, values: list[float]) -> None:
+    (g,) = gradients(lambda x: f(x, number), values)
+    (h,) = gradients(lambda x: f(number, x), values)
+    wanted, _ = gradients(f, values, [float(number)] * 3)
+    np.testing.assert_array_equal(g, wanted)
+    np.testing.assert_array_equal(h, wanted)
+
+
 def test_fmax_sends_the_gradient_to_the_operand_that_is_a_number() -> None:
     a, b = gradients(np.fmax, [np.nan, 1.0, np.nan, 2.0], [1.0, np.nan, np.nan, 1.0])
     assert a.tolist() == [0.0, 1.0, 0.5, 1.0]
