@@ -133,6 +133,81 @@ def test_an_update_between_forward_and_backward_leaves_the_gradient_right():
     assert w.grad.tolist() == [12.0]
 
 
+READERS = {
+    "itself": lambda w: w,
+    "reshaped": lambda w: w.reshape(-1),
+    "transposed": lambda w: w.T,
+    "part": lambda w: w[1:],
+    "view of a view": lambda w: w.T[:, 1:].reshape(-1),
+    "real": np.real,
+}
+
+
+@pytest.mark.parametrize("make", [optim.SGD, optim.LBFGS], ids=["SGD", "LBFGS"])
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+def test_what_was_recorded_before_an_update_keeps_the_values_of_then(read, make):
+    start = np.array([[2.0, 3.0], [4.0, 5.0]])
+    w, other = Tensor(start, requires_grad=True), Tensor([1.0], requires_grad=True)
+    optimizer = make([w, other], lr=1.0)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (w**2).sum() + other.sum() ** 2
+        loss.backward()
+        return loss
+
+    expected = Tensor(start, requires_grad=True)
+    (read(expected) ** 3).sum().backward()
+    cubes = (read(w) ** 3).sum()
+    detached = w.detach()
+    closure()
+    optimizer.step(closure) if optimizer.closure_needed else optimizer.step()
+    assert not np.allclose(w.numpy(), start)
+    assert detached.tolist() == start.tolist()
+    w.grad = None
+    cubes.backward()
+    assert w.grad.tolist() == expected.grad.tolist()
+
+
+def test_an_update_stays_in_one_buffer_unless_a_graph_still_reads_it():
+    w, b = Tensor(np.ones((3, 2)), requires_grad=True), Tensor(np.ones(2), requires_grad=True)
+    optimizer = optim.Adam([w, b], lr=0.1)
+    ((flat,),) = optimizer._flats
+    losses = []
+    for step in range(6):
+        optimizer.zero_grad()
+        losses.append(((np.ones((4, 3)) @ w + b) @ w.T).sum())
+        losses[-1].backward(retain_graph=step == 3)
+        before = flat.values.ctypes.data
+        optimizer.step()
+        assert (flat.values.ctypes.data == before) == (step != 3)
+        assert all(t._array is view and t._shared is None for t, view in zip(flat.tensors, flat.views, strict=True))
+
+
+def test_an_array_that_the_user_holds_follows_the_updates():
+    w = Tensor([1.0, 2.0], requires_grad=True)
+    early = w.data
+    optimizer = optim.SGD([w], lr=1.0)
+    late = Tensor([5.0], requires_grad=True)
+    optimizer.add_param_group({"params": [late], "lr": 0.5})
+    held = late.data
+    for _ in range(2):
+        w.grad, late.grad = np.ones(2), np.ones(1)
+        optimizer.step()
+    assert early.tolist() == w.tolist() == [-1.0, 0.0]
+    assert held.tolist() == late.tolist() == [4.0]
+    early[0] = 7.0
+    assert w.tolist() == [7.0, 0.0]
+    loss = (w**2).sum()
+    early[0] = 9.0
+    w.grad = None
+    loss.backward()
+    assert w.grad.tolist() == [14.0, 0.0]
+    del early
+    optimizer.step()
+    assert w.tolist() == [-5.0, 0.0] and w._shared is None
+
+
 def test_a_parameter_that_was_given_another_array_is_taken_up_again():
     w = Tensor([2.0, 3.0], requires_grad=True)
     first, second = optim.SGD([w], lr=0.1), optim.SGD([w], lr=0.1)

@@ -1,21 +1,36 @@
 """`Flat`: parameters of one dtype side by side in one buffer, so that an update is a few calls for all of them.
 
 A network has many small parameters, and NumPy pays per call. Each parameter's array becomes a slice of the buffer;
-gradients are gathered into a second one. In place is safe: the engine copies what a rule will read of an array
-that the user can reach, and a parameter's array is one.
+gradients are gathered into a second one.
+
+The engine never writes to an array inside the graph, and copies what a rule will read of an array that the user can
+reach. The buffer is neither: as long as only the parameters refer to it an update is in place, and where a graph or a
+view still does, the parameters move to a new buffer first. So no product has to copy its weights.
 """
 
 from __future__ import annotations
 
+from sys import getrefcount
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.tensor import Tensor
+from autograd_lite.record import Leaf
+from autograd_lite.tensor import LENT, Tensor
 
 __all__ = ["Flat", "Run"]
 
 Array = np.ndarray[Any, Any]
+
+_probe = [np.empty(0)]
+#: what `getrefcount` says of an array beyond the number of places that refer to it
+_COUNTED = getrefcount(_probe[0]) - 1
+
+
+def _holders(tensor: Tensor) -> int:
+    """What `getrefcount` says of the array of a parameter to which nothing else refers."""
+    node = tensor._node
+    return 1 + (isinstance(node, Leaf) and node.value is tensor._array) + _COUNTED
 
 
 class Run:
@@ -52,33 +67,76 @@ class Flat:
         ends = np.cumsum([t.size for t in tensors]).tolist()
         self.slices = [slice(end - t.size, end) for t, end in zip(tensors, ends, strict=True)]
         dtype = tensors[0].dtype
-        self.values, self.gradients, self.scratch = (np.zeros(ends[-1], dtype) for _ in range(3))
+        self.gradients, self.scratch = (np.zeros(ends[-1], dtype) for _ in range(2))
         self.states = {name: np.zeros(ends[-1], dtype) for name in names}
         self.steps = [0] * len(tensors)
         self.views: list[Array] = []
-        for tensor, where in zip(tensors, self.slices, strict=True):
-            view = self.values[where].reshape(tensor.shape)
-            view[...] = tensor.data
-            tensor.data = view
-            self.views.append(view)
-        self._whole = self._run(slice(None), 0)
+        #: positions of the parameters whose array is not in the buffer, because the user holds it
+        self.lent: list[int] = []
+        self._move_to(np.zeros(ends[-1], dtype))
+        for position in range(len(tensors)):
+            self._take_in(position)
 
     def __reduce__(self) -> Any:
         # a copy is built anew: copied views would no longer look into the copied buffer
         return _rebuilt, (self.tensors, self.states, self.steps)
 
+    def _move_to(self, values: Array) -> None:
+        """Make `values` the buffer."""
+        before = self.views
+        self.values = values
+        self.views = [values[where].reshape(t.shape) for t, where in zip(self.tensors, self.slices, strict=True)]
+        for tensor, old, new in zip(self.tensors, before, self.views, strict=False):
+            if tensor._array is old:
+                tensor._replace(new)
+        self._whole = self._run(slice(None), 0)
+
+    def _take_in(self, position: int) -> None:
+        """Bring the values of a parameter that has another array into the buffer, and the parameter after them.
+
+        An array that the user still holds stays the parameter's, so that the user sees the updates.
+        """
+        tensor = self.tensors[position]
+        self.views[position][...] = tensor._seen()
+        if tensor._shared is LENT and getrefcount(tensor._array) > _holders(tensor):
+            self.lent.append(position)
+        else:
+            tensor.data = self.views[position]
+            tensor._shared = None
+
+    def _is_alone(self) -> bool:
+        """Whether nothing refers to the buffer but the parameters: no graph, and no view of them."""
+        for position, tensor in enumerate(self.tensors):
+            inside = tensor._array is self.views[position]
+            if getrefcount(self.views[position]) != (1 + _holders(tensor) if inside else 1 + _COUNTED):
+                return False
+        return getrefcount(self.values) == 2 + len(self.views) + _COUNTED  # ours, the views' and that of `_whole`
+
+    def secure(self) -> None:
+        """Take in what the user changed, and make sure that the buffer may be written to."""
+        self.lent = []
+        for position, tensor in enumerate(self.tensors):
+            if tensor._array is not self.views[position]:
+                self._take_in(position)
+        if not self._is_alone():
+            self._move_to(self.values.copy())
+
+    def publish(self) -> None:
+        """Bring the values to the arrays that the user holds."""
+        for position in self.lent:
+            self.tensors[position]._array[...] = self.views[position]
+
     def gather(self) -> list[Run]:
         """Bring the gradients of this moment together; parameters without one are left out.
 
         Usually that is one run over the whole buffer. Where a parameter had no gradient, now or earlier, the runs
-        are the stretches between whose parameters have had the same number of updates.
+        are the stretches between whose parameters have had the same number of updates. After they were changed,
+        `publish`.
         """
+        self.secure()
         found: list[Any] = []
         everything = True
-        for tensor, view in zip(self.tensors, self.views, strict=True):
-            if tensor.data is not view:  # the user gave it another array since
-                view[...] = tensor.data
-                tensor.data = view
+        for tensor in self.tensors:
             gradient = tensor.grad
             if gradient is None:
                 everything = False

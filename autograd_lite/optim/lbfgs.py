@@ -73,6 +73,7 @@ class LBFGS(Optimizer):
         def evaluate(point: Any) -> tuple[float, Any]:
             flat.gather()
             flat.values[...] = point
+            flat.publish()
             flat.gradients[...] = 0
             loss = closure()
             loss = float(loss.item() if hasattr(loss, "item") else loss)
@@ -106,7 +107,9 @@ class LBFGS(Optimizer):
             if float(moved @ turned) > 1e-10 * float(turned @ turned):
                 self._pairs.append((moved, turned))
             x, loss, g = x + moved, new_loss, new_g
+        flat.secure()
         flat.values[...] = x
+        flat.publish()
         return first
 
     def _times_inverse_hessian(self, g: Any) -> Any:

@@ -118,6 +118,7 @@ class Optimizer:
             for flat in flats:
                 for run in flat.gather():
                     self._update(group, run)
+                flat.publish()
 
     def _update(self, group: dict[str, Any], run: Run) -> None:
         raise OperandError(f"{self._name}: it defines no update; use one of its subclasses")
