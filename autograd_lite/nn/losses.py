@@ -34,6 +34,10 @@ __all__ = [
 ]
 
 
+_INTP = np.dtype(np.intp)
+_maximum: Any = np.maximum.reduce
+
+
 def _pair(name: str, x: Any, target: Any) -> tuple[Any, Any]:
     x, target = operand(x), operand(target)
     if x.shape != target.shape:
@@ -144,7 +148,7 @@ def _labels(name: str, scores: Any, target: Any) -> tuple[Any, Any]:
     """Scores as (n, classes) and integer labels as (n,), both checked."""
     shape = scores.shape
     axis = 1 if len(shape) > 1 else 0
-    labels = np.asarray(numbers_of(target))
+    labels = numbers_of(target)
     if not shape or labels.shape != shape[:axis] + shape[axis + 1 :]:
         raise OperandError(
             f"{name}: scores of shape {shape} need one integer label for each place but the class axis {axis}; "
@@ -152,7 +156,8 @@ def _labels(name: str, scores: Any, target: Any) -> tuple[Any, Any]:
         )
     classes = shape[axis]
     # seen as unsigned, a negative label is a huge one: one look for both ends
-    if labels.size and np.maximum.reduce(labels.astype(np.intp, copy=False).view(np.uintp), axis=None) >= classes:
+    whole = labels if labels.dtype is _INTP else labels.astype(np.intp)
+    if labels.size and _maximum(whole.view(np.uintp), None) >= classes:
         raise OperandError(
             f"{name}: labels from {labels.min()} to {labels.max()} with {classes} classes; labels count from 0 to "
             f"{classes - 1}"

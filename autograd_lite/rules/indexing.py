@@ -57,7 +57,10 @@ def _selects_once(index: Any) -> bool:
     if len(integers) == 1:
         return _differ(integers[0])
     size = np.broadcast(*integers).size
-    return any(array.size == size and _differ(array) for array in integers)
+    for array in integers:  # noqa: SIM110  # any() of a generator would take as long as the rest
+        if array.size == size and _differ(array):
+            return True
+    return False
 
 
 def _in_c_order(index: Any) -> Any:
@@ -119,9 +122,15 @@ def _getitem(x: Any, index: Any) -> Any:
     return x[index]
 
 
+def _getitem_rule(g: Any, y: Any, x: Any, index: Any = None) -> Any:
+    if g.__class__ is np.ndarray:
+        return _scatter(g, index, x.shape)
+    return scatter(g, index=index, shape=x.shape)
+
+
 getitem = rule(
     operator.getitem,
-    lambda g, y, x, index=None: scatter(g, index=index, shape=x.shape),
+    _getitem_rule,
     fn=_getitem,
     name="getitem",
     view=True,

@@ -25,7 +25,7 @@ def columns_of(x: Any, axis: Any) -> Any:
     if axis.__class__ is int and x.ndim and axis in (-1, x.ndim - 1):
         width = x.shape[-1]
         if 0 < width <= 32 and 32 * width <= x.size:
-            return x.reshape(-1, width).T.copy()
+            return (x if x.ndim == 2 else x.reshape(-1, width)).T.copy()
     return None
 
 
