@@ -144,7 +144,7 @@ class Flat:
                 gradient = gradient.numpy()
             found.append(gradient)
         if everything and self.together:
-            np.concatenate([gradient.reshape(-1) for gradient in found], out=self.gradients)
+            np.concatenate([gradient.ravel() for gradient in found], out=self.gradients)
             self.steps = [self.steps[0] + 1] * len(found)
             self._whole.steps = self.steps[0]
             return [self._whole]

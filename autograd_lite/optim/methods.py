@@ -118,20 +118,20 @@ class Adam(Optimizer):
                 run.values *= 1 - lr * group["weight_decay"]
         else:
             _decay(group, run)
-        first, second, scratch = run.states["sum"], run.states["sum_of_squares"], run.scratch
+        first, second, room = run.states["sum"], run.states["sum_of_squares"], run.gradients
         first *= beta1
         first += run.gradients
         second *= beta2
-        np.multiply(run.gradients, run.gradients, out=scratch)
-        second += scratch
+        np.square(run.gradients, out=room)
+        second += room
         # mean = share1 * first and mean square = share2 * second, free of the bias of their start at 0
         share1 = (1 - beta1) / (1 - beta1**run.steps)
         root2 = math.sqrt((1 - beta2) / (1 - beta2**run.steps))
-        np.sqrt(second, out=scratch)
-        scratch += group["eps"] / root2
-        np.divide(first, scratch, out=scratch)
-        scratch *= lr * share1 / root2
-        run.values -= scratch
+        np.sqrt(second, out=room)
+        room += group["eps"] / root2
+        np.divide(first, room, out=room)
+        room *= lr * share1 / root2
+        run.values -= room
 
 
 class AdamW(Adam):
