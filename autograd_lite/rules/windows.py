@@ -6,6 +6,8 @@ over these few places, each of them one addition of whole arrays, and never a sc
 
 from __future__ import annotations
 
+import itertools
+import operator
 from typing import Any
 
 import numpy as np
@@ -28,11 +30,12 @@ def _add_windows(g: Any, shape: tuple[int, ...], window_shape: Any, axis: Any = 
     z = np.zeros(shape, g.dtype)
     lengths, axes = _axes(len(shape), window_shape, axis)
     out = g.shape[: len(shape)]
-    for place in np.ndindex(*lengths):
+    for place in itertools.product(*map(range, lengths)):
         start = [0] * len(shape)
         for along, step in zip(axes, place, strict=True):
             start[along] += step
-        z[tuple([slice(at, at + length) for at, length in zip(start, out, strict=True)])] += g[(..., *place)]
+        part = z[tuple(map(slice, start, map(operator.add, start, out)))]
+        part += g[(..., *place)]
     return z
 
 
