@@ -8,6 +8,7 @@ import pickle
 import numpy as np
 import pytest
 
+import autograd_lite as ag
 from autograd_lite import Tensor, nn, optim
 from autograd_lite.errors import OperandError
 
@@ -206,6 +207,64 @@ def test_an_array_that_the_user_holds_follows_the_updates():
     del early
     optimizer.step()
     assert w.tolist() == [-5.0, 0.0] and w._shared is None
+
+
+class OutOfPlace:
+    """Gradient descent that gives every parameter a new array; the one that the user holds is written to."""
+
+    def __init__(self, tensors, held):
+        self.tensors, self.held = tensors, held
+
+    def step(self):
+        for number, tensor in enumerate(self.tensors):
+            updated = tensor.numpy() - 0.1 * tensor.grad
+            if number in self.held:
+                self.held[number][...] = updated
+            else:
+                tensor.data = updated
+
+
+def history(seed, in_place):
+    """Parameters and gradients along a random sequence of whatever meets the buffer of an optimiser."""
+    rng = np.random.default_rng(seed)
+    w, v, c = tensors = [Tensor(rng.standard_normal(shape), requires_grad=True) for shape in ((2, 3), (3, 3), (1,))]
+    held, recorded, seen = {}, [], []
+    optimizer = optim.SGD(tensors, lr=0.1) if in_place else OutOfPlace(tensors, held)
+    for _ in range(40):
+        action, number = rng.integers(8), int(rng.integers(3))
+        x, p = rng.standard_normal((4, 2)), tensors[number]
+        if action <= 1:
+            for tensor in tensors:
+                tensor.grad = None
+            (np.tanh(x @ w) @ v * c).sum().backward()
+            optimizer.step()
+        elif action == 2:
+            recorded.append(((x @ w @ v.T) ** 2).sum() + (w.reshape(-1) ** 3).sum() + (v.T[1:] * c).sum())
+        elif action == 3:
+            recorded.append((p.detach() * p).sum())
+        elif action == 4 and recorded:
+            for tensor in tensors:
+                tensor.grad = None
+            recorded.pop(int(rng.integers(len(recorded)))).backward()
+            seen.append([tensor.grad for tensor in tensors])
+        elif action == 5:
+            held.setdefault(number, p.data)[...] *= 1.1
+        elif action == 6:
+            held.pop(number, None)
+        elif action == 7 and number not in held:
+            with ag.no_grad():
+                p *= 1.05
+        seen.append([tensor.numpy() for tensor in tensors])
+    return seen
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_updates_in_one_buffer_are_those_with_new_arrays(seed):
+    for found, expected in zip(history(seed, True), history(seed, False), strict=True):
+        for a, b in zip(found, expected, strict=True):
+            assert (a is None) == (b is None)
+            if a is not None:
+                np.testing.assert_allclose(a, b, rtol=1e-11)
 
 
 def test_a_parameter_that_was_given_another_array_is_taken_up_again():

@@ -113,13 +113,13 @@ class Flat:
         return getrefcount(self.values) == 2 + len(self.views) + _COUNTED  # ours, the views' and that of `_whole`
 
     def secure(self) -> None:
-        """Take in what the user changed, and make sure that the buffer may be written to."""
+        """Make sure that the buffer may be written to, and take in what the user changed."""
+        if not self._is_alone():
+            self._move_to(self.values.copy())
         self.lent = []
         for position, tensor in enumerate(self.tensors):
             if tensor._array is not self.views[position]:
                 self._take_in(position)
-        if not self._is_alone():
-            self._move_to(self.values.copy())
 
     def publish(self) -> None:
         """Bring the values to the arrays that the user holds."""
