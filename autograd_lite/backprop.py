@@ -321,8 +321,11 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     >>> unbroadcast(np.ones((4, 2)), (2,))
     array([4., 4.])
     """
-    if not shape and g.__class__ is np.ndarray:
-        return np.add.reduce(g, axis=None)
+    if g.__class__ is np.ndarray:  # a scalar, or a bias that was added to every row: past what finds the axes
+        if not shape:
+            return np.add.reduce(g, axis=None)
+        if g.shape[1:] == shape:
+            return np.add.reduce(g)
     extra = g.ndim - len(shape)
     axes = tuple([axis for axis in range(g.ndim) if axis < extra or shape[axis - extra] != g.shape[axis]])
     if extra < 0 or any(shape[axis - extra] != 1 for axis in axes if axis >= extra):
