@@ -92,18 +92,18 @@ def told(static: dict[str, Any]) -> dict[str, Any]:
     >>> told({"shape": (2,), "order": "C"})
     {'shape': (2,)}
     """
-    usual = {"order": ("C",), "copy": (None,)}
+    usual = {"order": ("C",), "copy": (None,), "axes": (None,), "keepdims": (False,)}
     return {
         key: value
         for key, value in static.items()
         if key not in ("spec", "edges")
-        and not (key in usual and isinstance(value, (str, type(None))) and value in usual[key])
+        and not (key in usual and isinstance(value, (str, bool, type(None))) and value in usual[key])
     }
 
 
 def argument(value: Any) -> str:
     """One static argument as it would be written."""
-    if isinstance(value, tuple):
+    if isinstance(value, (tuple, range)):
         return "(" + ", ".join(argument(part) for part in value) + ("," if len(value) == 1 else "") + ")"
     if isinstance(value, slice):
         ends = [("" if end is None else str(end)) for end in (value.start, value.stop)]

@@ -12,7 +12,7 @@ from autograd_lite.show.expression import Expression
 from autograd_lite.show.latex import LATEX
 from autograd_lite.show.mathml import MATHML
 from autograd_lite.show.notation import UNICODE
-from autograd_lite.show.numpy_lines import NUMPY, sheet_printer
+from autograd_lite.show.numpy_lines import numpy_printer
 
 __all__ = ["Equation", "Equations", "Input"]
 
@@ -47,6 +47,8 @@ class Equations:
     forward: tuple[Equation, ...]
     backward: tuple[Equation, ...] = ()
     inputs: tuple[Input, ...] = ()
+    where: tuple[tuple[Expression, str], ...] = ()
+    """symbols and words that the program did not choose, and what they stand for"""
 
     @property
     def unicode(self) -> str:
@@ -60,6 +62,8 @@ class Equations:
                 for (left, right), equation in zip(sides, equations, strict=True)
             ]
             blocks.append("\n".join(lines))
+        told = [f"{UNICODE(symbol)} is {meaning}" for symbol, meaning in self.where]
+        blocks.append("\n".join(f"{'  and' if i else 'where'} {each}" for i, each in enumerate(told)))
         return "\n\n".join(block for block in blocks if block)
 
     @property
@@ -70,6 +74,7 @@ class Equations:
             left, right = equation.printed(LATEX)
             note = rf" && {LATEX.words(equation.note)}" if equation.note else ""
             lines.append(f"{left} &= {right}{note}")
+        lines += [rf"{LATEX(symbol)} &\;{LATEX.words(f'is {meaning}')}" for symbol, meaning in self.where]
         return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
     @property
@@ -80,6 +85,9 @@ class Equations:
             left, right = equation.printed(MATHML)
             note = f"<mtd>{MATHML.words(equation.note)}</mtd>" if equation.note else ""
             rows.append(f"<mtr><mtd>{left}</mtd><mtd><mo>=</mo></mtd><mtd>{right}</mtd>{note}</mtr>")
+        for symbol, meaning in self.where:
+            said = f"<mtd/><mtd>{MATHML.words(f'is {meaning}')}</mtd>"
+            rows.append(f"<mtr><mtd>{MATHML(symbol)}</mtd>{said}</mtr>")
         return (
             '<math xmlns="http://www.w3.org/1998/Math/MathML" display="block"><mtable>'
             + "".join(rows)
@@ -89,8 +97,9 @@ class Equations:
     @property
     def numpy(self) -> str:
         """Lines of NumPy that compute it: the form of a worksheet, forward part and gradients."""
+        printer = numpy_printer()
         blocks = [
-            "\n".join(" = ".join(equation.printed(NUMPY)) for equation in equations)
+            "\n".join(printer.line(equation.target, equation.expression) for equation in equations)
             for equations in (self.forward, self.backward)
         ]
         return "\n\n# --- gradients ---\n\n".join(block for block in blocks if block) + "\n"
@@ -101,8 +110,11 @@ class Equations:
         Sizes are the numbers of this run. The result is called L there, as in every worksheet.
 
         Raises:
-            ShowError: this is a `formula`, without gradients; another variable is called L; a line has no NumPy form.
+            ShowError: this is a `formula`, without gradients; another variable is called L; a line has no NumPy form,
+                or calls what worksheets do not have.
         """
+        from autograd_lite.check import worksheet as check_worksheet
+
         if not self.backward:
             raise ShowError("worksheet: a formula has no gradients; take the worksheet of a derivation")
         result = self.forward[-1].target.value
@@ -111,16 +123,23 @@ class Equations:
             raise ShowError(
                 f"worksheet: the result {result!r} is to be called L, but another Tensor is; rename that one"
             )
-        printer = sheet_printer({result: "L"})
+        printer = numpy_printer({result: "L"})
         declared = [f"{printer.variable(i.name)} {i.shape}{i.marker and ' '}{i.marker}" for i in self.inputs]
         wanted = [f"d{printer.variable(i.name)}" for i in self.inputs if i.wanted]
         head = ['"""' + re.sub(r'["\\\s]+', " ", title) + '"""', *[f"# inputs: {each}" for each in declared]]
         head.append(f"# wanted: {', '.join(wanted)}")
+        symbols = {*(leaf.name for leaf in self.inputs)}
+        head += [f"# {printer(symbol)} is {meaning}" for symbol, meaning in self.where if symbol.value in symbols]
         forward, backward = (
-            [" = ".join(equation.printed(printer)) for equation in equations]
+            [printer.line(equation.target, equation.expression) for equation in equations]
             for equations in (self.forward, self.backward)
         )
-        return "\n".join([*head, *forward, "# --- gradients ---", *backward]) + "\n"
+        sheet = "\n".join([*head, *forward, "# --- gradients ---", *backward]) + "\n"
+        error = check_worksheet(sheet).error
+        if error is not None:
+            reason = error.message.rstrip(".")
+            raise ShowError(f"worksheet: this derivation does not fit into one: {reason}. Take .numpy or .unicode")
+        return sheet
 
     def __str__(self) -> str:
         return self.unicode

@@ -21,11 +21,13 @@ from autograd_lite.show.errors import RenderingError, ShowError
 from autograd_lite.show.expression import Expression, gradient_of, named, number
 from autograd_lite.show.files import write_whole
 from autograd_lite.show.folding import fold
-from autograd_lite.show.formula import rule_of, variable_names, written_as
+from autograd_lite.show.formula import rule_of
 from autograd_lite.show.graph import CONSTANT, OPERATION, PARAMETER, Edge, Entry, Graph, walk
 from autograd_lite.show.latex import LATEX
 from autograd_lite.show.layout import lay_out
 from autograd_lite.show.mathml import MATHML, numbers_printer
+from autograd_lite.show.variables import variable_names
+from autograd_lite.show.written import written_as
 
 __all__ = ["Page", "explain"]
 

@@ -1,22 +1,16 @@
-"""Expressions as a person would write them: built from a row's printed form, simplified while they are built.
-
-A row of the table says how it prints, `"{} * {}"` or `"ln({})"`. Such a template is read once, with Python's own
-parser, into a small tree with holes; everything that prints a formula walks the tree that fills them.
-"""
+"""Expressions as a person would write them: simplified while they are built."""
 
 from __future__ import annotations
 
-import ast
 import re
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 
 __all__ = [
     "ONE", "Expression", "add", "call", "divide", "gradient_of", "matmul", "minus", "multiply", "named", "negative",
-    "number", "power", "simplified", "spread", "transposed", "written",
+    "number", "power", "simplified", "spread", "transposed", "word",
 ]  # fmt: skip
 
 Shape = tuple[int, ...]
@@ -26,12 +20,11 @@ Shape = tuple[int, ...]
 class Expression:
     """One expression: its kind, its parts, and what the kind needs beside them.
 
-    Kinds: "name" (value: the name), "constant" (value: its spellings), "number", "sum" (value: the signs),
-    "gradient" (value: by what, and of what),
-    "product" (value: coefficient above and below the line, number of parts above it), "matmul", "power",
-    "transpose", "spread" (ones of its shape, times its part), "infix" (value: the sign, NumPy's name), "call"
-    (value: printed name, NumPy's name, static arguments), "text" (value: the words between the parts, NumPy's
-    name), "index" (value: the index as text), "magnitude", "norm".
+    Kinds: "name" (value: the name), "word" (value: a description), "constant" (value: its spellings), "number",
+    "sum" (value: the signs), "gradient" (value: by what, and of what), "product" (value: coefficient above and below
+    the line, number of parts above it), "matmul", "power", "transpose", "spread" (ones of its shape, times its part),
+    "infix" (value: the sign, NumPy's name), "call" (value: printed name, NumPy's name, static arguments), "text"
+    (value: the words between the parts, NumPy's name), "index" (value: the index as text), "magnitude", "norm".
     """
 
     kind: str
@@ -44,10 +37,21 @@ class Expression:
         """How much there is to read."""
         return 1 + sum(part.weight for part in self.parts)
 
+    @property
+    def words(self) -> set[str]:
+        """The functions and descriptions in it."""
+        own = {self.value} if self.kind == "word" else {self.value[1]} if self.kind == "call" else set()
+        return own.union(*[part.words for part in self.parts])
+
 
 def named(name: str, shape: Shape) -> Expression:
     """A variable."""
     return Expression("name", (), name, shape)
+
+
+def word(text: str, shape: Shape) -> Expression:
+    """An array that has no name, only a description."""
+    return Expression("word", (), text, shape)
 
 
 def gradient_of(name: str, result: str, shape: Shape) -> Expression:
@@ -80,7 +84,7 @@ def _thin(parts: list[Expression]) -> list[Expression]:
     """The parts without repetitions that broadcasting does anyway."""
     full = _shape(*parts)
     for i, part in enumerate(parts):
-        if part.kind == "spread":
+        if part.kind == "spread" or _adds_axes(part):
             others = [other.shape for j, other in enumerate(parts) if j != i]
             if np.broadcast_shapes(part.parts[0].shape, *others) == full:
                 parts = [*parts[:i], part.parts[0], *parts[i + 1 :]]
@@ -247,12 +251,32 @@ def simplified(a: Expression, reciprocals: dict[Expression, Expression]) -> Expr
             above = [factor for i, factor in enumerate(above) if i not in powers]
             if exponent:
                 above.insert(powers[0], power(v, number(exponent)))
+    above, below = _cancelled(above, below, a.shape)
     made = Expression("number", (), over)
     for factor in above:
         made = multiply(made, factor)
     for factor in below:
         made = divide(made, factor)
     return divide(made, number(under)) if under != 1 else made
+
+
+def _cancelled(
+    above: list[Expression], below: list[Expression], shape: Shape
+) -> tuple[list[Expression], list[Expression]]:
+    """Without factors that stand both above and below the line, where the shape stays what it is."""
+    for factor in below:
+        base, exponent = _base(factor)
+        for i, other in enumerate(above):
+            other_base, other_exponent = _base(other)
+            if other_base != base:
+                continue
+            left = other_exponent - exponent
+            high = [*above[:i], *([power(base, number(left))] if left > 0 else []), *above[i + 1 :]]
+            low = [power(base, number(-left)) if each is factor and left < 0 else each for each in below]
+            low = [each for each in low if each is not factor]
+            if (high or low) and _shape(*high, *low) == shape:
+                return _cancelled(high, low, shape)
+    return above, below
 
 
 def _factored(a: Expression) -> Expression:
@@ -283,7 +307,8 @@ def _slim(a: Expression, other: Shape) -> Expression:
     """`a` without a repetition that broadcasting against `other` does anyway."""
     if a.kind == "sum" and len(a.parts) == 1:
         return negative(_slim(a.parts[0], other))
-    if a.kind == "spread" and np.broadcast_shapes(a.parts[0].shape, other) == np.broadcast_shapes(a.shape, other):
+    repeats = a.kind == "spread" or _adds_axes(a)
+    if repeats and np.broadcast_shapes(a.parts[0].shape, other) == np.broadcast_shapes(a.shape, other):
         return a.parts[0]
     return a
 
@@ -331,7 +356,24 @@ def matmul(a: Expression, b: Expression, shape: Shape) -> Expression:
         if negated.kind == "sum" and len(negated.parts) == 1:
             inner = negated.parts[0]
             return negative(matmul(inner, second, shape) if negated is a else matmul(first, inner, shape))
+    for identical, other in ((a, b), (b, a)):
+        if identical.kind == "constant" and identical.value[0] == "I" and other.shape == shape:
+            return other
+    for scaled in (a, b):
+        over, under, rest = _scale(scaled)
+        if (over, under) != (1, 1):
+            inner = matmul(rest, b, shape) if scaled is a else matmul(a, rest, shape)
+            return divide(multiply(number(over), inner), number(under))
     return Expression("matmul", (a, b), None, shape)
+
+
+def _scale(a: Expression) -> tuple[Any, Any, Expression]:
+    """The numbers of a product, above and below the line, and what is left without them."""
+    if a.kind != "product" or len(a.parts) == 0:
+        return 1, 1, a
+    over, under, count = a.value
+    rest = _quotient(1, 1, list(a.parts[:count]), list(a.parts[count:]))
+    return (over, under, rest) if rest.shape == a.shape and count else (1, 1, a)
 
 
 def transposed(a: Expression, shape: Shape) -> Expression:
@@ -340,6 +382,14 @@ def transposed(a: Expression, shape: Shape) -> Expression:
         return a
     if a.kind == "transpose":
         return a.parts[0]
+    if a.kind == "sum" and len(a.parts) == 1:
+        return negative(transposed(a.parts[0], shape))
+    over, under, rest = _scale(a)
+    if (over, under) != (1, 1):
+        return divide(multiply(number(over), transposed(rest, shape)), number(under))
+    if a.kind == "matmul" and all(len(part.shape) == len(shape) for part in a.parts):
+        first, second = (transposed(part, (*part.shape[:-2], *part.shape[:-3:-1])) for part in a.parts)
+        return matmul(second, first, shape)
     return Expression("transpose", (a,), None, shape)
 
 
@@ -367,12 +417,41 @@ def _adds_axes(a: Expression) -> bool:
     return a.shape == (1,) * (len(a.shape) - len(before)) + before
 
 
+#: functions that a sign, and a repetition of one number, may be taken out of
+_LINEAR = frozenset(["sum", "mean", "reshape", "transpose", "squeeze", "expand_dims", "scatter", "cumsum", "trace"])
+_MOVING = frozenset(["reshape", "squeeze", "expand_dims", "ravel", "transpose", "swapaxes", "flip"])
+
+
 def call(head: str, function: str, static: str, parts: tuple[Expression, ...], shape: Shape) -> Expression:
     """A function of its parts, with static arguments as text."""
-    if function == "reshape" and parts[0].kind == "call" and parts[0].value[1] == "sum":
-        inner = parts[0]
-        if _keeps_dims(inner, shape):
-            return Expression("call", inner.parts, ("sum", "sum", f"{inner.value[2]}, keepdims=True"), shape)
+    first = parts[0] if parts else ONE
+    if function in _LINEAR and first.kind == "sum" and len(first.parts) == 1:
+        return negative(call(head, function, static, (first.parts[0], *parts[1:]), shape))
+    if function in _MOVING and first.kind == "spread" and first.parts[0].shape == ():
+        return spread(first.parts[0], shape)
+    if function == "exp":
+        if _is(first, 0):
+            return spread(ONE, shape)
+        if _is_logarithm(first):
+            return first.parts[0]
+        if first.kind == "sum" and first.value == (-1,) and _is_logarithm(first.parts[0]):
+            return divide(ONE, first.parts[0].parts[0])
+    repeated = first.kind == "spread" and first.parts[0].kind == "number"
+    if function == "set_diagonal" and repeated and static == f"shape={shape}" and shape[1:] == shape[:1]:
+        return multiply(first.parts[0], identity(shape[0]))
+    if function == "where" and len(parts) == 3:
+        parts = (parts[0], *[_slim(part, parts[0].shape) for part in parts[1:]])
+    if function == "reshape":
+        if _keeps_dims(first, shape):
+            return _reduced(first, f"{first.value[2]}, keepdims=True", shape)
+        if _drops_dims(first, shape):
+            return _reduced(first, first.value[2].removesuffix(", keepdims=True"), shape)
+        if first.kind == "product" and all(part.shape == () or _keeps_dims(part, shape) for part in first.parts):
+            over, under, count = first.value
+            made = [part if part.shape == () else call(head, function, static, (part,), shape) for part in first.parts]
+            return _quotient(over, under, made[:count], made[count:])
+    if function == "scatter" and first.kind == "spread" and first.parts[0].shape == ():
+        parts = (first.parts[0],)
     again = function == "reshape" and parts[0].kind == "call" and parts[0].value[1] == "reshape"
     if again and "order" not in static + parts[0].value[2]:  # of two in a row the last decides
         return call(head, function, static, parts[0].parts, shape)
@@ -383,111 +462,51 @@ def call(head: str, function: str, static: str, parts: tuple[Expression, ...], s
     return Expression("call", parts, (head, function, static), shape)
 
 
-def _keeps_dims(inner: Expression, shape: Shape) -> bool:
-    whole, axes = inner.parts[0].shape, re.findall(r"\d+", inner.value[2])
-    kept = tuple(1 if str(axis) in axes else n for axis, n in enumerate(whole))
-    return inner.value[2].startswith("axis=") and "keepdims" not in inner.value[2] and kept == shape
+def _is_logarithm(a: Expression) -> bool:
+    return a.kind == "call" and a.value[1] == "log" and not a.value[2]
 
 
-# --- from a row's printed form -----------------------------------------------------------------------------------
-
-_OPERATORS = {
-    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**", ast.MatMult: "@", ast.BitAnd: "&",
-    ast.BitOr: "|", ast.BitXor: "^", ast.LShift: "<<", ast.RShift: ">>", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">",
-    ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!=", ast.And: "and", ast.Or: "or",
-}  # fmt: skip
-_CONSTANTS = {"pi": Expression("constant", (), ("π", r"\pi", "np.pi"))}
-_SHAPED = {"{}ᵀ": "transpose", "|{}|": "magnitude", "‖{}‖": "norm"}
-_NUMPY_NAMES = {"ln": "log", "max": "maximum", "min": "minimum"}
+def identity(n: int) -> Expression:
+    """The identity matrix."""
+    return Expression("constant", (), ("I", "I", f"np.eye({n})"), (n, n))
 
 
-def written(
-    operation: str, prints: str, parts: tuple[Expression, ...], static: dict[str, str], shape: Shape
-) -> Expression:
-    """An operation on `parts`, in the form that its row prints."""
-    given = ", ".join(f"{key}={value}" for key, value in static.items())
-    if operation == "broadcast_to":
-        return spread(parts[0], shape)
-    whole = parts[0].parts[0] if parts and parts[0].kind == "spread" else parts[0] if parts else ONE
-    if operation in ("getitem", "astype") and whole.kind == "number":
-        return spread(whole, shape)
-    if operation == "getitem":
-        index = static.get("index", "")
-        if index.startswith("(") and index.endswith(")"):
-            index = index[1:-1].rstrip(",")
-        return Expression("index", parts, index, shape)
-    if operation == "swapaxes" and set(static.values()) == {"-1", "-2"}:
-        return transposed(parts[0], shape)
-    if operation == "transpose" and len(shape) > 2:
-        return call(operation, operation, given, parts, shape)
-    template = _template(prints)
-    if template is None or (given and template[0] in ("transpose", "norm")):
-        return call(operation, operation, given, parts, shape)
-    if template[0] == "call":
-        return call(template[1], operation, given, parts, shape)
-    if template[0] == "transpose":
-        return transposed(parts[0], shape)
-    if template[0] in ("magnitude", "norm"):
-        return Expression(template[0], parts, None, shape)
-    if template[0] == "infix":
-        return Expression("infix", parts, (template[1], operation), shape)
-    if template[0] == "text":
-        words, holes = template[1]
-        return Expression("text", tuple(parts[hole] for hole in holes), (tuple(words), operation), shape)
-    # Elementwise signs are for elementwise functions: the star of a convolution is another.
-    if len(parts) > 1 and operation != "matmul" and not isinstance(getattr(np, operation, None), np.ufunc):
-        return call(operation, operation, given, parts, shape)
-    return _filled(template[1], parts, shape)
+def indexed(a: Expression, index: str, shape: Shape) -> Expression:
+    """A part of an array; what was scattered to an index comes back from there."""
+    if a.kind == "call" and a.value[1] == "scatter" and a.value[2].startswith((f"index=({index}),", f"index={index},")):
+        return a.parts[0]
+    if a.kind == "spread" and a.parts[0].shape == ():
+        return spread(a.parts[0], shape)
+    if a.shape == () and not index.replace("...", "").replace("None", "").strip(", "):
+        return spread(a, shape)
+    return Expression("index", (a,), index, shape)
 
 
-@cache
-def _template(prints: str) -> tuple[str, Any] | None:
-    """A printed form, read: its kind and what belongs to it; None if there is none."""
-    if not prints:
-        return None
-    if prints in _SHAPED:
-        return _SHAPED[prints], None
-    simple = re.fullmatch(r"([^\s(){}]+)\(\{\}(?:, \{\})*\)", prints)
-    if simple:
-        return "call", simple[1]
-    infix = re.fullmatch(r"\{\} (\S+) \{\}", prints)
-    if infix and infix[1] not in ("+", "-", "*", "/", "**", "@"):
-        return "infix", infix[1]
-    words, holes = _split(prints)
-    code = words[0] + "".join(f"_{hole}{word}" for hole, word in zip(holes, words[1:], strict=True))
-    try:
-        tree = ast.parse(code, mode="eval").body
-        _filled(tree, (ONE,) * (max(holes) + 1), ())
-    except (SyntaxError, KeyError, ValueError):
-        return "text", (words, holes)
-    return "tree", tree
+_REDUCTIONS = frozenset(["sum", "mean", "max", "min", "amax", "amin", "prod"])
 
 
-def _split(prints: str) -> tuple[list[str], list[int]]:
-    """The words of a printed form, and which input stands between each two of them."""
-    pieces = re.split(r"\{(\d*)\}", prints)
-    holes = [int(hole) if hole else position for position, hole in enumerate(pieces[1::2])]
-    return pieces[::2], holes
+def _is_reduction(a: Expression) -> bool:
+    return a.kind == "call" and a.value[1] in _REDUCTIONS and a.value[2].startswith("axis=") and "(" not in a.value[2]
 
 
-def _filled(tree: ast.AST, parts: tuple[Expression, ...], shape: Shape) -> Expression:
-    if isinstance(tree, ast.Name):
-        return parts[int(tree.id[1:])] if tree.id.startswith("_") else _CONSTANTS[tree.id]
-    if isinstance(tree, ast.Constant):
-        return number(tree.value)
-    if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, (ast.USub, ast.UAdd)):
-        inner = _filled(tree.operand, parts, shape)
-        return negative(inner) if isinstance(tree.op, ast.USub) else inner
-    if isinstance(tree, ast.UnaryOp):
-        sign = "not" if isinstance(tree.op, ast.Not) else "~"
-        return call(sign, sign, "", (_filled(tree.operand, parts, shape),), shape)
-    if isinstance(tree, ast.Call) and isinstance(tree.func, ast.Name):
-        inside = tuple(_filled(argument, parts, shape) for argument in tree.args)
-        return call(tree.func.id, _NUMPY_NAMES.get(tree.func.id, tree.func.id), "", inside, _shape(*inside))
-    if isinstance(tree, ast.BinOp):
-        a, b = _filled(tree.left, parts, shape), _filled(tree.right, parts, shape)
-        sign = _OPERATORS[type(tree.op)]
-        if sign == "@":
-            return matmul(a, b, shape)
-        return {"+": add, "-": minus, "*": multiply, "/": divide, "**": power}[sign](a, b)
-    raise ValueError(f"a printed form with {ast.dump(tree)}")
+def _reduced(a: Expression, static: str, shape: Shape) -> Expression:
+    return Expression("call", a.parts, (*a.value[:2], static), shape)
+
+
+def _kept(a: Expression) -> Shape:
+    """The shape that a reduction over one axis has with that axis kept."""
+    whole = a.parts[0].shape
+    axis = int(re.findall(r"-?\d+", a.value[2])[0]) % len(whole)
+    return (*whole[:axis], 1, *whole[axis + 1 :])
+
+
+def _keeps_dims(a: Expression, shape: Shape) -> bool:
+    return _is_reduction(a) and "," not in a.value[2] and _kept(a) == shape
+
+
+def _drops_dims(a: Expression, shape: Shape) -> bool:
+    if not _is_reduction(a) or not a.value[2].endswith(", keepdims=True") or a.value[2].count(",") > 1:
+        return False
+    whole = a.parts[0].shape
+    axis = int(re.findall(r"-?\d+", a.value[2])[0]) % len(whole)
+    return shape == (*whole[:axis], *whole[axis + 1 :])

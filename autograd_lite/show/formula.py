@@ -8,7 +8,6 @@ else than what the engine computes.
 from __future__ import annotations
 
 import itertools
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -16,30 +15,40 @@ import numpy as np
 
 from autograd_lite.backprop import fit
 from autograd_lite.record import NOTHING, SPEC, Leaf, Node, enable_grad
-from autograd_lite.show.digits import argument, told
 from autograd_lite.show.equations import Equation, Equations, Input
 from autograd_lite.show.errors import ShowError
 from autograd_lite.show.expression import (
     ONE,
     Expression,
     add,
+    call,
     gradient_of,
     multiply,
     named,
     number,
     simplified,
     spread,
-    written,
+    word,
 )
-from autograd_lite.show.graph import CONSTANT, DATA, OPERATION, PARAMETER, Entry, Graph, walk
+from autograd_lite.show.graph import CONSTANT, OPERATION, PARAMETER, Entry, Graph, walk
+from autograd_lite.show.notation import UNICODE
+from autograd_lite.show.symbols import meanings
+from autograd_lite.show.variables import Variables, reciprocal
+from autograd_lite.show.written import written_as
 from autograd_lite.tensor import Tensor
 
-__all__ = ["derivation", "formula", "rule_of", "variable_names", "written_as"]
+__all__ = ["derivation", "formula", "rule_of"]
 
-#: an expression with more to read than this is given a name of its own
-_LONG = 24
-#: more equations than this are not for people
-_MOST = 400
+#: columns of a gradient that had better have a line of its own, and how often that is looked for
+_LONG, _ROUNDS = 48, 4
+_WORDS = {
+    "scatter(v, index, shape)": "zero but for v, which is added at the index",
+    "set_diagonal(v, shape)": "zero but for v on the diagonal",
+    "cofactors(A)": "det(A) times the transposed inverse of A",
+    "mask": "1 where the operation has let the entry through, and 0 elsewhere",
+    "weights": "an array that the rule has computed from the values of this run",
+    "array": "an array that the rule has computed from the values of this run",
+}
 
 
 def formula(tensor: Any) -> Equations:
@@ -57,7 +66,9 @@ def formula(tensor: Any) -> Equations:
     >>> formula(np.exp(-(w * x)).sum())
     L = sum(exp(−w ⊙ x))
     """
-    return _Derivation(tensor).forward()
+    found = _Derivation(walk(tensor, values=True))
+    forward = found.forward()
+    return Equations(forward, where=found.where(forward))
 
 
 def derivation(tensor: Any, wrt: Any = None) -> Equations:
@@ -86,14 +97,17 @@ def derivation(tensor: Any, wrt: Any = None) -> Equations:
     dz = 2 · z
     dw = dz ⊙ (1 − z²) ⊙ x
     """
-    found = _Derivation(tensor, gradients=True)
-    wanted = _wanted(found.graph, wrt)
-    leaves = [entry for entry in found.graph if entry.operation is None and entry.kind != CONSTANT]
+    walk(tensor, gradients=True)  # for its checks: a gradient of what is not a real scalar is no equation
+    graph = walk(tensor, values=True)
+    wanted = _wanted(graph, wrt)
+    found = _Derivation(graph, wanted)
+    leaves = [entry for entry in graph if entry.operation is None and entry.id in found.names]
     inputs = [
         Input(found.names[leaf.id], leaf.shape, _marker(leaf.value), leaf.id in wanted and leaf.kind == PARAMETER)
         for leaf in leaves
     ]
-    return Equations(found.forward().forward, tuple(found.backward(wanted)), tuple(inputs))
+    forward, backward = found.forward(), tuple(found.backward())
+    return Equations(forward, backward, tuple(inputs), found.where(forward, backward))
 
 
 def _marker(value: Any) -> str:
@@ -108,10 +122,10 @@ def _marker(value: Any) -> str:
     return ""
 
 
-def _wanted(graph: Graph, wrt: Any) -> set[str]:
+def _wanted(graph: Graph, wrt: Any) -> frozenset[str]:
     """The ids of the entries to differentiate by."""
     if wrt is None:
-        return {entry.id for entry in graph if entry.kind == PARAMETER}
+        return frozenset(entry.id for entry in graph if entry.kind == PARAMETER)
     several = list(wrt) if isinstance(wrt, Iterable) and not isinstance(wrt, (str, Tensor)) else [wrt]
     wanted: set[str] = set()
     for one in several:
@@ -126,103 +140,101 @@ def _wanted(graph: Graph, wrt: Any) -> set[str]:
                 f"Tensors, that the result was computed from"
             )
         wanted.update(entry.id for entry in found)
-    return wanted
+    return frozenset(wanted)
 
 
 class _Derivation:
-    """The equations of one graph: which nodes are variables, and how the rest is written out."""
+    """The equations of one graph, and those of its gradients with respect to the entries that are wanted."""
 
-    def __init__(self, tensor: Any, gradients: bool = False) -> None:
-        if gradients:
-            walk(tensor, gradients=True)  # for its checks: a gradient of what is not a real scalar is no equation
-        self.graph = walk(tensor, values=True)
-        self.entry = {entry.id: entry for entry in self.graph}
-        self.names = _names(self.graph)
-        self.result = self.names[self.graph.result.id]
-        self.users: dict[str, list[Entry]] = {}
-        for entry in self.graph:
-            for edge in entry.inputs:
-                self.users.setdefault(edge.source, []).append(entry)
-        self.gradients = gradients
-        self.expression: dict[str, Expression] = {}
-        self.equations: dict[str, Equation] = {}
-        self._define()
+    def __init__(self, graph: Graph, wanted: frozenset[str] = frozenset()) -> None:
+        self.graph = graph
+        self.wanted = wanted
+        self.entry = {entry.id: entry for entry in graph}
+        self.variables = Variables(graph, gradients=bool(wanted), apart=wanted)
+        self.leads = set(wanted)
+        for entry in graph:
+            if any(edge.source in self.leads for edge in entry.inputs):
+                self.leads.add(entry.id)
+        for _ in range(_ROUNDS if wanted else 0):
+            long = self._long_gradients()
+            if not long:
+                break
+            self.variables.add(long)
+        self.names = self.variables.names
+        self.result = self.names[graph.result.id]
 
-    def _define(self) -> None:
-        free = _free_names(set(self.names.values()))
-        for entry in self.graph:
-            if entry.kind == CONSTANT:
-                self.expression[entry.id] = number(entry.value)
-                continue
-            full = _written(entry, self.expression) if entry.kind == OPERATION else None
-            if full is not None and not self._is_variable(entry, full):
-                self.expression[entry.id] = full
-                continue
-            if entry.id not in self.names:
-                self.names[entry.id] = next(free)
-            variable = named(self.names[entry.id], entry.shape)
-            if full is not None:
-                self.equations[entry.id] = Equation(variable, full, _repeats(entry, self.names))
-                if len(self.equations) > _MOST:
-                    raise ShowError(
-                        f"formula: {len(self.graph):,} nodes make more than {_MOST} equations; take the formula of a "
-                        f"part, or look at it with table or draw"
-                    )
-            self.expression[entry.id] = variable
+    def _has_equation(self, entry: Entry) -> bool:
+        return entry.id in self.variables.chosen
 
-    def _is_variable(self, entry: Entry, full: Expression) -> bool:
-        users = self.users.get(entry.id, [])
-        if entry.name or len(users) != 1 or full.weight > _LONG:
-            return True
-        # In a derivation the affine part of a layer and the logistic function are steps of their own.
-        affine = _contains(full, "matmul") and users[0].operation not in ("add", "subtract")
-        return self.gradients and (affine or _denominator(full) is not None)
+    def forward(self) -> tuple[Equation, ...]:
+        return tuple(
+            Equation(
+                named(self.names[entry.id], entry.shape), self.variables.full[entry.id], _repeats(entry, self.names)
+            )
+            for entry in self.graph
+            if self._has_equation(entry)
+        )
 
-    def forward(self) -> Equations:
-        return Equations(tuple(self.equations.values()))
+    def where(self, *parts: tuple[Equation, ...]) -> tuple[tuple[Expression, str], ...]:
+        """What the symbols and words stand for that the program did not choose."""
+        words: set[str] = set()
+        for equation in itertools.chain(*parts):
+            words |= equation.expression.words
+        symbols = [(named(symbol, ()), meaning) for symbol, meaning in meanings(self.graph, self.names)]
+        return (*symbols, *((word(short, ()), long) for short, long in _WORDS.items() if short.split("(")[0] in words))
 
-    def backward(self, wanted: set[str]) -> list[Equation]:
+    def _long_gradients(self) -> set[str]:
+        """What has no line yet, and a gradient so long that it had better have a name."""
+        arriving: dict[str, Expression] = {}
+        for _ in self._lines(arriving):
+            pass
+        return {
+            identifier
+            for identifier, g in arriving.items()
+            if identifier not in self.variables.chosen
+            and self.entry[identifier].kind == OPERATION
+            and self.variables.expression[identifier].weight > 2
+            and len(UNICODE(g)) > _LONG
+        }
+
+    def backward(self) -> list[Equation]:
         """The gradients of all variables on the way to those wanted, from the result backwards."""
-        leads = set(wanted)
-        for entry in self.graph:
-            if any(edge.source in leads for edge in entry.inputs):
-                leads.add(entry.id)
+        return list(self._lines({}))
+
+    def _lines(self, arriving: dict[str, Expression]) -> Iterator[Equation]:
+        variables, names = self.variables, self.variables.names
+        result = names[self.graph.result.id]
         reciprocals = {}
-        for equation in self.equations.values():
-            whole = _denominator(equation.expression)
+        for entry in self.graph:
+            whole = reciprocal(variables.full[entry.id]) if self._has_equation(entry) else None
             if whole is not None:
-                reciprocals[whole] = equation.target
-        arriving: dict[str, Expression] = {self.graph.result.id: spread(ONE, self.graph.result.shape)}
+                reciprocals[whole] = named(names[entry.id], entry.shape)
+        arriving[self.graph.result.id] = spread(ONE, self.graph.result.shape)
         sums: dict[str, list[str]] = {}
-        lines = []
         for entry in reversed(self.graph.entries):
             g = arriving.get(entry.id)
             if g is None:
                 continue
-            if entry is not self.graph.result and (entry.id in self.equations or entry.kind != OPERATION):
-                name = self.names[entry.id]
-                target = gradient_of(name, self.result, entry.shape)
-                lines.append(Equation(target, simplified(g, reciprocals), "; ".join(sums.get(entry.id, ()))))
+            first = variables.same[entry.id]
+            if first != entry.id:  # computed a second time: its gradient adds to that of the first
+                arriving[first] = add(arriving[first], g) if first in arriving else g
+                continue
+            if entry is not self.graph.result and (self._has_equation(entry) or entry.kind != OPERATION):
+                target = gradient_of(names[entry.id], result, entry.shape)
+                yield Equation(target, simplified(g, reciprocals), "; ".join(dict.fromkeys(sums.get(entry.id, ()))))
                 g = target
             for edge in entry.inputs:
                 node = self.entry[edge.source].node
-                if edge.source not in leads or node is None or not node.requires_grad:
+                if edge.source not in self.leads or node is None or not node.requires_grad:
                     continue
                 if entry.node is None or entry.node.op.rules[edge.index] is None:
                     continue
-                own = self.names[entry.id] if entry.id in self.equations else None
-                y = named(own, entry.shape) if own else self.expression[entry.id]
-                inputs = [self.expression[source.source] for source in entry.inputs]
-                sent = rule_of(entry, edge.index, g, y, inputs, self.entry)
+                inputs = [variables.expression[source.source] for source in entry.inputs]
+                sent = rule_of(entry, edge.index, g, variables.expression[entry.id], inputs, self.entry)
                 arriving[edge.source] = add(arriving[edge.source], sent) if edge.source in arriving else sent
-                if edge.broadcast is not None and self._has_line(edge.source):
-                    sums.setdefault(edge.source, []).append(
-                        _summed(edge.shape, edge.broadcast, self.names[edge.source])
-                    )
-        return lines
-
-    def _has_line(self, identifier: str) -> bool:
-        return identifier in self.equations or self.entry[identifier].kind != OPERATION
+                source = variables.same[edge.source]
+                if edge.broadcast is not None and source in names:
+                    sums.setdefault(source, []).append(_summed(edge.shape, edge.broadcast, names[source]))
 
 
 def rule_of(
@@ -260,7 +272,7 @@ def rule_of(
     with enable_grad(), np.errstate(all="ignore"):
         g_symbol = symbol(None, entry.shape, entry.dtype, g)
         made = fit(node.op.rules[index](g_symbol, *saved, **node.kwargs), source.spec)
-    return _read(made, known, _mask(entry.operation, index, y, inputs, source.spec.shape))
+    return _read(made, known, _mask(entry, index, y, inputs))
 
 
 def _read(made: Any, known: dict[Node, Expression], mask: Expression) -> Expression:
@@ -273,96 +285,56 @@ def _read(made: Any, known: dict[Node, Expression], mask: Expression) -> Express
     expressions: dict[str, Expression] = {}
     for entry in walk(made, values=True):
         if entry.kind == CONSTANT:
-            expressions[entry.id] = number(entry.value)
+            bare = np.asarray(entry.value).dtype.kind != "b"
+            expressions[entry.id] = number(entry.value) if bare else _array(entry.value, mask)
         elif entry.node in known:
             expressions[entry.id] = known[entry.node]
         elif entry.kind == OPERATION:
-            part = expressions[entry.inputs[0].source]
-            masked = entry.operation == "masked"
-            here = mask if mask.shape == entry.shape else named("mask", entry.shape)
-            expressions[entry.id] = multiply(part, here) if masked else _written(entry, expressions)
+            inputs = [expressions[edge.source] for edge in entry.inputs]
+            if entry.operation == "masked":
+                passed = _held(np.broadcast_to(entry.static["mask"], entry.shape), mask)
+                expressions[entry.id] = multiply(inputs[0], passed)
+            else:
+                expressions[entry.id] = written_as(entry, inputs)
         else:
             unknown = entry.value is None
-            expressions[entry.id] = named("array", entry.shape) if unknown else _array(entry.value, mask)
+            expressions[entry.id] = word("array", entry.shape) if unknown else _array(entry.value, mask)
     return expressions[entry.id]
+
+
+def _held(array: Any, mask: Expression) -> Expression:
+    """Where a condition holds; nothing to write where that was everywhere, and no condition is known for it."""
+    if mask.kind != "word" and mask.shape == array.shape:
+        return mask
+    if array.size and (array == array.flat[0]).all():
+        return spread(number(int(array.flat[0])), array.shape)
+    return word("mask", array.shape)
 
 
 def _array(value: Any, mask: Expression) -> Expression:
     """An array that a rule brings along: a mask, a number where all entries are equal, otherwise a word for it."""
     array = np.asarray(value)
     if array.dtype.kind == "b":
-        return mask if mask.shape == array.shape else named("mask", array.shape)
+        return _held(array, mask)
     if array.size and (array == array.flat[0]).all():
         return spread(number(array.flat[0]), array.shape)
-    return named("weights", array.shape)
+    return word("weights", array.shape)
 
 
-def _mask(
-    operation: str | None, index: int, y: Expression, inputs: list[Expression], shape: tuple[int, ...]
-) -> Expression:
+def _mask(entry: Entry, index: int, y: Expression, inputs: list[Expression]) -> Expression:
     """Where a rule lets the gradient through, as a condition."""
-    if operation in ("maximum", "fmax", "minimum", "fmin"):
-        sign, function = (">", "greater") if "max" in operation else ("<", "less")
-        return Expression("infix", (inputs[index], inputs[1 - index]), (sign, function), shape)
-    if operation in ("max", "amax", "min", "amin") and len(y.shape) in (0, len(shape)):
-        return Expression("infix", (inputs[index], y), ("==", "equal"), shape)
-    return named("mask", shape)
-
-
-def _contains(expression: Expression, kind: str) -> bool:
-    return expression.kind == kind or any(_contains(part, kind) for part in expression.parts)
-
-
-def _denominator(expression: Expression) -> Expression | None:
-    """D, where the expression is 1 / D with D a sum of 1 and something."""
-    if expression.kind == "product" and expression.value == (1, 1, 0) and len(expression.parts) == 1:
-        whole = expression.parts[0]
-        if whole.kind == "sum" and whole.parts[0] == ONE:
-            return whole
-    return None
-
-
-def _written(entry: Entry, expressions: dict[str, Expression]) -> Expression:
-    return written_as(entry, [expressions[edge.source] for edge in entry.inputs])
-
-
-def written_as(entry: Entry, inputs: list[Expression]) -> Expression:
-    """An operation, in the form that its row prints, on these inputs."""
-    node: Any = entry.node
-    static = {key: argument(value) for key, value in told(entry.static).items()}
-    axes = entry.static.get("axis")
-    if isinstance(axes, tuple) and len(axes) == 1:
-        static["axis"] = argument(axes[0])
-    return written(node.op.name, node.op.prints, tuple(inputs), static, entry.shape)
-
-
-def _names(graph: Graph) -> dict[str, str]:
-    """Names of the leaves, of what has a name, and of the result; no two are the same."""
-    given = {entry.name for entry in graph if entry.name}
-    counts: Counter[str] = Counter()
-    names: dict[str, str] = {}
-    for entry in graph:
-        base = entry.name or ("L" if entry is graph.result else {PARAMETER: "p", DATA: "c"}.get(entry.kind))
-        if base is None:
-            continue
-        name = base
-        while name in names.values() or (name in given and name != entry.name) or name in ("p", "c"):
-            counts[base] += 1
-            name = f"{base}_{counts[base]}" if base in given or base == "L" else f"{base}{counts[base]}"
-        names[entry.id] = name
-    return names
-
-
-def variable_names(graph: Graph) -> dict[str, str]:
-    """A name for every node but constants."""
-    names = _names(graph)
-    free = _free_names(set(names.values()))
-    return {entry.id: names.get(entry.id) or next(free) for entry in graph if entry.kind != CONSTANT}
-
-
-def _free_names(taken: set[str]) -> Iterator[str]:
-    """t1, t2, ... without those that are taken."""
-    return (f"t{i}" for i in itertools.count(1) if f"t{i}" not in taken)
+    x = inputs[index]
+    if entry.operation in ("maximum", "fmax", "minimum", "fmin"):
+        sign, function = (">", "greater") if "max" in entry.operation else ("<", "less")
+        return Expression("infix", (x, inputs[1 - index]), (sign, function), entry.shape)
+    axis = entry.static.get("axis")
+    plain = entry.static.keys() <= {"axis", "keepdims", "dtype"} and (axis is None or isinstance(axis, int))
+    if entry.operation in ("max", "amax", "min", "amin") and plain:
+        if axis is not None and len(y.shape) < len(x.shape):
+            kept = (*x.shape[:axis], 1, *x.shape[axis:][1:])
+            y = call("reshape", "reshape", f"shape={kept}", (y,), kept)
+        return Expression("infix", (x, y), ("==", "equal"), x.shape)
+    return word("mask", x.shape)
 
 
 def _repeats(entry: Entry, names: dict[str, str]) -> str:

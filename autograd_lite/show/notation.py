@@ -51,6 +51,10 @@ class Notation:
         """A variable."""
         return self.variable(e.value), ATOM
 
+    def word(self, e: Expression) -> tuple[str, int]:
+        """A description."""
+        return self.words(e.value), ATOM
+
     def constant(self, e: Expression) -> tuple[str, int]:
         """A number that has a name."""
         return self.numeral(e.value[self.constants]), ATOM
@@ -109,12 +113,16 @@ class Notation:
     def infix(self, e: Expression) -> tuple[str, int]:
         """Two parts with a sign between them."""
         a, b = e.parts
-        return self(a, PRODUCT) + self.operator(e.value[0]) + self(b, PRODUCT), 0
+        return self(a, SUM) + self.operator(e.value[0]) + self(b, SUM), 0
 
     def call(self, e: Expression) -> tuple[str, int]:
         """A function of its parts."""
-        head, _, static = e.value
-        inside = [self(part) for part in e.parts] + ([self.words(static)] if static else [])
+        head, function, static = e.value
+        inside = [self(part) for part in e.parts]
+        if function == "einsum":
+            inside.insert(0, self.words(static.removeprefix("subscripts=")))
+        elif static:
+            inside.append(self.words(static))
         return self.applied(head, inside), ATOM
 
     def text(self, e: Expression) -> tuple[str, int]:
@@ -183,6 +191,9 @@ class Notation:
         return f"{above} / {self.bracketed(below) if several else below}"
 
 
+_SIGNS = {"@": " ", "-": " − ", "*": " · ", "<=": " ≤ ", ">=": " ≥ ", "!=": " ≠ "}
+
+
 class _Unicode(Notation):
     def variable(self, name: str) -> str:
         base, accent, subscript = parts_of(name)
@@ -192,10 +203,11 @@ class _Unicode(Notation):
         if accent:
             base = unicodedata.normalize("NFC", base + _ACCENTS[accent])
         lowered = subscript.translate(_SUBSCRIPTS)
-        return base + (lowered if not set(lowered) & set(subscript) else f"_{subscript}" if subscript else "")
+        small = subscript.isdigit() or len(subscript) <= 2  # whole words are hard to read that small
+        return base + (lowered if small and not set(lowered) & set(subscript) else f"_{subscript}" if subscript else "")
 
     def operator(self, sign: str) -> str:
-        return {"@": " ", "-": " − ", "*": " · "}.get(sign, f" {sign} ")
+        return _SIGNS.get(sign, f" {sign} ")
 
     def minus_sign(self) -> str:
         return "−"

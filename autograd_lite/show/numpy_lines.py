@@ -12,19 +12,33 @@ from autograd_lite.show.errors import NoNumpyFormError
 from autograd_lite.show.expression import Expression
 from autograd_lite.show.notation import ATOM, POWER, Notation
 
-__all__ = ["NUMPY", "sheet_printer"]
+__all__ = ["numpy_printer"]
 
 
 class _Numpy(Notation):
-    """Lines that run: the notation of a worksheet."""
+    """Lines that run: the notation of a worksheet, with some variables renamed.
+
+    What is added at an index takes lines of its own, which stand before the one that reads it.
+    """
 
     constants = 2
+
+    def __init__(self, renamed: dict[str, str] | None = None) -> None:
+        self.renamed = renamed or {}
+        self.before: list[str] = []
+        self.scattered = 0
+
+    def line(self, target: Expression, expression: Expression) -> str:
+        """One equation, with the lines that it needs before it."""
+        line = f"{self(target)} = {self(expression)}"
+        lines, self.before = [*self.before, line], []
+        return "\n".join(lines)
 
     def digits(self, value: float) -> str:
         return repr(value)
 
     def variable(self, name: str) -> str:
-        name = re.sub(r"\W", "_", name)
+        name = re.sub(r"\W", "_", self.renamed.get(name, name))
         return name if not name[:1].isdigit() else f"_{name}"
 
     def operator(self, sign: str) -> str:
@@ -32,7 +46,33 @@ class _Numpy(Notation):
 
     def call(self, e: Expression) -> tuple[str, int]:
         _, function, static = e.value
+        if function == "scatter":
+            return self._scatter(e.parts[0], static), ATOM
         return _numpy_call(function, [self(part) for part in e.parts], static), ATOM
+
+    def word(self, e: Expression) -> tuple[str, int]:
+        raise NoNumpyFormError(
+            f"numpy: one rule brings along an array ({e.value}) that no line of NumPy gives; take .unicode or .latex"
+        )
+
+    def _scatter(self, value: Expression, static: str) -> str:
+        found = re.fullmatch(r"index=(.*), shape=(\(.*\))", static)
+        index = _runnable(found[1]) if found else ""
+        inner = index[1:-1] if index.startswith("(") and index.endswith(")") else index
+        if found is None or (":" in inner and "[" in inner):
+            raise NoNumpyFormError(f"numpy: no short line of NumPy adds at {static}; take .unicode or .latex")
+        what = self(value)
+        self.scattered += 1
+        name = f"scattered{self.scattered}"
+        self.before.append(f"{name} = np.zeros({found[2]})")
+        # An array may hold one index twice, and += would add there only once.
+        adding = f"np.add.at({name}, {index}, {what})" if "[" in inner else f"{name}[{inner or '()'}] += {what}"
+        self.before.append(adding)
+        return name
+
+    def index(self, e: Expression) -> tuple[str, int]:
+        _runnable(e.value)
+        return super().index(e)
 
     def infix(self, e: Expression) -> tuple[str, int]:
         sign, function = e.value
@@ -61,17 +101,16 @@ class _Numpy(Notation):
         return f"np.linalg.norm({self(e.parts[0])})", ATOM
 
 
-class _Sheet(_Numpy):
-    """NumPy with some variables renamed."""
-
-    def __init__(self, renamed: dict[str, str]) -> None:
-        self.renamed = renamed
-
-    def variable(self, name: str) -> str:
-        return super().variable(self.renamed.get(name, name))
+numpy_printer = _Numpy
 
 
-sheet_printer = _Sheet
+def _runnable(index: str) -> str:
+    """The index, unless an array in it is printed by its type and shape alone."""
+    if re.search(r"[a-z]\d*\[|\.\. |,? mean", index):
+        raise NoNumpyFormError(
+            f"numpy: an index array ({index}) is too long for a line of NumPy; take .unicode, or fewer samples"
+        )
+    return index
 
 
 def _numpy_name(function: str) -> str:
@@ -94,6 +133,11 @@ def _numpy_call(name: str, parts: list[str], static: str) -> str:
     given = dict(pair.split("=", 1) for pair in re.split(r", (?=\w+=)", static)) if static else {}
     if name == "einsum" and "subscripts" in given:
         parts = [given.pop("subscripts"), *parts]
+    if name in _IN_ORDER:  # reshape's argument has changed its name from one NumPy to the next
+        following = list(inspect.signature(function).parameters)[len(parts) :]
+        while given and following and (next(iter(given)) == following[0] or name == "reshape"):
+            parts.append(given.pop(next(iter(given))))
+            following.pop(0)
     if isinstance(function, np.ufunc):
         if given:
             raise NoNumpyFormError(f"numpy: this form of {name!r} is none of NumPy's; take .unicode or .latex")
@@ -113,10 +157,9 @@ def _numpy_call(name: str, parts: list[str], static: str) -> str:
 
 #: rows that are called as a NumPy function, but with other arguments, or with several results in one array
 _OF_THEIR_OWN = frozenset(["pad", "slogdet"])
+#: functions whose arguments are written without their names
+_IN_ORDER = frozenset(["repeat", "reshape", "swapaxes", "transpose", "tril", "triu"])
 #: functions that take their arrays in one sequence
 _JOINING = frozenset(["concatenate", "stack", "hstack", "vstack", "dstack", "column_stack"])
 _SIGNS = "< <= > >= == != & | ^ << >>"
 _PYTHON_SIGNS = frozenset(_SIGNS.split())
-
-
-NUMPY = _Numpy()

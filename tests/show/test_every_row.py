@@ -1,5 +1,6 @@
 """Whatever the table of rules can record, can be shown: every row, on every call of its sample."""
 
+import itertools
 import re
 import xml.etree.ElementTree as ET
 from typing import Any
@@ -7,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+import autograd_lite as ag
 from autograd_lite import Tensor
 from autograd_lite.show.dot import statements
-from autograd_lite.show.errors import NoNumpyFormError
+from autograd_lite.show.errors import NoNumpyFormError, ShowError
 from autograd_lite.show.folding import fold
-from autograd_lite.show.formula import derivation
+from autograd_lite.show.formula import derivation, formula
 from autograd_lite.show.graph import walk
 from autograd_lite.show.table import table
 from tests.rules.drawing import ROWS, calls, draw, invoke, label, outputs, seed_of, tensors
@@ -48,6 +50,10 @@ def run(equations: Any, leaves: list[Any]) -> dict[str, Any]:
     return names
 
 
+#: what no person would write: the spelling of an object, an argument that goes without saying
+NOISE = re.compile(r"object at|<function|<class|<built-in|Spec\(|Tensor\(|dtype\(|array\(\[|NoValue|order='C'|range\(")
+
+
 @pytest.mark.parametrize("function", ROWS, ids=label)
 def test_every_row_is_shown_with_the_engines_gradients(function: Any) -> None:
     for loss, leaves in losses(function):
@@ -57,8 +63,12 @@ def test_every_row_is_shown_with_the_engines_gradients(function: Any) -> None:
         assert max(map(len, text.splitlines())) <= 80
         assert statements(graph, fold(graph), values=True, grads=True, direction="TB")
         equations = derivation(loss)
-        ET.fromstring(equations.mathml)
-        assert equations.unicode and equations.latex.count("{") == equations.latex.count("}")
+        for printed in (equations, formula(loss)):
+            ET.fromstring(printed.mathml)
+            assert printed.latex.count("{") == printed.latex.count("}")
+            assert printed.latex.count(r"\left") == printed.latex.count(r"\right")
+            for text in (printed.unicode, printed.latex, printed.mathml):
+                assert not NOISE.search(text), text
         computed = run(equations, leaves)
         loss.backward()
         found = {entry.node: entry.gradient for entry in graph}
@@ -68,3 +78,33 @@ def test_every_row_is_shown_with_the_engines_gradients(function: Any) -> None:
                 if f"d{leaf.name}" in computed:
                     printed = np.broadcast_to(computed[f"d{leaf.name}"], leaf.shape)
                     np.testing.assert_allclose(printed, leaf.grad, rtol=1e-9, atol=1e-12)
+
+
+#: why a derivation cannot be a worksheet
+REASONS = (
+    "is no function of NumPy|one rule brings along an array|outside the worksheet's subset|has an axis of 0|"
+    "none of NumPy's|line of NumPy|changes a value in the forward part|is NaN at the sample points|"
+    "cannot be evaluated: .*keyword"
+)
+#: rows that must have a worksheet, whatever else is refused
+EXPRESSIBLE = [
+    *("add", "subtract", "multiply", "divide", "power", "negative", "exp", "log", "sqrt", "tanh", "matmul", "dot"),
+    *("sum", "mean", "max", "maximum", "minimum", "where", "reshape", "transpose", "getitem", "einsum", "absolute"),
+    *("cumsum", "var", "std", "logaddexp", "stack", "concatenate"),
+]
+
+
+@pytest.mark.parametrize("function", ROWS, ids=label)
+def test_the_checker_accepts_every_worksheet_that_is_printed(function: Any) -> None:
+    accepted, refused = 0, []
+    for loss, _ in itertools.islice(losses(function), 3):
+        try:
+            sheet = derivation(loss).worksheet()
+        except ShowError as error:
+            refused.append(str(error))
+            continue
+        report = ag.check.worksheet(sheet)
+        assert {line.verdict for line in report.lines} == {"right"}, f"{report.render(3)}\n{sheet}"
+        accepted += 1
+    assert not [reason for reason in refused if not re.search(REASONS, reason)]
+    assert accepted or label(function) not in EXPRESSIBLE

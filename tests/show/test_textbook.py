@@ -1,0 +1,242 @@
+"""The equations of well-known models, against the textbook, NumPy and the checker of worksheets."""
+
+import re
+
+import numpy as np
+import pytest
+
+import autograd_lite as ag
+from autograd_lite import Tensor, nn
+from autograd_lite.show.errors import NoNumpyFormError, ShowError
+from autograd_lite.show.formula import derivation, formula
+from autograd_lite.show.graph import walk
+from autograd_lite.show.numpy_lines import numpy_printer
+from autograd_lite.show.variables import Variables
+
+
+def parameter(name, *shape, seed=0):
+    return Tensor(np.random.RandomState(seed).uniform(0.3, 1.5, shape), requires_grad=True, name=name)
+
+
+def data(name, *shape, seed=1):
+    return Tensor(np.random.RandomState(seed).uniform(0.3, 1.5, shape), name=name)
+
+
+def dense(outputs=2):
+    return data("x", 4, 3) @ parameter("W", 3, outputs) + parameter("b", outputs)
+
+
+def softmax(z):
+    e = np.exp(z - z.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def softmax_cross_entropy():
+    labels = Tensor(np.eye(2)[[0, 1, 0, 1]], name="y")
+    return -(labels * np.log(softmax(dense()))).sum(axis=1).mean()
+
+
+def sigmoid_cross_entropy():
+    y, p = Tensor([[0.0], [1.0], [0.0], [1.0]], name="y"), 1 / (1 + np.exp(-dense(1)))
+    return -(y * np.log(p) + (1 - y) * np.log(1 - p)).mean()
+
+
+def in_module(module, *inputs):
+    ag.name(m=module)
+    return (module(*inputs) ** 2).sum()
+
+
+def layer_norm():
+    x, gamma, beta = parameter("x", 4, 3), parameter("gamma", 3), parameter("beta", 3)
+    mean = x.mean(axis=-1, keepdims=True)
+    variance = ((x - mean) ** 2).mean(axis=-1, keepdims=True)
+    return (((x - mean) / np.sqrt(variance + 1e-5) * gamma + beta) ** 2).sum()
+
+
+def attention():
+    x = data("x", 4, 3)
+    q, k, v = (x @ parameter(name, 3, 2, seed=i) for i, name in enumerate("QKV"))
+    return ((softmax(q @ k.T / np.sqrt(2)) @ v) ** 2).sum()
+
+
+def tower(layers):
+    h = data("x", 4, 3)
+    for i in range(layers):
+        h = np.tanh(h @ parameter(f"W{i + 1}", 3, 3, seed=i) + parameter(f"b{i + 1}", 3))
+    return ((h - data("y", 4, 3)) ** 2).mean()
+
+
+def second_order():
+    w = parameter("w", 3)
+    (np.tanh(w * data("x", 3)) ** 2).sum().backward(create_graph=True)
+    return (w.grad**2).sum()
+
+
+def where():
+    x = parameter("x", 4)
+    return np.where(x > 0.8, x**2, -x).sum()
+
+
+def indexing():
+    x = parameter("x", 4, 3)
+    return (x[1:, 0] ** 2).sum() + x[np.array([0, 0, 2])].sum()
+
+
+MODELS = {
+    "dense layer, squared error": lambda: ((dense() - data("y", 4, 2)) ** 2).mean(),
+    "softmax, cross-entropy": softmax_cross_entropy,
+    "cross-entropy of nn": lambda: nn.cross_entropy(dense(), np.array([0, 1, 0, 1])),
+    "sigmoid, binary cross-entropy": sigmoid_cross_entropy,
+    "binary cross-entropy of nn": lambda: nn.binary_cross_entropy_with_logits(
+        dense(1), Tensor([[0.0], [1.0], [0.0], [1.0]], name="y")
+    ),
+    "layer norm": layer_norm,
+    "layer norm of nn": lambda: in_module(nn.LayerNorm(3), parameter("x", 4, 3)),
+    "batch norm of nn": lambda: in_module(nn.BatchNorm1d(3), parameter("x", 4, 3)),
+    "attention": attention,
+    "transformer block": lambda: in_module(nn.TransformerBlock(4, 2, seed=0), data("x", 3, 4)),
+    "convolution": lambda: in_module(nn.Conv2d(1, 2, 3, seed=0), data("x", 1, 1, 5, 5)),
+    "norm": lambda: np.linalg.norm(parameter("x", 3)) * 2,
+    "logsumexp": lambda: nn.logsumexp(parameter("x", 4, 3), axis=1).sum(),
+    "trace of an inverse": lambda: np.trace(np.linalg.inv(parameter("A", 3, 3)) @ parameter("B", 3, 3, seed=5)),
+    "solve": lambda: (np.linalg.solve(parameter("A", 3, 3), parameter("b", 3, 2)) ** 2).sum(),
+    "cumsum": lambda: (np.cumsum(parameter("x", 4)) ** 2).sum(),
+    "where": where,
+    "maximum of magnitudes": lambda: np.abs(parameter("x", 4, 3)).max(axis=1).sum(),
+    "indexing": indexing,
+    "einsum": lambda: (np.einsum("ij,jk->ik", parameter("A", 2, 3), parameter("B", 3, 4)) ** 2).sum(),
+    "weight decay": lambda: (dense() ** 2).mean() + 0.01 * (parameter("V", 3, 2) ** 2).sum(),
+    "second order": second_order,
+    "four layers": lambda: tower(4),
+}
+
+#: the gradients as textbooks have them
+EXPECTED = {
+    "dense layer, squared error": ["z = x W + b", "L = mean((z − y)²)", "dz = 2 · (z − y) / 8", "dW = xᵀ dz"],
+    "softmax, cross-entropy": ["t₄ = t₂ / t₃", "L = −mean(sum(y ⊙ ln(t₄), axis=1))", "dt₄ = −y / (4 · t₄)"],
+    "cross-entropy of nn": ["dz = exp(z) / (4 · sum(exp(z), axis=1, keepdims=True)) − scatter(1 / 4, index="],
+    "sigmoid, binary cross-entropy": ["a = 1 / (1 + exp(−z))", "dz = da ⊙ a ⊙ (1 − a)"],
+    "binary cross-entropy of nn": ["L = mean(ln(1 + exp(z)) − z ⊙ y)", "dz = 1 / (4 · (1 + exp(−z))) − y / 4"],
+    "layer norm": [
+        "t₁ = x − mean(x, axis=-1, keepdims=True)",
+        "t₂ = sqrt(mean(t₁², axis=-1, keepdims=True) + 1e-05)",
+        "t₃ = t₁ / t₂",
+        "L = sum((t₃ ⊙ γ + β)²)",
+        "dγ = sum(2 · (t₃ ⊙ γ + β) ⊙ t₃, axis=0)",
+        "dx = dt₁ − sum(dt₁, axis=1, keepdims=True) / 3",
+    ],
+    "batch norm of nn": ["dβ = sum(2 · (t₃ ⊙ γ + β), axis=0)", "where γ is m.weight (3,)"],
+    "attention": ["z₃ = z₁ z₂ᵀ / 1.41421", "z₅ = t₄ z₄", "dV = xᵀ dz₄", "dt₄ = dz₅ z₄ᵀ", "dz₂ = dz₃ᵀ z₁ / 1.41421"],
+    "transformer block": ["W_query + b_query", "and W_query is m.attention.query.weight (4, 4)"],
+    "convolution": ["and b is m.bias (2,)"],
+    "norm": ["dx = 2 · x / ‖x‖"],
+    "trace of an inverse": ["L = tr(inv(A) B)", "dB = inv(A)ᵀ", "dA = −inv(A)ᵀ Bᵀ inv(A)ᵀ"],
+    "solve": ["db = solve(Aᵀ, 2 · solve(A, b))"],
+    "cumsum": ["dx = cumsum((2 · cumsum(x))[::-1], axis=0)[::-1]"],
+    "where": ["L = sum(where(x > 0.8, x², −x))", "dx = 2 · where(x > 0.8, 1, 0) ⊙ x − where(x > 0.8, 0, 1)"],
+    "maximum of magnitudes": ["dx = (|x| == max(|x|, axis=1, keepdims=True)) ⊙ sign(x)"],
+    "einsum": ["L = sum(einsum('ij,jk->ik', A, B)²)"],
+    "weight decay": ["0.01 · sum(V²)", "dV = 0.02 · V"],
+    "second order": ["t₁ = tanh(w ⊙ x)", "dw = dt₁ ⊙ (1 − t₁²) ⊙ x"],
+    "four layers": ["z₃ = a₂ W₃ + b₃", "a₃ = tanh(z₃)", "dz₃ = da₃ ⊙ (1 − a₃²)", "dW₃ = a₂ᵀ dz₃", "da₂ = dz₃ W₃ᵀ"],
+}
+
+#: what worksheets cannot say, and why
+OUTSIDE = {"norm": "np.linalg", "trace of an inverse": "np.linalg", "solve": "np.linalg"}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_model_reads_as_in_the_textbook(name):
+    text = str(derivation(MODELS[name]()))
+    for line in EXPECTED[name]:
+        assert line in text, text
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_no_line_is_too_long_to_read_and_none_has_noise(name):
+    equations = derivation(MODELS[name]())
+    for equation in (*equations.forward, *equations.backward):
+        line = re.sub(r"\s+\(.* (is repeated|summed over).*", "", str(type(equations)((equation,))))
+        assert len(line) <= 125, line
+        assert not re.search(r"None|<\w|object|order=|keepdims=False|axes=None", line), line
+
+
+@pytest.mark.parametrize("name", set(MODELS) - {"logsumexp"})
+def test_the_printed_lines_give_the_engines_gradients(name):
+    loss = MODELS[name]()
+    graph = walk(loss, values=True, gradients=True)
+    symbols = Variables(graph, gradients=True).names
+    printer = numpy_printer()
+    names = {"np": np}
+    for entry in graph:
+        if entry.operation is None and entry.id in symbols:
+            names[printer.variable(symbols[entry.id])] = entry.value
+    exec(derivation(loss).numpy, names)
+    checked = [entry for entry in graph if entry.kind == "parameter" and entry.gradient is not None]
+    assert checked
+    for entry in checked:
+        gradient = names[f"d{printer.variable(symbols[entry.id])}"]
+        np.testing.assert_allclose(np.broadcast_to(gradient, entry.shape), entry.gradient, rtol=1e-8, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_checker_accepts_the_worksheet_or_it_is_refused_with_the_reason(name):
+    equations = derivation(MODELS[name]())
+    if name in OUTSIDE:
+        with pytest.raises(ShowError, match=f"worksheet: this derivation does not fit into one: {OUTSIDE[name]}"):
+            equations.worksheet()
+        return
+    sheet = equations.worksheet()
+    report = ag.check.worksheet(sheet)
+    assert report.error is None and report.lines
+    assert {line.verdict for line in report.lines} == {"right"}, f"{report.render(3)}\n{sheet}"
+
+
+def test_the_names_of_steps_are_nobody_elses():
+    z1, a = parameter("z1", 3, 3), parameter("a", 3, 3)
+    h = np.tanh(np.tanh(data("x", 4, 3) @ z1) @ a)
+    text = str(formula((h * h).sum()))
+    assert text == "z₂ = x z₁\na₂ = tanh(z₂)\nz₃ = a₂ a\na₃ = tanh(z₃)\n L = sum(a₃²)"
+
+
+def test_what_is_computed_twice_is_one_variable_and_its_gradients_add_up():
+    x = parameter("x", 3)
+    a, b = np.exp(x), np.exp(x)
+    equations = derivation((a * np.sin(b)).sum())
+    assert str(equations).startswith("t₁ = exp(x)\n L = sum(t₁ ⊙ sin(t₁))")
+    names = {"np": np, "x": x.numpy()}
+    exec(equations.numpy, names)
+    e = np.exp(x.numpy())
+    np.testing.assert_allclose(names["dx"], (np.sin(e) + e * np.cos(e)) * e)
+
+
+def test_two_indexings_with_long_arrays_are_not_taken_for_one():
+    """They print alike, and so must not share a variable."""
+    x = parameter("x", 40)
+    first, second = np.arange(20), np.arange(20, 40)
+    loss = (x[first] * np.sin(x[second])).sum()
+    text = str(derivation(loss))
+    assert text.count("scatter(") == 3  # two terms, and what the word means
+    with pytest.raises(NoNumpyFormError, match="too long for a line of NumPy"):
+        formula(loss).numpy
+
+
+def test_wrt_an_unnamed_intermediate_gives_it_a_line():
+    x = parameter("x", 3)
+    inner = np.sin(x)
+    text = str(derivation((inner * 3).sum(), wrt=inner))
+    assert text == "t₁ = sin(x)\n L = sum(3 · t₁)\n\ndt₁ = 3 · ones(3)"
+
+
+def test_the_where_list_is_in_every_notation():
+    model = nn.Sequential(nn.Dense(3, 2, seed=0), np.tanh, nn.Dense(2, 1, seed=1))
+    ag.name(net=model)
+    equations = formula(model(data("x", 4, 3)).sum())
+    assert "where W₁ is net.0.weight (3, 2)" in equations.unicode
+    assert r"W_{1} &\;\text{is net.0.weight (3, 2)}" in equations.latex
+    assert "is net.0.weight (3, 2)</mtext>" in equations.mathml
+    assert "# W1 is net.0.weight (3, 2)" in derivation(model(data("x", 4, 3)).sum()).worksheet()
+
+
+def test_the_same_model_gives_the_same_equations():
+    assert str(derivation(attention())) == str(derivation(attention()))
