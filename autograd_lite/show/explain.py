@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from html import escape
 from importlib.resources import files
 from typing import Any
@@ -23,9 +24,11 @@ from autograd_lite.show.files import write_whole
 from autograd_lite.show.folding import fold
 from autograd_lite.show.formula import rule_of
 from autograd_lite.show.graph import CONSTANT, OPERATION, PARAMETER, Edge, Entry, Graph, walk
+from autograd_lite.show.heatmaps import HeatMaps, six_digits
 from autograd_lite.show.latex import LATEX
 from autograd_lite.show.layout import lay_out
 from autograd_lite.show.mathml import MATHML, numbers_printer
+from autograd_lite.show.notation import UNICODE
 from autograd_lite.show.variables import variable_names
 from autograd_lite.show.written import written_as
 
@@ -33,8 +36,6 @@ __all__ = ["Page", "explain"]
 
 #: more operations than this are not stepped through by anyone
 _MOST = 400
-#: entries of one heat map, and of all together
-_CELLS, _ALL_CELLS = 256, 30_000
 #: entries of an array that is written out inside a formula
 _IN_FORMULA = 6
 
@@ -101,7 +102,7 @@ def explain(tensor: Any) -> Page:
     steps = _Steps(graph, difference_quotients(graph))
     forward, backward = steps.forward(), steps.backward()
     summary = f"{count(len(forward), 'operation')} forward, {count(len(backward), 'step')} backward"
-    title = steps.result
+    title = steps.names[graph.result.id]
     for entry in graph:
         entry.name = steps.names.get(entry.id)  # the boxes are called what the steps call them
     pictures, sentence = _pictures(graph)
@@ -109,9 +110,9 @@ def explain(tensor: Any) -> Page:
         "title": title,
         "steps": forward + backward,
         "forward": len(forward),
-        "arrays": steps.arrays,
+        "arrays": steps.arrays.found,
         "levels": [picture["boxes"] for picture in pictures],
-        "left_out": steps.left_out,
+        "left_out": steps.arrays.left_out,
     }
     svgs = [picture["svg"] for picture in pictures]
     return Page(_html(title, summary, data, svgs, [*graph.remarks, *sentence]), summary)
@@ -133,15 +134,14 @@ class _Steps:
         self.graph = graph
         self.checks = checks
         self.entry = {entry.id: entry for entry in graph}
-        self.names = variable_names(graph)
-        self.result = self.names[graph.result.id]
-        self.arrays: dict[str, Any] = {}
-        self.cells = 0
-        self.left_out = 0
-        values = {self.names[e.id]: e.value for e in graph if e.kind != CONSTANT}
-        gradients = {self.names[e.id]: e.gradient for e in graph if e.kind != CONSTANT}
+        self.names, self.symbols = variable_names(graph)
+        self.result = self.symbols[graph.result.id]
+        self.meanings = {symbol: self.names[i] for i, symbol in self.symbols.items() if symbol != self.names[i]}
+        self.arrays = HeatMaps()
+        values = {self.symbols[e.id]: e.value for e in graph if e.kind != CONSTANT}
+        gradients = {self.symbols[e.id]: e.gradient for e in graph if e.kind != CONSTANT}
         self.in_numbers = numbers_printer(values, gradients)
-        self.small = {self.names[e.id]: np.size(e.value) <= _IN_FORMULA for e in graph if e.kind != CONSTANT}
+        self.small = {self.symbols[e.id]: np.size(e.value) <= _IN_FORMULA for e in graph if e.kind != CONSTANT}
 
     def forward(self) -> list[dict[str, Any]]:
         """One step for each operation."""
@@ -188,18 +188,18 @@ class _Steps:
 
     def _backward_step(self, entry: Entry, sums: dict[str, Any]) -> dict[str, Any]:
         name = self.names[entry.id]
-        g = gradient_of(name, self.result, entry.shape)
-        arrives = self._panel(f"gradient that arrives at {name}", f"g{entry.id}", entry.gradient)
+        g = gradient_of(self.symbols[entry.id], self.result, entry.shape)
+        arrives = self._panel(f"gradient that arrives at {name} {_shape(entry)}", f"g{entry.id}", entry.gradient)
         parts, latex, told = [], [], []
         for edge in entry.inputs:
             if edge.sent is None:
                 continue
             to = self.entry[edge.source]
             rule = rule_of(entry, edge.index, g, self._variable(entry), self._inputs(entry), self.entry)
-            target = gradient_of(self.names[to.id], self.result, to.shape)
+            target = gradient_of(self.symbols[to.id], self.result, to.shape)
             key = f"{entry.id}.{edge.index}"
             several = sum(e.source == to.id and e.sent is not None for other in self.graph for e in other.inputs) > 1
-            panels = [self._panel(f"sent to {self.names[to.id]}", f"s{key}", edge.sent)]
+            panels = [self._panel(f"sent to {self._label(to)}", f"s{key}", edge.sent)]
             if several:
                 old = sums.get(to.id)
                 total = edge.sent if old is None else old + edge.sent
@@ -217,7 +217,7 @@ class _Steps:
             parts.append(self._part(target, rule, "+=" if several else "=", panels, notes, [f"s{key}"]))
             latex.append(f"{LATEX(target)} {'{+}' if several else ''}= {LATEX(rule)}")
             told.append(" ".join([f"{brief(edge.sent)} to {self.names[to.id]}.", *notes]))
-        sends = " ".join(told) or "nothing."
+        sends = " It sends ".join(told) or "nothing."
         return {
             "phase": "backward",
             "node": entry.id,
@@ -238,7 +238,12 @@ class _Steps:
             rounding = 1e-9 * (1 + abs(float(np.asarray(self.graph.result.value).item())))
             close = abs(engine - quotient) <= 1e-5 * max(abs(engine), abs(quotient)) + rounding
             checks.append(
-                {"index": str(list(index)), "engine": _digits(engine), "quotient": _digits(quotient), "agree": close}
+                {
+                    "index": str(list(index)),
+                    "engine": six_digits(engine),
+                    "quotient": six_digits(quotient),
+                    "agree": close,
+                }
             )
         verdict = "not checked"
         if checks:
@@ -250,10 +255,10 @@ class _Steps:
             "node": entry.id,
             "title": f"Done: the gradient of {name} is complete",
             "text": f"The gradient of parameter {name} is {gradient}. Against finite differences: {verdict}.",
-            "arrives": self._panel(f"gradient of {name}", f"g{entry.id}", entry.gradient),
+            "arrives": self._panel(f"gradient of {name} {_shape(entry)}", f"g{entry.id}", entry.gradient),
             "parts": [],
             "checks": checks,
-            "latex": LATEX(gradient_of(name, self.result, entry.shape)),
+            "latex": LATEX(gradient_of(self.symbols[entry.id], self.result, entry.shape)),
             "edges": [],
         }
 
@@ -261,10 +266,11 @@ class _Steps:
         self, target: Expression, full: Expression, sign: str, panels: list[Any], notes: list[str], hidden: list[str]
     ) -> dict[str, Any]:
         relation = f"<mo>{sign}</mo>"
+        told = [f"{UNICODE.variable(s)} is {m}." for s, m in self.meanings.items() if s in _variables(full)]
         part = {
             "math": f'<math display="block">{MATHML(target)}{relation}{MATHML(full)}</math>',
             "panels": panels,
-            "notes": notes,
+            "notes": notes + told,
             "hidden": hidden,
         }
         if all(self.small.get(name, True) for name in _variables(full)):
@@ -272,7 +278,7 @@ class _Steps:
         return part
 
     def _variable(self, entry: Entry) -> Expression:
-        return named(self.names[entry.id], entry.shape)
+        return named(self.symbols[entry.id], entry.shape)
 
     def _inputs(self, entry: Entry) -> list[Expression]:
         sources = [self.entry[edge.source] for edge in entry.inputs]
@@ -286,53 +292,12 @@ class _Steps:
         return f"{self.names[entry.id]} {_shape(entry)}"
 
     def _panel(self, label: str, key: str, array: Any, sign: str = "") -> dict[str, str]:
-        if key not in self.arrays:
-            self.arrays[key] = self._cells(np.asarray(array))
+        self.arrays.add(key, array)
         return {"label": label, "array": key, "sign": sign}
-
-    def _cells(self, array: Any) -> dict[str, Any]:
-        """An array as the rows of a heat map: entry by entry, or means of blocks, or only its extremes."""
-        made: dict[str, Any] = {"shape": list(array.shape), "size": int(array.size)}
-        if array.dtype.kind == "c":
-            array, made["of"] = np.abs(array), "magnitudes"
-        numbers = np.asarray(array, float).reshape(-1, array.shape[-1] if array.ndim else 1)
-        finite = numbers[np.isfinite(numbers)]
-        if finite.size:
-            with np.errstate(all="ignore"):
-                extremes = (finite.min(), finite.mean(), finite.max())
-            made |= dict(zip(("min", "mean", "max"), map(_digits, extremes), strict=True))
-        made["nan"] = int(np.isnan(numbers).sum())
-        made["inf"] = int(np.isinf(numbers).sum())
-        if self.cells >= _ALL_CELLS:
-            self.left_out += 1
-            return made
-        if numbers.size > _CELLS:
-            numbers = _block_means(numbers)
-            made["blocks"] = list(numbers.shape)
-        self.cells += numbers.size
-        made["rows"] = [[_digits(x) for x in row] for row in numbers.tolist()]
-        return made
 
 
 def _shape(entry: Entry) -> str:
     return shape_text(entry.shape, entry.dtype)
-
-
-def _digits(x: float) -> Any:
-    """Six significant digits; what JSON has no number for, as a word."""
-    return float(f"{x:.6g}") if np.isfinite(x) else str(float(x))
-
-
-def _block_means(numbers: Any, most: int = 16) -> Any:
-    """At most 16 x 16 means, of the blocks that a larger matrix is cut into."""
-    with np.errstate(all="ignore"):
-        for axis in (0, 1):
-            n = numbers.shape[axis]
-            edges = np.unique(np.linspace(0, n, min(n, most) + 1).astype(int))
-            sums = np.add.reduceat(numbers, edges[:-1], axis=axis)
-            widths = np.diff(edges)
-            numbers = sums / (widths[:, None] if axis == 0 else widths)
-    return numbers
 
 
 def _variables(expression: Expression) -> set[str]:
@@ -360,18 +325,51 @@ def _pictures(graph: Graph) -> tuple[list[dict[str, Any]], list[str]]:
     return pictures, []
 
 
+def _in_script(data: Any) -> str:
+    """JSON that cannot end the script element early, nor open another, whatever a Tensor is called."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return re.sub(r"<(?=[!sS])", r"\\u003c", text.replace("</", "<\\/"))
+
+
+def _slim(svgs: list[str]) -> tuple[list[str], str]:
+    """Graphviz's pictures without what they say over and over, and a style that says it once."""
+    style = "".join(re.findall(r"<style>(.*?)</style>", svgs[0], re.DOTALL)) if svgs else ""
+    classes: dict[str, str] = {}
+
+    def paint(found: re.Match[str]) -> str:
+        return f' class="{classes.setdefault(found[0], f"p{len(classes)}")}"'
+
+    slim = []
+    for svg in svgs:
+        svg = re.sub(r"<style>.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
+        svg = re.sub(r' text-anchor="middle"| font-family="[^"]*"| id="edge\d+"', "", svg)
+        # A tooltip in a title needs neither a link nor a group around the box.
+        svg = re.sub(r'<title>(\w+)</title>\s*<g id="a_\1"><a xlink:title="([^"]*)">', r"<title>\2</title>", svg)
+        svg = re.sub(r"</a>\s*</g>", "", svg)
+        svg = re.sub(r'(?: fill="[^"]*"| stroke="[^"]*"| stroke-[a-z]+="[^"]*"| font-size="[^"]*")+', paint, svg)
+        svg = re.sub(r"(\d\.\d)\d+|\.0+(?=\D)", r"\1", svg)
+        slim.append(re.sub(r">\s+<", "><", svg))
+    rules = [f".{name} {{{_declared(attributes)}}}" for attributes, name in classes.items()]
+    return slim, "\n".join([*rules, style])
+
+
+def _declared(attributes: str) -> str:
+    pairs = re.findall(r'([a-z-]+)="([^"]*)"', attributes)
+    return "; ".join(f"{key}: {value}{'px' if key == 'font-size' else ''}" for key, value in pairs)
+
+
 def _html(title: str, summary: str, data: dict[str, Any], svgs: list[str], remarks: list[str]) -> str:
     folder = files("autograd_lite.show") / "page"
+    svgs, style = _slim(svgs)
     parts = {
         "title": escape(title),
         "summary": escape(summary),
-        "style": (folder / "page.css").read_text(encoding="utf-8"),
+        "style": (folder / "page.css").read_text(encoding="utf-8") + style,
         "script": (folder / "page.js").read_text(encoding="utf-8"),
         "remarks": "".join(f"<p class=remark>{escape(remark)}</p>" for remark in remarks),
         "pictures": "".join(f'<div class="picture" data-level="{i}" hidden>{svg}</div>' for i, svg in enumerate(svgs)),
         "steps": "".join(f"<li>{escape(step['text'])}</li>" for step in data["steps"]),
-        # "<" cannot end the script element early, whatever a Tensor is called.
-        "data": json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
+        "data": _in_script(data),
     }
     page = (folder / "page.html").read_text(encoding="utf-8")
     pieces = page.split("@@")

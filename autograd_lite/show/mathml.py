@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import Any
 
@@ -48,7 +49,8 @@ class _Mathml(Notation):
         return f'<mrow><mo stretchy="true">(</mo>{text}<mo stretchy="true">)</mo></mrow>'
 
     def __call__(self, expression: Expression, around: int = 0) -> str:
-        return f"<mrow>{super().__call__(expression, around)}</mrow>"
+        text = super().__call__(expression, around)
+        return text if _is_one(text) else f"<mrow>{text}</mrow>"
 
     def applied(self, head: str, inside: list[str]) -> str:
         if head == "sqrt" and len(inside) == 1:
@@ -58,7 +60,8 @@ class _Mathml(Notation):
         return f"<mi>{escape(head)}</mi>" + self.bracketed("<mo>,</mo>".join(inside))
 
     def fraction(self, above: str, below: str, several: bool) -> str:
-        return f"<mfrac><mrow>{above}</mrow><mrow>{below}</mrow></mfrac>"
+        rows = (text if _is_one(text) else f"<mrow>{text}</mrow>" for text in (above, below))
+        return f"<mfrac>{''.join(rows)}</mfrac>"
 
     def power(self, e: Expression) -> tuple[str, int]:
         return f"<msup>{self(e.parts[0], ATOM)}{self(e.parts[1])}</msup>", POWER
@@ -72,7 +75,7 @@ class _Mathml(Notation):
 
     def ones(self, shape: tuple[int, ...]) -> str:
         sizes = "<mo>×</mo>".join(f"<mn>{n}</mn>" for n in shape)
-        return f"<msub><mn mathvariant='bold'>1</mn><mrow>{sizes}</mrow></msub>"
+        return f"<msub><mn>𝟏</mn><mrow>{sizes}</mrow></msub>"
 
     def index(self, e: Expression) -> tuple[str, int]:
         return f"{self(e.parts[0], POWER)}<mo>[</mo>{self.words(e.value)}<mo>]</mo>", ATOM
@@ -82,6 +85,16 @@ class _Mathml(Notation):
 
     def norm(self, e: Expression) -> tuple[str, int]:
         return f"<mo>‖</mo>{self(e.parts[0])}<mo>‖</mo>", ATOM
+
+
+def _is_one(text: str) -> bool:
+    """Whether it is a single element."""
+    depth = 0
+    for tag in re.finditer(r"<(/?)[^>]*?(/?)>", text):
+        depth += -1 if tag[1] else 0 if tag[2] else 1
+        if depth == 0:
+            return tag.end() == len(text)
+    return False
 
 
 class _Numbers(_Mathml):

@@ -208,12 +208,13 @@ class Variables:
                     self.layer_called[self.names[entry.id]] = entry.id
 
 
-def variable_names(graph: Graph) -> dict[str, str]:
-    """A name for every node but constants: those of a derivation, and others for the rest."""
-    names = dict(Variables(graph, gradients=True).names)
-    names |= {i: name for i, name in names_of(graph).items() if i in names}  # leaves by their full names
-    free = free_names(set(names.values()))
-    return {entry.id: names.get(entry.id) or next(free) for entry in graph if entry.kind != CONSTANT}
+def variable_names(graph: Graph) -> tuple[dict[str, str], dict[str, str]]:
+    """A name for every node but constants, those of a derivation and others for the rest; and the symbol for it."""
+    given = names_of(graph)
+    known = given | Variables(graph, gradients=True).names
+    free = free_names(set(known.values()))
+    symbols = {entry.id: known.get(entry.id) or next(free) for entry in graph if entry.kind != CONSTANT}
+    return symbols | given, symbols
 
 
 def reciprocal(expression: Expression) -> Expression | None:

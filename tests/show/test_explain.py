@@ -11,6 +11,7 @@ from autograd_lite import Tensor
 from autograd_lite.show import layout
 from autograd_lite.show.errors import NoGraphError, RenderingError, SavingError, ShowError
 from autograd_lite.show.explain import explain
+from autograd_lite.show.heatmaps import LEVELS
 
 
 def data_of(page):
@@ -20,7 +21,19 @@ def data_of(page):
 
 def array(data, key):
     cells = data["arrays"][key]
-    return np.array(cells["rows"], float).reshape(cells["shape"])
+    if isinstance(cells, str):  # the same as another
+        return array(data, cells)
+    return np.array(rows(cells), float).reshape(cells["shape"])
+
+
+def rows(cells):
+    """The numbers of a heat map, of which large ones have two characters each."""
+    if "rows" in cells:
+        return cells["rows"]
+    codes = [LEVELS.index(letter) for letter in cells["codes"]]
+    numbers = [(64 * a + b - 2048) / 2047 * cells["most"] for a, b in zip(codes[::2], codes[1::2], strict=True)]
+    numbers = [cells.get("odd", {}).get(str(i), x) for i, x in enumerate(numbers)]
+    return [numbers[i : i + cells["wide"]] for i in range(0, len(numbers), cells["wide"])]
 
 
 def test_the_steps_go_forward_and_then_backward():
@@ -123,8 +136,42 @@ def test_large_arrays_are_shown_as_means_of_blocks_and_then_left_out():
     data = data_of(page)
     first = data["arrays"]["vn0"]
     assert first["blocks"] == [16, 16] and (first["min"], first["max"]) == (0.0, 3999.0)
-    assert np.mean(first["rows"][0]) < 120  # the first two rows of forty
-    assert data["left_out"] > 0 and len(page.html.encode()) < 2_000_000
+    assert np.mean(rows(first)[0]) < 120  # the first two rows of forty
+    assert rows(first)[0][-1] == pytest.approx(first["corner"], abs=first["most"] / 2047)
+    assert data["left_out"] == 0 and len(page.html.encode()) < 500_000
+
+
+def test_arrays_over_the_budget_are_left_out_with_their_extremes(monkeypatch):
+    monkeypatch.setattr("autograd_lite.show.heatmaps._ALL_CELLS", 40)
+    x = Tensor(np.arange(30.0), requires_grad=True, name="x")
+    data = data_of(explain(np.sin(x * 0.1).sum()))
+    assert data["left_out"] > 0
+    left = [cells for cells in data["arrays"].values() if isinstance(cells, dict) and "rows" not in cells]
+    assert left and all({"min", "mean", "max", "size"} <= cells.keys() for cells in left)
+
+
+def test_nan_and_infinity_survive_in_a_large_array():
+    value = np.arange(100.0)
+    value[[3, 7, 99]] = np.nan, np.inf, -np.inf
+    x = Tensor(value, requires_grad=True, name="x")
+    with np.errstate(all="ignore"):
+        data = data_of(explain((x * 2).sum()))
+    cells = data["arrays"]["vn0"]
+    shown = rows(cells)[0]
+    assert (cells["nan"], cells["inf"]) == (1, 2)
+    assert [shown[3], shown[7], shown[99]] == ["nan", "inf", "-inf"]
+    np.testing.assert_allclose(shown[10:98], value[10:98], atol=98 / 2047)
+
+
+def test_the_page_of_a_transformer_block_is_small():
+    model = ag.nn.TransformerBlock(8, 2, seed=0)
+    ag.name(block=model)
+    page = explain((model(Tensor(np.random.RandomState(0).randn(2, 4, 8), name="x")) ** 2).mean())
+    assert len(page.html.encode()) < 450_000
+    math = [part["math"] for step in data_of(page)["steps"] for part in step["parts"]]
+    assert any("<mi>query</mi>" in formula for formula in math)
+    notes = [note for step in data_of(page)["steps"] for part in step["parts"] for note in part["notes"]]
+    assert "W_query is block.attention.query.weight." in notes
 
 
 def test_nan_is_counted():

@@ -15,6 +15,22 @@
   const inside = (html) => { const holder = element("div"); holder.innerHTML = html; return holder; };
   const shown = (x) => typeof x === "number" ? String(Number(x.toPrecision(4))) : x;
 
+  // --- arrays: some stand for others alike, and large ones come as two characters for each number ----------------
+  const levels = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
+  const arrayOf = (key) => {
+    const a = data.arrays[key];
+    if (typeof a === "string") return arrayOf(a);
+    if (a.codes && !a.rows) {
+      a.rows = [];
+      for (let i = 0; 2 * i < a.codes.length; i++) {
+        if (i % a.wide === 0) a.rows.push([]);
+        const code = 64 * levels.indexOf(a.codes[2 * i]) + levels.indexOf(a.codes[2 * i + 1]);
+        a.rows[a.rows.length - 1].push(a.odd && i in a.odd ? a.odd[i] : (code - 2048) / 2047 * a.most);
+      }
+    }
+    return a;
+  };
+
   // --- heat maps: white for 0, orange above, blue below; the two differ in brightness for nobody ---------------
   const colour = (x, most) => {
     if (typeof x !== "number") return "#d9b3e6";
@@ -24,16 +40,18 @@
     return `rgb(${mix.join(",")})`;
   };
   const heat = (key) => {
-    const a = data.arrays[key];
+    const a = arrayOf(key);
     const figure = element("figure");
     if (a.rows) {
       const most = Math.max(...a.rows.flat().filter((x) => typeof x === "number").map(Math.abs), 0);
       const words = a.rows.flat().length <= 64;
       const table = element("table", { class: "heat" });
-      for (const row of a.rows) {
-        const line = element("tr");
+      // A stack of matrices is told apart by a gap after each.
+      const slice = !a.blocks && a.shape.length > 2 ? a.shape[a.shape.length - 2] : Infinity;
+      for (const [i, row] of a.rows.entries()) {
+        const line = element("tr", i && i % slice === 0 ? { class: "slice" } : {});
         for (const x of row) {
-          const cell = element("td", { style: `background:${colour(x, most)}`, title: String(x) });
+          const cell = element("td", { style: `background:${colour(x, most)}`, title: shown(x) });
           if (words) cell.textContent = shown(x);
           line.append(cell);
         }
@@ -58,9 +76,8 @@
 
   // --- predict first: what is sent stays hidden until a number of it was typed ----------------------------------
   const question = (key) => {
-    const a = data.arrays[key];
-    const last = a.rows[0].length - 1;
-    const answer = a.rows[0][last];
+    const a = arrayOf(key);
+    const answer = a.corner ?? a.rows[0][a.rows[0].length - 1];
     const where = a.size === 1 ? "the number that is sent" : `the entry at the end of the first row of what is sent`;
     const field = element("input", { type: "text", inputmode: "decimal", "aria-label": where, size: "10", class: "guess" });
     const verdict = element("span", { "aria-live": "polite" });
@@ -81,7 +98,7 @@
 
   const part = (p) => {
     const box = element("div", { class: "part" });
-    const hidden = by("predict").checked && p.hidden.some((key) => data.arrays[key].rows && !revealed.has(key));
+    const hidden = by("predict").checked && p.hidden.some((key) => arrayOf(key).rows && !revealed.has(key));
     box.append(inside(p.math));
     if (hidden) {
       box.append(question(p.hidden[0]));
@@ -100,7 +117,7 @@
     by("slider").value = now;
     by("place").textContent = `${now + 1} of ${data.steps.length}, ${step.phase}`;
     by("step-title").textContent = step.title;
-    const asked = by("predict").checked && step.parts.some((p) => p.hidden.some((key) => data.arrays[key].rows && !revealed.has(key)));
+    const asked = by("predict").checked && step.parts.some((p) => p.hidden.some((key) => arrayOf(key).rows && !revealed.has(key)));
     by("twin").textContent = asked ? "Predict what is sent before it is shown." : step.text;
     by("arrives").replaceChildren(...(step.arrives ? panel(step.arrives) : []));
     by("parts").replaceChildren(...step.parts.map(part));
@@ -137,10 +154,11 @@
   // Only the graph's own frame scrolls: the page stays where the reader has put it.
   const bringIntoView = (node) => {
     const frame = by("graph"), box = node.getBoundingClientRect(), around = frame.getBoundingClientRect();
-    if (box.top < around.top || box.bottom > around.bottom) {
+    const near = (low, high, from, to) => low < from + 60 || high > to - 60;
+    if (near(box.top, box.bottom, around.top, around.bottom)) {
       frame.scrollTop += (box.top + box.bottom - around.top - around.bottom) / 2;
     }
-    if (box.left < around.left || box.right > around.right) {
+    if (near(box.left, box.right, around.left, around.right)) {
       frame.scrollLeft += (box.left + box.right - around.left - around.right) / 2;
     }
   };
@@ -154,6 +172,15 @@
     const user = data.steps.findIndex((s) => s.edges.some(([a]) => boxes[a] === id));
     return same >= 0 ? same : any >= 0 ? any : user;
   };
+  // A large graph keeps letters that can be read; its frame scrolls.
+  const fit = () => {
+    for (const svg of document.querySelectorAll(".picture > svg")) {
+      const natural = svg.viewBox.baseVal.width * 4 / 3;
+      svg.style.maxWidth = natural > 1.4 * by("graph").clientWidth ? `${0.75 * natural}px` : "100%";
+      svg.style.width = svg.style.maxWidth === "100%" ? "" : `${0.75 * natural}px`;
+    }
+  };
+  window.addEventListener("resize", fit);
   const setLevel = (to) => {
     level = Math.max(0, Math.min(pictures.length - 1, to));
     pictures.forEach((picture, i) => { picture.hidden = i !== level; });
@@ -221,6 +248,7 @@
   };
   window.addEventListener("hashchange", linked);
   if (data.left_out) by("left-out").textContent = `Of ${data.left_out} arrays only the extremes are here, to keep the page small.`;
+  fit();
   if (pictures.length) setLevel(0);
   show(0, false);
   linked();
