@@ -97,12 +97,19 @@ class Equations:
     @property
     def numpy(self) -> str:
         """Lines of NumPy that compute it: the form of a worksheet, forward part and gradients."""
-        printer = numpy_printer()
+        printer = numpy_printer(self._names())
         blocks = [
             "\n".join(printer.line(equation.target, equation.expression) for equation in equations)
             for equations in (self.forward, self.backward)
         ]
         return "\n\n# --- gradients ---\n\n".join(block for block in blocks if block) + "\n"
+
+    def _names(self) -> list[str]:
+        """What the variables are called, in the order of the lines."""
+        found = [leaf.name for leaf in self.inputs]
+        for equation in self.forward:
+            found += [*equation.expression.names, equation.target.value]
+        return list(dict.fromkeys(found))
 
     def worksheet(self, title: str = "A derivation") -> str:
         """The solved derivation as a worksheet, which `autograd-lite check` accepts and `blank` empties.
@@ -123,10 +130,10 @@ class Equations:
             raise ShowError(
                 f"worksheet: the result {result!r} is to be called L, but another Tensor is; rename that one"
             )
-        printer = numpy_printer({result: "L"})
+        printer = numpy_printer(self._names(), {result: "L"})
         declared = [f"{printer.variable(i.name)} {i.shape}{i.marker and ' '}{i.marker}" for i in self.inputs]
         wanted = [f"d{printer.variable(i.name)}" for i in self.inputs if i.wanted]
-        head = ['"""' + re.sub(r'["\\\s]+', " ", title) + '"""', *[f"# inputs: {each}" for each in declared]]
+        head = ['"""' + re.sub(r'["\\\s]+', " ", str(title)) + '"""', *[f"# inputs: {each}" for each in declared]]
         head.append(f"# wanted: {', '.join(wanted)}")
         symbols = {*(leaf.name for leaf in self.inputs)}
         head += [f"# {printer(symbol)} is {meaning}" for symbol, meaning in self.where if symbol.value in symbols]

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.show.asked import graph_for
 from autograd_lite.show.differences import difference_quotients
 from autograd_lite.show.digits import brief, count, shape_text
 from autograd_lite.show.dot import statements
@@ -23,7 +24,7 @@ from autograd_lite.show.expression import Expression, gradient_of, named, number
 from autograd_lite.show.files import write_whole
 from autograd_lite.show.folding import fold
 from autograd_lite.show.formula import rule_of
-from autograd_lite.show.graph import CONSTANT, OPERATION, PARAMETER, Edge, Entry, Graph, walk
+from autograd_lite.show.graph import CONSTANT, OPERATION, PARAMETER, Edge, Entry, Graph
 from autograd_lite.show.heatmaps import HeatMaps, six_digits
 from autograd_lite.show.latex import LATEX
 from autograd_lite.show.layout import lay_out
@@ -54,9 +55,12 @@ class Page:
             ShowError: another ending.
             SavingError: the path cannot be written.
         """
-        if os.path.splitext(path)[1].lower() not in (".html", ".htm"):
-            raise ShowError(f"explain: the page is HTML; save it as {os.fspath(path)!r} with the ending .html")
-        return os.fspath(write_whole(path, self.html.encode()))
+        if not isinstance(path, (str, bytes, os.PathLike)):
+            raise ShowError(f"explain: a page is not saved to {path!r}; give a path that ends in .html")
+        name = os.fsdecode(path)
+        if os.path.splitext(name)[1].lower() not in (".html", ".htm") or "\0" in name:
+            raise ShowError(f"explain: the page is HTML; give a path that ends in .html, not {name!r}")
+        return os.fspath(write_whole(name, self.html.encode(errors="replace")))
 
     def _repr_html_(self) -> str:
         # A frame of its own keeps the page's style and script apart from the notebook's.
@@ -86,7 +90,7 @@ def explain(tensor: Any) -> Page:
     >>> explain(x * x)
     <Page: 1 operation forward, 2 steps backward>
     """
-    graph = walk(tensor, values=True, gradients=True)
+    graph = graph_for("explain", tensor, gradients=True)
     operations = sum(entry.kind == OPERATION for entry in graph)
     if operations > _MOST:
         raise ShowError(

@@ -38,6 +38,13 @@ class Expression:
         return 1 + sum(part.weight for part in self.parts)
 
     @property
+    def names(self) -> list[str]:
+        """The variables in it, from left to right."""
+        if self.kind == "name":
+            return [self.value]
+        return list(dict.fromkeys(name for part in self.parts for name in part.names))
+
+    @property
     def words(self) -> set[str]:
         """The functions and descriptions in it."""
         own = {self.value} if self.kind == "word" else {self.value[1]} if self.kind == "call" else set()

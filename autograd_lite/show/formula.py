@@ -8,13 +8,14 @@ else than what the engine computes.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.backprop import fit
 from autograd_lite.record import NOTHING, SPEC, Leaf, Node, enable_grad
+from autograd_lite.show.asked import graph_for
 from autograd_lite.show.equations import Equation, Equations, Input
 from autograd_lite.show.errors import ShowError
 from autograd_lite.show.expression import (
@@ -66,7 +67,7 @@ def formula(tensor: Any) -> Equations:
     >>> formula(np.exp(-(w * x)).sum())
     L = sum(exp(−w ⊙ x))
     """
-    found = _Derivation(walk(tensor, values=True))
+    found = _Derivation(graph_for("formula", tensor))
     forward = found.forward()
     return Equations(forward, where=found.where(forward))
 
@@ -97,8 +98,7 @@ def derivation(tensor: Any, wrt: Any = None) -> Equations:
     dz = 2 · z
     dw = dz ⊙ (1 − z²) ⊙ x
     """
-    walk(tensor, gradients=True)  # for its checks: a gradient of what is not a real scalar is no equation
-    graph = walk(tensor, values=True)
+    graph = graph_for("derivation", tensor, gradients=True)
     wanted = _wanted(graph, wrt)
     found = _Derivation(graph, wanted)
     leaves = [entry for entry in graph if entry.operation is None and entry.id in found.names]
@@ -126,7 +126,11 @@ def _wanted(graph: Graph, wrt: Any) -> frozenset[str]:
     """The ids of the entries to differentiate by."""
     if wrt is None:
         return frozenset(entry.id for entry in graph if entry.kind == PARAMETER)
-    several = list(wrt) if isinstance(wrt, Iterable) and not isinstance(wrt, (str, Tensor)) else [wrt]
+    several = list(wrt) if isinstance(wrt, (list, tuple, set, frozenset)) else [wrt]
+    if not several:
+        raise ShowError(
+            "derivation: wrt is empty; name a Tensor to differentiate by, or leave it out for every parameter"
+        )
     wanted: set[str] = set()
     for one in several:
         if isinstance(one, str):
@@ -139,6 +143,8 @@ def _wanted(graph: Graph, wrt: Any) -> frozenset[str]:
                 f"derivation: {what} is no part of this graph that requires grad; pass Tensors, or names of "
                 f"Tensors, that the result was computed from"
             )
+        if found[0] is graph.result:
+            raise ShowError("derivation: the result was asked for by itself, which gives 1; name what it depends on")
         wanted.update(entry.id for entry in found)
     return frozenset(wanted)
 

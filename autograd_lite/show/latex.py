@@ -33,7 +33,10 @@ class _Latex(Notation):
         return rf"\frac{{\partial {self.variable(of)}}}{{\partial {self.variable(by)}}}"
 
     def numeral(self, text: str) -> str:
-        return text
+        return text.replace("inf", r"\infty").replace("nan", r"\mathrm{nan}")
+
+    def scientific(self, mantissa: str, exponent: str) -> str:
+        return f"10^{{{exponent}}}" if mantissa == "1" else rf"{mantissa} \times 10^{{{exponent}}}"
 
     def words(self, text: str) -> str:
         return rf"\text{{{_latex_text(text)}}}" if text.strip() else ""

@@ -36,6 +36,11 @@ class _Mathml(Notation):
     def numeral(self, text: str) -> str:
         return f"<mn>{escape(text)}</mn>"
 
+    def scientific(self, mantissa: str, exponent: str) -> str:
+        raised = self.minus_sign() + f"<mn>{exponent[1:]}</mn>" if exponent[0] == "-" else f"<mn>{exponent}</mn>"
+        ten = f"<msup><mn>10</mn><mrow>{raised}</mrow></msup>"
+        return ten if mantissa == "1" else f"<mn>{mantissa}</mn><mo>×</mo>{ten}"
+
     def words(self, text: str) -> str:
         return f"<mtext>{escape(text)}</mtext>" if text else ""
 

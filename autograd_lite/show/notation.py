@@ -65,8 +65,13 @@ class Notation:
 
     def number(self, e: Expression) -> tuple[str, int]:
         """A plain number."""
+        if isinstance(e.value, complex):
+            return self.numeral(str(e.value).strip("()")), SUM
         text = self.digits(e.value) if isinstance(e.value, float) else str(e.value)
-        return self.numeral(text), ATOM if "j" not in text and "e" not in text else PRODUCT
+        power = re.fullmatch(r"(.*)e([+-]?\d+)", text)
+        if power is None:
+            return self.numeral(text), ATOM
+        return self.scientific(power[1], str(int(power[2]))), PRODUCT
 
     def sum(self, e: Expression) -> tuple[str, int]:
         """Terms with their signs."""
@@ -162,6 +167,10 @@ class Notation:
         """A floating point number."""
         return f"{value:.6g}"
 
+    def scientific(self, mantissa: str, exponent: str) -> str:
+        """A number with a power of ten."""
+        return f"{mantissa}e{exponent}"
+
     def numeral(self, text: str) -> str:
         """The digits of a number."""
         return text
@@ -211,6 +220,13 @@ class _Unicode(Notation):
 
     def minus_sign(self) -> str:
         return "−"
+
+    def numeral(self, text: str) -> str:
+        return text.replace("inf", "∞")
+
+    def scientific(self, mantissa: str, exponent: str) -> str:
+        ten = f"10{exponent.translate(_SUPERSCRIPTS)}"
+        return ten if mantissa == "1" else f"{mantissa}·{ten}"
 
     def power(self, e: Expression) -> tuple[str, int]:
         base, exponent = self(e.parts[0], ATOM), self(e.parts[1], ATOM)

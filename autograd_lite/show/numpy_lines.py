@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import keyword
+import math
 import operator
 import re
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -23,8 +26,10 @@ class _Numpy(Notation):
 
     constants = 2
 
-    def __init__(self, renamed: dict[str, str] | None = None) -> None:
-        self.renamed = renamed or {}
+    def __init__(self, names: Iterable[str] = (), renamed: dict[str, str] | None = None) -> None:
+        self.names = renamed or {}
+        for name in names:
+            self.names.setdefault(name, self._identifier(name))
         self.before: list[str] = []
         self.scattered = 0
 
@@ -35,11 +40,20 @@ class _Numpy(Notation):
         return "\n".join(lines)
 
     def digits(self, value: float) -> str:
-        return repr(value)
+        return repr(value) if math.isfinite(value) else f"np.{value}"
+
+    def _identifier(self, name: str) -> str:
+        """A name that Python accepts and that no other variable has, nor the gradient by another."""
+        made = re.sub(r"\W", "_", name)
+        made = f"_{made}" if made[:1].isdigit() or not made else made
+        taken = set(self.names.values())
+        reserved = {"np", *taken, *(f"d{other}" for other in taken), *(other[1:] for other in taken if other[0] == "d")}
+        while keyword.iskeyword(made) or made in reserved:
+            made += "_"
+        return made
 
     def variable(self, name: str) -> str:
-        name = re.sub(r"\W", "_", self.renamed.get(name, name))
-        return name if not name[:1].isdigit() else f"_{name}"
+        return self.names.get(name) or self._identifier(name)
 
     def operator(self, sign: str) -> str:
         return f" {'*' if sign in ('·', '⊙') else sign} "

@@ -24,7 +24,8 @@ def names_of(graph: Graph) -> dict[str, str]:
         if base is None:
             continue
         name = base
-        while name in taken or (name in given and name != entry.name) or name in ("p", "c"):
+        bare = entry.name is None and base != "L"  # p and c alone are not given away
+        while name in taken or (name in given and name != entry.name) or (bare and name == base):
             counts[base] += 1
             name = f"{base}_{counts[base]}" if base in given or base == "L" else f"{base}{counts[base]}"
         names[entry.id] = name

@@ -157,8 +157,8 @@ class Variables:
 
     def _layer_of(self, entry: Entry, full: Expression) -> str | None:
         """The affine part that it is a function of, entry by entry, if of nothing else."""
-        names = _names_in(full) if _is_elementwise(full) else set()
-        layer = self.layer_called.get(next(iter(names))) if len(names) == 1 else None
+        names = full.names if _is_elementwise(full) else []
+        layer = self.layer_called.get(names[0]) if len(names) == 1 else None
         return layer if layer != entry.id else None
 
     # --- naming --------------------------------------------------------------------------------------------------
@@ -233,12 +233,6 @@ def _is_ones(entry: Entry) -> bool:
 
 def _columns(expression: Expression) -> int:
     return len(UNICODE(expression))
-
-
-def _names_in(expression: Expression) -> set[str]:
-    if expression.kind == "name":
-        return {expression.value}
-    return set().union(*map(_names_in, expression.parts)) if expression.parts else set()
 
 
 def _is_plain(full: Expression) -> bool:

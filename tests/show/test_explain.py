@@ -222,8 +222,11 @@ def test_what_makes_no_sense_is_refused(tmp_path):
     with pytest.raises(ShowError, match="explain a part"):
         explain(chain(300)[0])
     page = explain((x * x).sum())
-    with pytest.raises(ShowError, match=r"ending \.html"):
+    with pytest.raises(ShowError, match=r"ends in \.html"):
         page.save(tmp_path / "x.png")
+    for unfit in (None, 3, "", "a\0.html"):
+        with pytest.raises(ShowError, match=r"ends in \.html"):
+            page.save(unfit)
     with pytest.raises(SavingError, match="cannot write"):
         page.save(tmp_path / "missing" / "x.html")
     loss, parameters = xor()

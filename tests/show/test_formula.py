@@ -10,6 +10,7 @@ import autograd_lite as ag
 from autograd_lite import Tensor
 from autograd_lite.show.errors import NoGraphError, ShowError
 from autograd_lite.show.formula import derivation, formula
+from autograd_lite.show.numpy_lines import numpy_printer
 
 
 def named(name, tensor):
@@ -330,3 +331,52 @@ def test_of_two_reshapes_the_last_decides():
     loss = (a.reshape((2, 3)).reshape((3, 2)) * b).sum()
     assert str(formula(loss)) == "L = sum(reshape(a, shape=(3, 2)) ⊙ b)"
     check(loss, {"a": a, "b": b})
+
+
+def test_variables_of_numpy_lines_are_told_apart_whatever_they_are_called():
+    names = ["for", "np", "a b", "a_b", "dx", "x", "c", "1st"]
+    leaves = [parameter(name, 2, seed=i) for i, name in enumerate(names)]
+    loss = sum(((i + 2) * np.sin(leaf) for i, leaf in enumerate(leaves[1:])), np.sin(leaves[0])).sum()
+    equations = derivation(loss)
+    printer = numpy_printer(leaf.name for leaf in leaves)
+    places = {"np": np} | {printer.variable(leaf.name): leaf.numpy() for leaf in leaves}
+    assert len(places) == len(names) + 1
+    exec(equations.numpy, places)
+    loss.backward()
+    for leaf in leaves:
+        np.testing.assert_allclose(places[f"d{printer.variable(leaf.name)}"], leaf.grad, rtol=1e-12)
+    assert "sin(c)" in str(equations)
+
+
+def test_numbers_are_written_as_in_print():
+    x = parameter("x", 2)
+    small, infinite = formula((x * 2.5e-8 + 1e-5).sum()), formula((x * np.inf).sum())
+    assert str(small) == "L = sum(2.5·10⁻⁸ · x + 10⁻⁵)"
+    assert r"2.5 \times 10^{-8} \cdot x + 10^{-5}" in small.latex
+    assert "<msup><mn>10</mn>" in small.mathml and "2.5e-8 * x + 1e-5" in small.numpy
+    assert str(infinite) == "L = sum(∞ · x)" and r"\infty" in infinite.latex and "np.inf * x" in infinite.numpy
+
+
+@pytest.mark.parametrize("function", [formula, derivation, ag.explain], ids=lambda f: f.__name__)
+def test_errors_name_the_function_that_was_called(function):
+    x, z = parameter("x", 2), Tensor([1 + 2j], requires_grad=True)
+    for nothing in (x, 3.0, None, np.ones(2), (x * x,), (x * x).detach()):
+        with pytest.raises(NoGraphError, match=f"^{function.__name__}: .*pass the"):
+            function(nothing)
+    if function is not formula:
+        for unfit, way_out in ((x * x, r"\.sum\(\)"), ((z * z).sum(), "np.abs"), (x > 1, "requires_grad=True")):
+            with pytest.raises(ag.BackwardError, match=f"^{function.__name__}: .*{way_out}"):
+                function(unfit)
+
+
+@pytest.mark.parametrize("wrt", [[], np.ones(2), {"x": 1}, 3, b"x", Tensor([1.0])], ids=repr)
+def test_what_cannot_be_differentiated_by_is_refused(wrt):
+    x = parameter("x", 2)
+    with pytest.raises(ShowError, match=r"^derivation: .*(is no part of this graph|wrt is empty)"):
+        derivation((x * x).sum(), wrt=wrt)
+
+
+def test_the_result_is_not_differentiated_by_itself():
+    loss = (parameter("x", 2) ** 2).sum()
+    with pytest.raises(ShowError, match="by itself"):
+        derivation(loss, wrt=loss)
