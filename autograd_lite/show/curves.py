@@ -11,7 +11,7 @@ from autograd_lite.show.digits import number
 __all__ = ["curves"]
 
 _WIDTH, _HEIGHT = 640, 240
-_LEFT, _RIGHT, _TOP, _BOTTOM = 60, 630, 10, 215
+_LEFT, _RIGHT, _TOP, _BOTTOM = 72, 630, 10, 215
 
 
 def curves(
@@ -79,7 +79,8 @@ def curves(
     return (
         f'<figure class="curves"><figcaption>{escape(title)}{scale}</figcaption>'
         f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(title)} over the epochs{scale}" '
-        f'data-first="{epochs[0]}" data-span="{span}">{"".join(labels)}{"".join(drawn)}'
+        f'data-first="{epochs[0]}" data-span="{span}" data-left="{_LEFT}" data-right="{_RIGHT}">'
+        f"{''.join(labels)}{''.join(drawn)}"
         f'<path class="marker" d="M{_LEFT} {_TOP}V{_BOTTOM}"/></svg><ul class="legend">{legend}</ul></figure>'
     )
 

@@ -11,6 +11,7 @@ __all__ = ["LEVELS", "HeatMaps", "six_digits"]
 
 #: entries of one heat map, of all together, and of one whose numbers are written in its cells
 _CELLS, _ALL_CELLS, _WRITTEN = 256, 60_000, 64
+#: one character for each of 64 levels, none of which JSON has to escape
 LEVELS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from autograd_lite.record import Leaf, Node, enable_grad, no_grad, topological
 from autograd_lite.show.curves import curves
 from autograd_lite.show.digits import count, number
+from autograd_lite.show.heatmaps import LEVELS
 from autograd_lite.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ _SIDE = 32
 _PARAMETERS, _EPOCHS, _CHARACTERS = 24, 100, 220_000
 #: points of one line, samples on the plane
 _POINTS, _DOTS = 160, 300
-#: one character for each level, none of which JSON has to escape
-_LEVELS = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"
 
 
 class Recorder:
@@ -92,7 +91,9 @@ class Recorder:
         magnitudes = ("gradient ", "weight ")
         others = {n: v for n, v in history.items() if n not in losses and n != "lr" and not n.startswith(magnitudes)}
         figures = [_lines("Loss", picked, losses, log=True)]
-        figures += [_lines(name.capitalize(), picked, {name: values}) for name, values in others.items()]
+        for metric in dict.fromkeys(name.removeprefix("validation ") for name in others):
+            both = {name: others[name] for name in (metric, f"validation {metric}") if name in others}
+            figures.append(_lines(metric.capitalize(), picked, both))
         for kind in magnitudes:
             lines = {name: history[f"{kind}{name}"] for name in shown}
             figures.append(_lines(f"Mean absolute {kind}of each parameter", picked, lines, log=True))
@@ -125,7 +126,7 @@ class Recorder:
             for name, values in records.items()
             if not name.startswith(("gradient ", "weight "))
         ]
-        dead = [f"{layer} {100 * share:.0f} %" for layer, share in frame["dead"].items()]
+        dead = [f"{layer}: {100 * share:.0f} %" for layer, share in frame["dead"].items()]
         text = f"Epoch {epoch + 1}: {', '.join(numbers)}." + (f" Dead ReLUs: {', '.join(dead)}." if dead else "")
         rows = [
             [name, *(number(records[f"{kind} {name}"][epoch]) for kind in ("gradient", "weight"))] for name in shown
@@ -143,18 +144,22 @@ class Recorder:
         made: dict[str, Any] = {"side": _SIDE, "box": _box(inputs), "dots": _rounded(dots), "of": len(inputs)}
         if classes > 1:
             labels = chosen if chosen.ndim == 1 else chosen.argmax(axis=1)
-            made["grids"] = ["".join(_LEVELS[k % 64] for k in np.nan_to_num(z).argmax(axis=1)) for z in outputs]
+            made["grids"] = ["".join(LEVELS[k % 64] for k in np.nan_to_num(z).argmax(axis=1)) for z in outputs]
             made["classes"], made["labels"] = classes, [int(k) % 64 for k in labels.tolist()]
+        if classes > 2:
             return made
-        middle = _threshold(self.run, targets)
-        distances = [np.nan_to_num(z[:, 0].astype(float)) - middle for z in outputs]
+        # Of two outputs the larger one decides: their difference has its boundary at 0.
+        middle = _threshold(self.run, targets) if classes == 1 else 0.0
+        single = [z[:, 0].astype(float) if classes == 1 else z[:, 1].astype(float) - z[:, 0] for z in outputs]
+        distances = [np.nan_to_num(d) - middle for d in single]
         most = [max(float(np.abs(d).max()), 1e-300) for d in distances]
         made["grids"] = [
-            "".join(_LEVELS[int(k)] for k in np.where(d > 0, 32, 31) + np.trunc(d / m * 31))
+            "".join(LEVELS[int(k)] for k in np.where(d > 0, 32, 31) + np.trunc(d / m * 31))
             for d, m in zip(distances, most, strict=True)
         ]
-        made["classes"], made["middle"] = 1, number(middle)
-        made["labels"] = [int(k) for k in np.asarray(chosen).reshape(len(dots), -1)[:, 0] > _centre(targets)]
+        made["classes"], made["middle"] = classes, number(middle)
+        if classes == 1:
+            made["labels"] = [int(k) for k in np.asarray(chosen).reshape(len(dots), -1)[:, 0] > _centre(targets)]
         return made
 
 
@@ -198,7 +203,7 @@ def _histogram(array: Any) -> list[Any]:
     bars = ((finite / 2 - low / 2) * (_BARS / (high / 2 - low / 2))).astype(int) if wide else np.full(1, _BARS // 2)
     counts = np.bincount(np.minimum(bars, _BARS - 1), minlength=_BARS)
     heights = np.ceil(63 * counts / counts.max()).astype(int)
-    return [number(low), number(high), lost, "".join(_LEVELS[h] for h in heights)]
+    return [number(low), number(high), lost, "".join(LEVELS[h] for h in heights)]
 
 
 def _dead_relus(run: Run, samples: Any) -> dict[str, float]:

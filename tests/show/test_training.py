@@ -11,6 +11,7 @@ from autograd_lite import nn, optim, train
 from autograd_lite.errors import OperandError
 from autograd_lite.show.curves import curves
 from autograd_lite.show.errors import SavingError
+from autograd_lite.show.heatmaps import LEVELS
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((80, 2))
@@ -115,7 +116,7 @@ def test_a_dead_channel_of_an_image_is_one_unit(tmp_path):
     net[0].bias.data.ravel()[1] = -100.0
     trained(net, train.TrainingPage(tmp_path / "run.html"), epochs=1, data=(images, LABELS[:10]))
     data = data_of(tmp_path / "run.html")
-    assert "ReLU after 0 25 %" in data["frames"][-1]["text"] and "plane" not in data
+    assert "ReLU after 0: 25 %" in data["frames"][-1]["text"] and "plane" not in data
 
 
 def test_a_model_without_relus_has_no_dead_ones(tmp_path):
@@ -124,8 +125,9 @@ def test_a_model_without_relus_has_no_dead_ones(tmp_path):
     assert "ReLU" not in (tmp_path / "run.html").read_text(encoding="utf-8")
 
 
-def test_the_plane_shows_the_class_of_the_largest_output(tmp_path):
-    net = nn.Sequential(nn.Dense(2, 8, seed=0), nn.relu, nn.Dropout(0.5, seed=1), nn.Dense(8, 2, seed=1))
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_plane_shows_the_class_of_the_largest_output(classes, tmp_path):
+    net = nn.Sequential(nn.Dense(2, 8, seed=0), nn.relu, nn.Dropout(0.5, seed=1), nn.Dense(8, classes, seed=1))
     trained(net, train.TrainingPage(tmp_path / "run.html"))
     plane = data_of(tmp_path / "run.html")["plane"]
     (left, right), (bottom, top) = plane["box"]
@@ -133,9 +135,12 @@ def test_the_plane_shows_the_class_of_the_largest_output(tmp_path):
     for row, column in [(i, j) for i in range(0, side, 5) for j in range(0, side, 5)]:
         x = left + (right - left) * (column + 0.5) / side
         y = top - (top - bottom) * (row + 0.5) / side
-        assert plane["grids"][-1][row * side + column] == str(net(np.array([[x, y]])).numpy().argmax())
+        code = plane["grids"][-1][row * side + column]
+        # Of two classes the page has the difference of the outputs, of which the upper half is class 1.
+        shown = code if classes > 2 else "01"[LEVELS.index(code) >= 32]
+        assert shown == str(net(np.array([[x, y]])).numpy().argmax())
     assert len(plane["grids"]) == 4 and len(plane["dots"]) == len(plane["labels"]) == 80
-    assert set(plane["grids"][-1]) == {"0", "1"}
+    assert plane["classes"] == classes and set("".join(plane["grids"])) <= set(LEVELS if classes == 2 else "012")
 
 
 @pytest.mark.parametrize(("loss", "middle"), [(nn.binary_cross_entropy_with_logits, 0.0), (nn.mse_loss, 0.5)])
@@ -265,7 +270,7 @@ def test_keys_slider_and_link_choose_the_epoch(tmp_path):
     assert epochs == [4, 1, 2, 3, 2, 6, 6, 3]
     for epoch, text in zip(epochs, found["texts"], strict=True):
         assert float(re.search(r"loss (\S+),", text)[1]) == pytest.approx(history["loss"][epoch - 1], rel=1e-5)
-    assert found["hash"] == "#epoch-3" and found["marker"] == "M288 10V215"
+    assert found["hash"] == "#epoch-3" and found["marker"] == "M295.2 10V215"
     assert (found["bars"], found["dots"]) == (8, 80) and found["line"] > 0 and found["moved"]
     assert found["caption"].startswith("Decision boundary at the end of epoch 3: class 0 ")
     assert "pause" in found["playing"] and found["inside"]

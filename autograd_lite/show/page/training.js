@@ -36,9 +36,11 @@
   // --- the plane: orange above the boundary, blue below, the paler the nearer; classes have a colour each --------
   const colours = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#cc79a7", "#d55e00", "#0072b2", "#999999"];
   const mixed = (to, strength) => `rgb(${to.map((c) => Math.round(255 + (c - 255) * strength)).join(",")})`;
+  // Samples have the full colour of their class, the plane behind them half of it.
+  const paler = (colour) => mixed([1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16)), 0.5);
   const square = (c) => {
     const k = levels.indexOf(c);
-    if (data.plane.classes > 1) return colours[k % 8];
+    if (data.plane.classes > 2) return paler(colours[k % 8]);
     return k >= 32 ? mixed([230, 159, 0], 0.25 + 0.75 * (k - 32) / 31) : mixed([86, 180, 233], 0.25 + 0.75 * (31 - k) / 31);
   };
   // A label is told by shape too: circle, square, triangle, diamond.
@@ -46,7 +48,8 @@
     (x, y) => `M${x - 4} ${y}a4 4 0 1 0 8 0a4 4 0 1 0 -8 0`, (x, y) => `M${x - 4} ${y - 4}h8v8h-8z`,
     (x, y) => `M${x} ${y - 5}l5 9h-10z`, (x, y) => `M${x} ${y - 6}l5 6l-5 6l-5 -6z`,
   ];
-  const fill = (label) => data.plane.classes > 1 ? colours[label % 8] : colours[label ? 0 : 1];
+  const fill = (label) => data.plane.classes > 2 ? colours[label % 8] : colours[label ? 0 : 1];
+  const three = (x) => String(Number(x.toPrecision(3)));
   const squares = [];
   if (data.plane) {
     const { side, box, dots, labels, of, classes, middle } = data.plane;
@@ -62,27 +65,54 @@
     const boundary = drawn("path", { id: "line", fill: "none", stroke: "#111111", "stroke-width": 2 });
     by("plane").append(...squares, boundary, ...marks);
     by("boundary").hidden = false;
-    by("boundary-ranges").textContent = `x from ${left} to ${right}, y from ${bottom} to ${top}; ${dots.length} of ${of} samples. `
-      + (classes > 1 ? "Each colour is the class of the largest output." : `Orange: output above ${middle}, blue: below.`);
+    by("boundary-ranges").textContent = `x from ${three(left)} to ${three(right)}, y from ${three(bottom)} to ${three(top)}; ${dots.length} of ${of} samples. `
+      + (classes > 2 ? "Each colour is the class of the largest output."
+        : classes === 2 ? "Orange: the second output, class 1, is the larger; blue: the first, class 0."
+          : `Orange: output above ${middle}, blue: below.`);
   }
+  const height = (c) => levels.indexOf(c) - 31.5;
+  // Where the output crosses the boundary between the middles of four neighbouring squares (marching squares).
+  const contour = (grid, side, size) => {
+    let path = "";
+    for (let k = 0; k < side * (side - 1); k++) {
+      if (k % side === side - 1) continue;
+      const x = (k % side + 0.5) * size, y = (Math.floor(k / side) + 0.5) * size;
+      const [a, b, c, d] = [grid[k], grid[k + 1], grid[k + side + 1], grid[k + side]].map(height);
+      const at = (from, to) => size * from / (from - to);
+      const crossed = [];
+      if (a * b < 0) crossed.push([x + at(a, b), y]);
+      if (b * c < 0) crossed.push([x + size, y + at(b, c)]);
+      if (d * c < 0) crossed.push([x + at(d, c), y + size]);
+      if (a * d < 0) crossed.push([x, y + at(a, d)]);
+      for (let n = 0; n + 1 < crossed.length; n += 2) {
+        const [p, q] = [crossed[n], crossed[n + 1]].map((point) => point.map((z) => z.toFixed(1)).join(" "));
+        path += `M${p}L${q}`;
+      }
+    }
+    return path;
+  };
+  const steps = (grid, side, size) => {
+    let path = "";
+    for (let k = 0; k < side * side; k++) {
+      const x = k % side, y = Math.floor(k / side);
+      if (x + 1 < side && grid[k] !== grid[k + 1]) path += `M${(x + 1) * size} ${y * size}v${size}`;
+      if (y + 1 < side && grid[k] !== grid[k + side]) path += `M${x * size} ${(y + 1) * size}h${size}`;
+    }
+    return path;
+  };
   const plane = (i) => {
     const { side, grids, classes } = data.plane;
     const grid = grids[i], size = 320 / side;
-    const belongs = (c) => classes > 1 ? c : levels.indexOf(c) >= 32;
-    let path = "";
-    squares.forEach((rect, k) => {
-      rect.setAttribute("fill", square(grid[k]));
-      const x = k % side, y = Math.floor(k / side);
-      if (x + 1 < side && belongs(grid[k]) !== belongs(grid[k + 1])) path += `M${(x + 1) * size} ${y * size}v${size}`;
-      if (y + 1 < side && belongs(grid[k]) !== belongs(grid[k + side])) path += `M${x * size} ${(y + 1) * size}h${size}`;
-    });
+    const belongs = (c) => classes > 2 ? levels.indexOf(c) : Number(height(c) > 0);
+    squares.forEach((rect, k) => rect.setAttribute("fill", square(grid[k])));
+    const path = classes > 2 ? steps(grid, side, size) : contour(grid, side, size);
     by("line").setAttribute("d", path);
     const shares = {};
     for (const c of grid) shares[belongs(c)] = (shares[belongs(c)] || 0) + 1;
     const share = (n) => `${Math.round(100 * (n || 0) / grid.length)} %`;
     const words = classes > 1
-      ? Object.entries(shares).map(([c, n]) => `class ${levels.indexOf(c)} ${share(n)}`).join(", ")
-      : `${share(shares[true])} of the square above`;
+      ? Object.entries(shares).map(([c, n]) => `class ${c} ${share(n)}`).join(", ")
+      : `${share(shares[1])} of the square above`;
     by("boundary-caption").textContent = `Decision boundary at the end of epoch ${data.frames[i].epoch + 1}: ${words}`;
   };
 
@@ -98,7 +128,8 @@
       element("td", {}, name), histogram(frame.bars[k][0], gradient), histogram(frame.bars[k][1], weight)));
     by("histograms").querySelector("tbody").replaceChildren(...rows);
     for (const svg of document.querySelectorAll(".curves > svg")) {
-      const x = 60 + 570 * (frame.epoch - Number(svg.dataset.first)) / Number(svg.dataset.span);
+      const left = Number(svg.dataset.left), right = Number(svg.dataset.right);
+      const x = left + (right - left) * (frame.epoch - Number(svg.dataset.first)) / Number(svg.dataset.span);
       svg.querySelector(".marker").setAttribute("d", `M${x} 10V215`);
     }
     if (data.plane) plane(now);
