@@ -141,6 +141,7 @@ class _Steps:
         self.names, self.symbols = variable_names(graph)
         self.result = self.symbols[graph.result.id]
         self.meanings = {symbol: self.names[i] for i, symbol in self.symbols.items() if symbol != self.names[i]}
+        self.called = {symbol: identifier for identifier, symbol in self.symbols.items()}
         self.arrays = HeatMaps()
         values = {self.symbols[e.id]: e.value for e in graph if e.kind != CONSTANT}
         gradients = {self.symbols[e.id]: e.gradient for e in graph if e.kind != CONSTANT}
@@ -218,7 +219,10 @@ class _Steps:
             if edge.broadcast is not None:
                 repeated = f"{self.names[to.id]} was repeated from {edge.shape} to {edge.broadcast}"
                 notes.append(f"{repeated}, so its gradient is summed back.")
-            parts.append(self._part(target, rule, "+=" if several else "=", panels, notes, [f"s{key}"]))
+            part = self._part(target, rule, "+=" if several else "=", panels, notes, [f"s{key}"])
+            reads = [self.entry[self.called[symbol]] for symbol in rule.names if symbol in self.called]
+            part["reads"] = [self._panel(self._label(e), f"v{e.id}", e.value) for e in reads]
+            parts.append(part)
             latex.append(f"{LATEX(target)} {'{+}' if several else ''}= {LATEX(rule)}")
             told.append(" ".join([f"{brief(edge.sent)} to {self.names[to.id]}.", *notes]))
         sends = " It sends ".join(told) or "nothing."
@@ -351,10 +355,15 @@ def _slim(svgs: list[str]) -> tuple[list[str], str]:
         svg = re.sub(r'<title>(\w+)</title>\s*<g id="a_\1"><a xlink:title="([^"]*)">', r"<title>\2</title>", svg)
         svg = re.sub(r"</a>\s*</g>", "", svg)
         svg = re.sub(r'(?: fill="[^"]*"| stroke="[^"]*"| stroke-[a-z]+="[^"]*"| font-size="[^"]*")+', paint, svg)
-        svg = re.sub(r"(\d\.\d)\d+|\.0+(?=\D)", r"\1", svg)
+        svg = re.sub(r' (?:d|points|x|y|c[xy]|r[xy]|viewBox)="[^"]*"', _tenths, svg)
         slim.append(re.sub(r">\s+<", "><", svg))
     rules = [f".{name} {{{_declared(attributes)}}}" for attributes, name in classes.items()]
     return slim, "\n".join([*rules, style])
+
+
+def _tenths(found: re.Match[str]) -> str:
+    """Coordinates with one digit after the point."""
+    return re.sub(r"\.0+(?=\D)", "", re.sub(r"(\.\d)\d+", r"\1", found[0]))
 
 
 def _declared(attributes: str) -> str:

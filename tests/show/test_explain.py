@@ -181,6 +181,15 @@ def test_nan_is_counted():
     assert data["arrays"]["vn1"]["nan"] == 1 and data["arrays"]["vn1"]["rows"] == [["nan", 2.0]]
 
 
+def test_the_picture_on_the_page_says_what_graphviz_wrote():
+    """The page makes pictures smaller, and must not touch their words."""
+    x = Tensor([1.0], requires_grad=True, name="a</a></g>.0123")
+    page = explain((0.04471 * x + 3.0).sum())
+    (svg,) = re.findall(r"<svg .*?</svg>", page.html, re.DOTALL)
+    words = ["".join(text.itertext()) for text in ET.fromstring(svg).findall(".//{*}text")]
+    assert {"0.04471", "a</a></g>.0123", "(1,)", "multiply", "3"} <= set(words)
+
+
 def test_groups_close_level_by_level():
     page = explain(layers(2)[0])
     levels = data_of(page)["levels"]

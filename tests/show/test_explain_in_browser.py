@@ -161,6 +161,7 @@ def test_predict_first_hides_the_gradient_until_it_is_typed(tmp_path):
         press("b"); press("ArrowRight");
         const sent = () => document.querySelectorAll('#parts [data-array^="s"]').length;
         found.hidden = sent();
+        found.read = [...document.querySelectorAll(".reads figcaption")].map((caption) => caption.textContent);
         found.twin = document.getElementById("twin").textContent;
         const field = document.querySelector("input.guess");
         field.value = "99";
@@ -176,6 +177,7 @@ def test_predict_first_hides_the_gradient_until_it_is_typed(tmp_path):
     assert found["step"].startswith("Backward: power")
     assert (found["hidden"], found["wrongly"], found["shown"]) == (0, 0, 1)
     assert "0.451" not in found["twin"]
+    assert found["read"] == ["t9 (1, 1)"]  # the gradient of t9 ** 2 can be worked out from t9
 
 
 def test_groups_open_and_close(tmp_path):

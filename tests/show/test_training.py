@@ -107,7 +107,7 @@ def test_dead_relus_are_counted_by_layer(relu, tmp_path):
     second = (hidden @ net[2].weight.numpy() + net[2].bias.numpy() <= 0).all(axis=0).mean()
     assert first >= 0.25 and second >= 0.25
     text = data_of(tmp_path / "run.html")["frames"][-1]["text"]
-    assert f"ReLU after 0 {100 * first:.0f} %, ReLU after 2 {100 * second:.0f} %" in text
+    assert f"ReLU after 0: {100 * first:.0f} %, ReLU after 2: {100 * second:.0f} %" in text
 
 
 def test_a_dead_channel_of_an_image_is_one_unit(tmp_path):

@@ -100,6 +100,10 @@
     const box = element("div", { class: "part" });
     const hidden = by("predict").checked && p.hidden.some((key) => arrayOf(key).rows && !revealed.has(key));
     box.append(inside(p.math));
+    // What the rule reads, where the line with its numbers does not say it.
+    if (p.reads && p.reads.length && (hidden || !p.numbers)) {
+      box.append(element("div", { class: "panels reads" }, ...p.reads.flatMap(panel)));
+    }
     if (hidden) {
       box.append(question(p.hidden[0]));
       return box;
@@ -242,6 +246,10 @@
     field.remove();
     by("copied").textContent = done ? "copied" : data.steps[now].latex;
   });
+  // On paper every step is told, not only the one on the screen.
+  let opened = false;
+  window.addEventListener("beforeprint", () => { opened = by("all-steps").open; by("all-steps").open = true; });
+  window.addEventListener("afterprint", () => { by("all-steps").open = opened; });
   const linked = () => {
     const match = /^#step-(\d+)$/.exec(location.hash);
     if (match) show(Number(match[1]) - 1, false);
