@@ -55,8 +55,11 @@ _WORDS = {
 def formula(tensor: Any) -> Equations:
     """The equations by which `tensor` was computed.
 
-    Tensors that have a name, or are used more than once, have a line of their own; the rest is written out where it
-    is used. Print the result, or take its `.unicode`, `.latex`, `.mathml` or `.numpy`.
+    Tensors that have a name or are used more than once have a line of their own, and so has what would make a line
+    too long; in a network of several layers these are the affine parts, z1, z2, ..., and their activations, a1, a2,
+    .... The rest is written out where it is used. What the letters stand for that the program did not choose, such
+    as W1 for net.0.weight, is told at the end. Print the result, or take its `.unicode`, `.latex`, `.mathml` or
+    `.numpy`.
 
     Raises:
         NoGraphError: no recorded operation made `tensor`.

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from networks import layers, xor
 
+import autograd_lite as ag
+from autograd_lite import Tensor, nn
 from autograd_lite.show.explain import explain
 
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
@@ -54,7 +56,7 @@ document.body.append(report);
 </script></body>"""
 
 
-def browse(page, script, tmp_path, fragment=""):
+def browse(page, script, tmp_path, fragment="", width=1200):
     """Open the page, run the script in it, and give back what it has found."""
     path = tmp_path / "page.html"
     text = page.html.replace("<head>", "<head>" + WATCH, 1)
@@ -65,6 +67,7 @@ def browse(page, script, tmp_path, fragment=""):
         "--headless",
         "--no-sandbox",
         "--disable-gpu",
+        f"--window-size={width},900",
         profile,
         "--dump-dom",
         f"file://{path}{fragment}",
@@ -178,6 +181,80 @@ def test_predict_first_hides_the_gradient_until_it_is_typed(tmp_path):
     assert (found["hidden"], found["wrongly"], found["shown"]) == (0, 0, 1)
     assert "0.451" not in found["twin"]
     assert found["read"] == ["t9 (1, 1)"]  # the gradient of t9 ** 2 can be worked out from t9
+
+
+EVERY_STEP = """
+    found.bad = [];
+    const frame = document.getElementById("graph");
+    press("Home");
+    const total = Number(/of (\\d+)/.exec(place())[1]);
+    for (let i = 0; i < total; i++) {
+      const said = document.getElementById("step").innerText;
+      if (/undefined|\\[object|NaN(?!;|$)/.test(said.replace(/\\d+ NaN/g, ""))) found.bad.push(`${place()}: ${said}`);
+      const marked = document.querySelectorAll(".picture:not([hidden]) .node.now");
+      if (marked.length !== 1) found.bad.push(`${place()}: ${marked.length} boxes are marked`);
+      const box = marked[0].getBoundingClientRect(), around = frame.getBoundingClientRect();
+      const beyond = [around.top - box.top, box.bottom - around.bottom, around.left - box.left, box.right - around.right];
+      if (Math.max(...beyond) > 1) found.bad.push(`${place()}: the marked box is out of sight`);
+      for (const math of document.querySelectorAll("#parts math")) {
+        if (math.getBoundingClientRect().height < 8) found.bad.push(`${place()}: a formula is not to be seen`);
+      }
+      const wide = document.documentElement.scrollWidth - innerWidth;
+      if (wide > 0) found.bad.push(`${place()}: the page is ${wide} pixels too wide`);
+      press("ArrowRight");
+    }
+    found.total = total;
+"""
+
+
+def transformer():
+    model = nn.TransformerBlock(8, 2, seed=0)
+    ag.name(block=model)
+    return (model(Tensor(np.random.RandomState(0).randn(2, 4, 8), name="x")) ** 2).mean()
+
+
+def with_nan():
+    with np.errstate(all="ignore"):
+        x = Tensor([-1.0, 4.0, 0.0], requires_grad=True, name="x")
+        return (np.sqrt(x) / x).sum()
+
+
+def second_order():
+    w = Tensor([0.5, 1.0], requires_grad=True, name="w")
+    np.tanh(w * 2).sum().backward(create_graph=True)
+    return (w.grad**2).sum()
+
+
+def one_sample():
+    return xor()[0]
+
+
+@pytest.mark.parametrize(
+    ("model", "width"), [(transformer, 1200), (with_nan, 1200), (second_order, 500), (one_sample, 500)]
+)
+def test_every_step_can_be_read_on_a_wide_and_on_a_narrow_screen(model, width, tmp_path):
+    found = browse(explain(model()), EVERY_STEP, tmp_path, width=width)
+    assert found["bad"] == []
+    assert found["total"] > 5
+
+
+def test_predictions_can_be_made_with_the_keyboard_alone(tmp_path):
+    found = browse(
+        explain(xor()[0]),
+        """
+        document.getElementById("predict").click();
+        press("b");
+        while (!document.querySelector("input.guess")) press("ArrowRight");
+        found.questions = document.querySelectorAll("input.guess").length;
+        for (let i = 0; i < found.questions; i++) document.querySelector(".question button:nth-of-type(2)").click();
+        found.focus = document.activeElement.id;
+        found.left = document.querySelectorAll("input.guess").length;
+        found.valuetext = document.getElementById("slider").getAttribute("aria-valuetext");
+        """,
+        tmp_path,
+    )
+    assert found["questions"] >= 1 and found["left"] == 0
+    assert found["focus"] == "next" and found["valuetext"].startswith("Backward: ")
 
 
 def test_groups_open_and_close(tmp_path):

@@ -45,7 +45,8 @@
     if (a.rows) {
       const most = Math.max(...a.rows.flat().filter((x) => typeof x === "number").map(Math.abs), 0);
       const words = a.rows.flat().length <= 64;
-      const table = element("table", { class: "heat" });
+      // Colours without words say nothing to those who hear the page; the line below says what there is to say.
+      const table = element("table", words ? { class: "heat" } : { class: "heat", "aria-hidden": "true" });
       // A stack of matrices is told apart by a gap after each.
       const slice = !a.blocks && a.shape.length > 2 ? a.shape[a.shape.length - 2] : Infinity;
       for (const [i, row] of a.rows.entries()) {
@@ -70,7 +71,7 @@
     return figure;
   };
   const panel = (p) => {
-    const box = element("div", { class: "panel", "data-array": p.array }, element("figcaption", {}, p.label), heat(p.array));
+    const box = element("div", { class: "panel", "data-array": p.array, role: "group", "aria-label": p.label }, element("figcaption", {}, p.label), heat(p.array));
     return p.sign ? [element("span", { class: "sign" }, p.sign), box] : [box];
   };
 
@@ -84,7 +85,7 @@
     const check = () => {
       const guess = Number(field.value);
       const right = field.value.trim() !== "" && Math.abs(guess - answer) <= 0.01 * Math.abs(answer) + 1e-9;
-      if (right) { revealed.add(key); show(now); return; }
+      if (right) { reveal(key); return; }
       verdict.textContent = " not yet";
       verdict.className = "differ";
     };
@@ -92,8 +93,15 @@
     const sure = element("button", {}, "check");
     sure.addEventListener("click", check);
     const give = element("button", {}, "show it");
-    give.addEventListener("click", () => { revealed.add(key); show(now); });
+    give.addEventListener("click", () => reveal(key));
     return element("p", { class: "question" }, `Predict ${where}: `, field, " ", sure, " ", give, verdict);
+  };
+
+  // Whoever works with the keyboard is led on to the next question, or to the next step.
+  const reveal = (key) => {
+    revealed.add(key);
+    show(now);
+    (document.querySelector("input.guess") ?? by("next")).focus();
   };
 
   const part = (p) => {
@@ -119,6 +127,7 @@
     now = Math.max(0, Math.min(data.steps.length - 1, i));
     const step = data.steps[now];
     by("slider").value = now;
+    by("slider").setAttribute("aria-valuetext", `${step.title}, step ${now + 1}`);
     by("place").textContent = `${now + 1} of ${data.steps.length}, ${step.phase}`;
     by("step-title").textContent = step.title;
     const asked = by("predict").checked && step.parts.some((p) => p.hidden.some((key) => arrayOf(key).rows && !revealed.has(key)));
