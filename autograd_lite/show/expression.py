@@ -142,9 +142,12 @@ def _flip_one(factors: list[Expression], count: int) -> bool:
 
 
 def _terms(a: Expression) -> list[tuple[int, Expression]]:
-    if a.kind == "sum":
-        return list(zip(a.value, a.parts, strict=True))
-    return [(1, a)]
+    if a.kind != "sum":
+        return [(1, a)]
+    found = []
+    for sign, part in zip(a.value, a.parts, strict=True):
+        found += [(sign * inner, term) for inner, term in _terms(part)]
+    return found
 
 
 def _sum(terms: list[tuple[int, Expression]]) -> Expression:

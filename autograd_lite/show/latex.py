@@ -75,7 +75,7 @@ class _Latex(Notation):
         return rf"\mathbf{{1}}_{{{sizes}}}"
 
     def index(self, e: Expression) -> tuple[str, int]:
-        return rf"{self(e.parts[0], POWER)}\left[{self.words(e.value)}\right]", ATOM
+        return rf"{self(e.parts[0], ATOM)}\left[{self.words(e.value)}\right]", ATOM
 
     def magnitude(self, e: Expression) -> tuple[str, int]:
         return rf"\left|{self(e.parts[0])}\right|", ATOM

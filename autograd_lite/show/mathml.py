@@ -83,7 +83,7 @@ class _Mathml(Notation):
         return f"<msub><mn>𝟏</mn><mrow>{sizes}</mrow></msub>"
 
     def index(self, e: Expression) -> tuple[str, int]:
-        return f"{self(e.parts[0], POWER)}<mo>[</mo>{self.words(e.value)}<mo>]</mo>", ATOM
+        return f"{self(e.parts[0], ATOM)}<mo>[</mo>{self.words(e.value)}<mo>]</mo>", ATOM
 
     def magnitude(self, e: Expression) -> tuple[str, int]:
         return f"<mo>|</mo>{self(e.parts[0])}<mo>|</mo>", ATOM

@@ -140,7 +140,7 @@ class Notation:
 
     def index(self, e: Expression) -> tuple[str, int]:
         """A part of an array."""
-        return f"{self(e.parts[0], POWER)}[{self.words(e.value)}]", ATOM
+        return f"{self(e.parts[0], ATOM)}[{self.words(e.value)}]", ATOM
 
     def spread(self, e: Expression) -> tuple[str, int]:
         """An expression that is repeated to a shape."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from autograd_lite.show.errors import NoNumpyFormError
 from autograd_lite.show.expression import Expression
-from autograd_lite.show.notation import ATOM, POWER, Notation
+from autograd_lite.show.notation import ATOM, POWER, PRODUCT, Notation
 
 __all__ = ["numpy_printer"]
 
@@ -35,7 +35,8 @@ class _Numpy(Notation):
 
     def line(self, target: Expression, expression: Expression) -> str:
         """One equation, with the lines that it needs before it."""
-        line = f"{self(target)} = {self(expression)}"
+        gradient = target.kind == "gradient"
+        line = f"{self(target)} = {self(_counted(expression) if gradient else expression)}"
         lines, self.before = [*self.before, line], []
         return "\n".join(lines)
 
@@ -62,6 +63,8 @@ class _Numpy(Notation):
         _, function, static = e.value
         if function == "scatter":
             return self._scatter(e.parts[0], static), ATOM
+        if function != "where" and not function.startswith(("logical", "bitwise")):
+            e = _with_counts(e)
         return _numpy_call(function, [self(part) for part in e.parts], static), ATOM
 
     def word(self, e: Expression) -> tuple[str, int]:
@@ -88,6 +91,12 @@ class _Numpy(Notation):
         _runnable(e.value)
         return super().index(e)
 
+    def sum(self, e: Expression) -> tuple[str, int]:
+        return super().sum(_with_counts(e))
+
+    def matmul(self, e: Expression) -> tuple[str, int]:
+        return super().matmul(_with_counts(e))
+
     def infix(self, e: Expression) -> tuple[str, int]:
         sign, function = e.value
         if sign in _PYTHON_SIGNS:
@@ -95,6 +104,8 @@ class _Numpy(Notation):
         return f"{_numpy_name(function)}({self(e.parts[0])}, {self(e.parts[1])})", ATOM
 
     def text(self, e: Expression) -> tuple[str, int]:
+        if e.value[1] == "counted":
+            return f"1 * {self(e.parts[0], POWER)}", PRODUCT
         return f"{_numpy_name(e.value[1])}({', '.join(self(part) for part in dict.fromkeys(e.parts))})", ATOM
 
     def power(self, e: Expression) -> tuple[str, int]:
@@ -116,6 +127,26 @@ class _Numpy(Notation):
 
 
 numpy_printer = _Numpy
+
+
+def _with_counts(e: Expression) -> Expression:
+    """The expression with numbers for the conditions in it: to NumPy, true and true is true, and not 2."""
+    return Expression(e.kind, tuple(map(_counted, e.parts)), e.value, e.shape)
+
+
+def _counted(e: Expression) -> Expression:
+    return Expression("text", (e,), (("1 * ", ""), "counted"), e.shape) if _is_condition(e) else e
+
+
+def _is_condition(e: Expression) -> bool:
+    """Whether NumPy makes truth values of it."""
+    if e.kind == "infix":
+        return e.value[0] in _COMPARING
+    if e.kind == "product" and e.value[:2] != (1, 1):
+        return False
+    inside = ("product", "transpose", "index")
+    moved = e.kind in inside or (e.kind == "call" and e.value[1] in ("reshape", "squeeze", "expand_dims", "swapaxes"))
+    return moved and all(map(_is_condition, e.parts))
 
 
 def _runnable(index: str) -> str:
@@ -175,5 +206,6 @@ _OF_THEIR_OWN = frozenset(["pad", "slogdet"])
 _IN_ORDER = frozenset(["repeat", "reshape", "swapaxes", "transpose", "tril", "triu"])
 #: functions that take their arrays in one sequence
 _JOINING = frozenset(["concatenate", "stack", "hstack", "vstack", "dstack", "column_stack"])
+_COMPARING = frozenset(["<", "<=", ">", ">=", "==", "!="])
 _SIGNS = "< <= > >= == != & | ^ << >>"
 _PYTHON_SIGNS = frozenset(_SIGNS.split())

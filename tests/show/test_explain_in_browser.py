@@ -194,8 +194,8 @@ EVERY_STEP = """
       const marked = document.querySelectorAll(".picture:not([hidden]) .node.now");
       if (marked.length !== 1) found.bad.push(`${place()}: ${marked.length} boxes are marked`);
       const box = marked[0].getBoundingClientRect(), around = frame.getBoundingClientRect();
-      const beyond = [around.top - box.top, box.bottom - around.bottom, around.left - box.left, box.right - around.right];
-      if (Math.max(...beyond) > 1) found.bad.push(`${place()}: the marked box is out of sight`);
+      const over = [around.top - box.top, box.bottom - around.bottom, around.left - box.left, box.right - around.right];
+      if (Math.max(...over) > 1) found.bad.push(`${place()}: the marked box is out of sight`);
       for (const math of document.querySelectorAll("#parts math")) {
         if (math.getBoundingClientRect().height < 8) found.bad.push(`${place()}: a formula is not to be seen`);
       }

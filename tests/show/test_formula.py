@@ -380,3 +380,23 @@ def test_the_result_is_not_differentiated_by_itself():
     loss = (parameter("x", 2) ** 2).sum()
     with pytest.raises(ShowError, match="by itself"):
         derivation(loss, wrt=loss)
+
+
+def test_conditions_count_in_numpy_lines():
+    """To NumPy true + true is true, and -true an error; gradients that are conditions have to be numbers."""
+    x, y = parameter("x", 3, 3), parameter("y", 3, 3, seed=4)
+    leaves = {"x": x, "y": y}
+    check((np.maximum(x, y) + np.maximum(x, 0.1)).sum() - np.maximum(y, 0.1).sum(), leaves)
+    leaves = {"x": parameter("x", 3, 3), "y": parameter("y", 3, 3, seed=4)}
+    check((np.maximum(leaves["x"], 0.1) @ np.maximum(leaves["y"], 0.1)).sum(), leaves)
+
+
+def test_brackets_stand_where_an_index_or_a_sign_needs_them():
+    A, b = parameter("A", 3, 3), parameter("b", 3)
+    leaves = {"A": A, "b": b}
+    loss = ((A**2)[0] * b).sum()
+    assert str(formula(loss)) == "L = sum((A²)[0] ⊙ b)"
+    check(loss, leaves)
+    c, d = parameter("c", 3), parameter("d", 3)
+    assert str(formula((c - (d + b)).sum())) == "L = sum(c − d − b)"
+    assert str(formula((c - (-d - b)).sum())) == "L = sum(c + d + b)"
