@@ -137,12 +137,27 @@ def test_the_printed_lines_of_compositions_give_the_engines_gradients(name):
     check(COMPOSITIONS[name](**leaves), leaves)
 
 
-@given(
-    st.lists(
-        st.sampled_from(["+", "-", "*", "/", "**", "tanh", "exp", "neg", "sum", "col", "sq"]), min_size=1, max_size=9
-    ),
-    st.integers(0, 99),
-)
+STEPS = [
+    "+",
+    "-",
+    "*",
+    "/",
+    "**",
+    "tanh",
+    "exp",
+    "neg",
+    "sum",
+    "col",
+    "sq",
+    "softmax",
+    "max",
+    "where",
+    "matmul",
+    "index",
+]
+
+
+@given(st.lists(st.sampled_from(STEPS), min_size=1, max_size=9), st.integers(0, 99))
 def test_any_expression_prints_lines_that_give_the_engines_gradients(steps, seed):
     leaves = {"a": parameter("a", 2, 3, seed=seed), "b": parameter("b", 3, seed=seed + 1)}
     a, b = leaves.values()
@@ -167,6 +182,17 @@ def test_any_expression_prints_lines_that_give_the_engines_gradients(steps, seed
             h = -h
         elif step == "sum":
             h = h - h.sum(axis=1, keepdims=True)
+        elif step == "softmax":
+            e = np.exp(np.tanh(h) - np.tanh(h).max(axis=-1, keepdims=True))
+            h = e / e.sum(axis=-1, keepdims=True)
+        elif step == "max":
+            h = np.maximum(np.tanh(h), other) - np.minimum(h, 0.5)
+        elif step == "where":
+            h = np.where(h > 0.5, np.tanh(h), other)
+        elif step == "matmul":
+            h = np.tanh(h) @ (a.T @ a) / 3
+        elif step == "index":
+            h = h[::-1] * h[[1, 1]] if h.ndim == 2 else h
         elif step == "col":
             h = np.tanh(h) * h.mean()
         else:
