@@ -137,7 +137,8 @@ def test_the_printed_lines_of_compositions_give_the_engines_gradients(name):
     check(COMPOSITIONS[name](**leaves), leaves)
 
 
-STEPS = [
+STEPS = ["+", "-", "*", "/", "**", "tanh", "exp", "neg", "sum", "col", "sq"]
+STEPS += ["softmax", "max", "where", "matmul", "index"]
     "+",
     "-",
     "*",
