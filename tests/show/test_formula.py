@@ -139,23 +139,6 @@ def test_the_printed_lines_of_compositions_give_the_engines_gradients(name):
 
 STEPS = ["+", "-", "*", "/", "**", "tanh", "exp", "neg", "sum", "col", "sq"]
 STEPS += ["softmax", "max", "where", "matmul", "index"]
-    "+",
-    "-",
-    "*",
-    "/",
-    "**",
-    "tanh",
-    "exp",
-    "neg",
-    "sum",
-    "col",
-    "sq",
-    "softmax",
-    "max",
-    "where",
-    "matmul",
-    "index",
-]
 
 
 @given(st.lists(st.sampled_from(STEPS), min_size=1, max_size=9), st.integers(0, 99))
