@@ -109,6 +109,7 @@ def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any
     lengths = [shape[axis] for axis in along]
     # A length of small prime factors is what makes the transform fast; what is too long is cut off again.
     padded = [_smooth(length) for length in lengths]
+    y: Any
     if kind.kind == "c":
         y = np.fft.ifftn(np.fft.fftn(a, padded, along) * np.fft.fftn(b, padded, along), padded, along)
     else:
