@@ -1,0 +1,165 @@
+"""Differentiating through a function that a solver has called: what `integrate` and `optimize` have in common.
+
+A solver calls the user's function on plain numbers, as often as it likes, and none of it is recorded. The derivative
+needs the function once more at the solution: its vector-Jacobian product there, by its arguments and by whatever else
+it uses, such as the parameters of a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.backprop import sweep
+from autograd_lite.errors import InPlaceError, NotDifferentiableError
+from autograd_lite.record import Leaf, enable_grad, no_grad, topological
+from autograd_lite.rules.table import numbers_of
+from autograd_lite.tensor import Tensor, wrap
+
+__all__ = ["Function"]
+
+
+class Function:
+    """A user's function of several arrays, and what it uses without being given it.
+
+    Args:
+        name: what errors call the solver.
+        f: returns one array or Tensor, or a list of numbers.
+
+    Attributes:
+        closed: the nodes outside `f` on which its result depends otherwise than through its arguments, once `look`
+            has found them.
+    """
+
+    def __init__(self, name: str, f: Callable[..., Any]) -> None:
+        self.name = name
+        self.f = f
+        self.closed: list[Any] = []
+        self._prints: list[Any] = []
+        self._strange: set[Any] = set()
+
+    def look(self, *points: tuple[Any, ...]) -> None:
+        """Try the function at these tuples of arguments, to see what else it uses."""
+        found: dict[Any, None] = {}
+        for point in points:
+            found.update(dict.fromkeys(self._outside(point)))
+        self.closed = list(found)
+        self._prints = [_print(node) for node in self.closed]
+
+    def values(self, *inputs: Any) -> Any:
+        """The result on plain arrays, as a plain array."""
+        with no_grad():
+            return np.asarray(numbers_of(_one(self.f(*inputs))), float)
+
+    def recorded(self, *inputs: Any) -> Any:
+        """The result as a Tensor."""
+        return self._run(inputs)[0]
+
+    def pull(self, g: Any, *inputs: Any) -> tuple[Any, list[Any]]:
+        """The result, and the gradients of the inputs and of `closed`, given `g`, that of the result.
+
+        On plain arrays all are arrays; where an input or `g` is a Tensor that requires grad they are Tensors.
+        """
+        live = any(isinstance(x, Tensor) and x.requires_grad for x in inputs)
+        result, targets = self._run(inputs)
+        node = result._node
+        if node is None or not node.requires_grad:
+            found: dict[Any, Any] = {}
+        else:
+            self._check_closed(node, targets)
+            found = sweep({node: g}, retain_graph=True, create_graph=live, targets=[*targets, *self.closed])
+        gradients = [
+            found[target] if target in found else np.zeros(target.spec.shape, target.spec.dtype)
+            for target in [*targets, *self.closed]
+        ]
+        return (result if live else result._array), gradients
+
+    def jacobian(self, *inputs: Any) -> Any:
+        """The derivative of the flattened result by the flattened first input, as a matrix."""
+        live = any(isinstance(x, Tensor) and x.requires_grad for x in inputs)
+        result, targets = self._run(inputs)
+        node, n = result._node, inputs[0].size
+        rows = []
+        for at in np.ndindex(result.shape):
+            unit = np.zeros(result.shape)
+            unit[at] = 1.0
+            found = {}
+            if node is not None and node.requires_grad:
+                found = sweep({node: unit}, retain_graph=True, create_graph=live, targets=targets[:1])
+            rows.append(np.reshape(found.get(targets[0], np.zeros(n)), (n,)))
+        return np.stack(rows)
+
+    def stand_ins(self) -> list[Any]:
+        """Tensors at the places of `closed` in the graph; their numbers are not known, and no rule reads them."""
+        return [wrap(np.zeros(node.spec.shape, node.spec.dtype), node) for node in self.closed]
+
+    def check_unchanged(self) -> None:
+        """Raise if a parameter outside was changed since."""
+        if [_print(node) for node in self.closed] != self._prints:
+            raise InPlaceError(
+                f"{self.name}: a parameter that its function uses was changed between forward and backward; call "
+                f"backward before the update"
+            )
+
+    def _run(self, inputs: Sequence[Any]) -> tuple[Any, list[Any]]:
+        """The recorded result, and the nodes that stand for the inputs."""
+        with enable_grad():
+            stood = [
+                x.clone() if isinstance(x, Tensor) and x.requires_grad else Tensor(numbers_of(x), requires_grad=True)
+                for x in inputs
+            ]
+            result = _one(self.f(*stood))
+            result = result if isinstance(result, Tensor) else wrap(np.asarray(result))
+            if result.dtype != float:
+                result = result.astype(float)
+        return result, [x._leaf() for x in stood]
+
+    def _outside(self, point: tuple[Any, ...]) -> list[Any]:
+        """What two runs have in common is outside: each makes its own nodes. The first of it on every path."""
+        roots = [self._run(point)[0]._leaf() for _ in range(2)]
+        first, second = [set(topological([root], everything=True)) for root in roots]
+        shared = first & second
+        return [node for node in _frontier(roots[0], shared) if node.requires_grad and node in shared]
+
+    def _check_closed(self, root: Any, targets: Sequence[Any]) -> None:
+        """Raise if the result depends on a parameter that was not seen when the function was tried.
+
+        A leaf that is there in two runs is one; a transform inside the function makes new ones in every run.
+        """
+        known = {*targets, *self.closed}
+        strange = {node for node in _frontier(root, known) if node.requires_grad and node not in known}
+        for node in strange & self._strange:
+            raise NotDifferentiableError(
+                f"{self.name}: its function uses a parameter of shape {node.spec.shape} at some points only, which is "
+                f"not seen beforehand; pass it in args"
+            )
+        self._strange = strange
+
+
+def _one(result: Any) -> Any:
+    """One array of what may be a list of numbers."""
+    if isinstance(result, (list, tuple)):
+        return np.stack(result) if any(isinstance(x, Tensor) for x in result) else np.asarray(result)
+    return result
+
+
+def _frontier(root: Any, stops: set[Any]) -> list[Any]:
+    """The nodes of `stops` that are met first on the paths down from `root`, and the leaves of all other paths."""
+    found, seen, stack = [], {root}, [root]
+    while stack:
+        node = stack.pop()
+        if node in stops or node.__class__ is Leaf:
+            found.append(node)
+            continue
+        for source in node.inputs:
+            if hasattr(source, "inputs") and source not in seen:
+                seen.add(source)
+                stack.append(source)
+    return found
+
+
+def _print(node: Any) -> Any:
+    """What tells whether a parameter was changed in place; nothing is known of an intermediate result."""
+    return hash(node.value.tobytes()) if node.__class__ is Leaf else None
