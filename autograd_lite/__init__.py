@@ -32,7 +32,20 @@ from autograd_lite.transforms import (
 from autograd_lite.why import why_no_grad
 
 if TYPE_CHECKING:
-    from autograd_lite import check, linalg, nn, optim, saving, sklearn, special, stats, train
+    from autograd_lite import (
+        check,
+        integrate,
+        linalg,
+        nn,
+        optim,
+        optimize,
+        saving,
+        signal,
+        sklearn,
+        special,
+        stats,
+        train,
+    )
     from autograd_lite.check import gradcheck, gradgradcheck
     from autograd_lite.show.explain import explain
     from autograd_lite.show.formula import derivation, formula
@@ -42,7 +55,20 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 # Rooms above the engine are opened when they are first used, so that importing costs little more than NumPy.
-_ROOMS = ("check", "linalg", "nn", "optim", "saving", "sklearn", "special", "stats", "train")
+_ROOMS = (
+    "check",
+    "integrate",
+    "linalg",
+    "nn",
+    "optim",
+    "optimize",
+    "saving",
+    "signal",
+    "sklearn",
+    "special",
+    "stats",
+    "train",
+)
 _LATER = {
     "gradcheck": "autograd_lite.check",
     "gradgradcheck": "autograd_lite.check",
@@ -93,6 +119,7 @@ __all__ = [
     "gradgradcheck",
     "hessian",
     "hvp",
+    "integrate",
     "is_grad_enabled",
     "jacobian",
     "jvp",
@@ -101,7 +128,9 @@ __all__ = [
     "nn",
     "no_grad",
     "optim",
+    "optimize",
     "saving",
+    "signal",
     "sklearn",
     "special",
     "stats",
