@@ -17,6 +17,47 @@ __all__ = ["ArrayMethods"]
 _np: Any = np  # NumPy as the dispatcher sees it: given Tensors, it returns Tensors
 
 
+class Flat:
+    """The elements of a Tensor in one row, as `tensor.flat`: an iterator of Tensors that can be indexed.
+
+    >>> from autograd_lite import Tensor
+    >>> t = Tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> t.flat[2], len(t.flat)
+    (tensor(3.), 4)
+    >>> t.flat[1:3] = 0.0
+    >>> t
+    tensor([[1., 0.],
+            [0., 4.]])
+    """
+
+    __slots__ = ("_rest", "base")
+
+    def __init__(self, base: Any) -> None:
+        self.base = base
+        self._rest: Iterator[Any] | None = None
+
+    def __iter__(self) -> Flat:
+        return self
+
+    def __next__(self) -> Any:
+        if self._rest is None:
+            self._rest = iter(_np.ravel(self.base))
+        return next(self._rest)
+
+    def __len__(self) -> int:
+        return int(self.base.size)
+
+    def __getitem__(self, index: Any) -> Any:
+        found = _np.ravel(self.base)[index]
+        return found if np.ndim(index) == 0 and isinstance(index, (int, np.integer)) else found.copy()
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        places = np.arange(self.base.size)[index]
+        if np.ndim(places) and np.size(value) > 1:
+            value = _np.resize(value, places.shape)  # repeated, or cut off, as NumPy has it
+        self.base[np.unravel_index(places, self.base.shape)] = value
+
+
 class ArrayMethods:
     """What `Tensor` inherits."""
 
@@ -43,15 +84,21 @@ class ArrayMethods:
         return _np.imag(self)
 
     @property
-    def flat(self: Any) -> Iterator[Any]:
-        """The elements, one by one, each a Tensor."""
-        return iter(_np.ravel(self))
+    def flat(self: Any) -> Flat:
+        """The elements in one row: to iterate over, to index, and to assign to."""
+        return Flat(self)
+
+    @flat.setter
+    def flat(self: Any, values: Any) -> None:
+        Flat(self)[...] = values
 
     def flatten(self: Any, order: str = "C") -> Any:
         """A one-dimensional copy."""
         return _np.ravel(self, order=order).clone()
 
-    def astype(self: Any, dtype: Any, order: str = "K", casting: str = "unsafe", copy: bool = True) -> Any:
+    def astype(
+        self: Any, dtype: Any, order: str = "K", casting: str = "unsafe", subok: bool = True, copy: bool = True
+    ) -> Any:
         """The values converted to `dtype`; a gradient comes back in the dtype it left with."""
         if not np.can_cast(self.dtype, dtype, casting):  # type: ignore[arg-type]
             raise OperandError(

@@ -13,9 +13,7 @@ from autograd_lite.errors import OperandError
 from autograd_lite.record import Primitive
 from autograd_lite.rules.reductions import unmoved
 from autograd_lite.rules.statistics import operand
-from autograd_lite.rules.table import call, composed, numbers_of, plain, real, rule
-
-plain(np.histogram_bin_edges)
+from autograd_lite.rules.table import Input, call, composed, numbers_of, real, rule
 
 _PLACES = np.array([1, 0, 1, 3])
 
@@ -58,12 +56,27 @@ def _edges(a: Any, bins: Any, limits: Any, edges: Any) -> Any:
     """The edges that NumPy found, as Tensors where they depend on one."""
     if hasattr(bins, "_node") and np.ndim(bins):
         return bins
-    fixed = np.ndim(bins) or isinstance(bins, str) or limits is not None
-    if fixed or not hasattr(a, "_node") or a.dtype.kind != "f" or not a.size:
+    if np.ndim(bins) or limits is not None or not hasattr(a, "_node") or a.dtype.kind != "f" or not a.size:
         return edges
     share = np.linspace(0.0, 1.0, len(edges)).astype(edges.dtype)
     moving = np.min(a) * (1 - share) + np.max(a) * share
     return moving + (edges - numbers_of(moving))
+
+
+@composed(
+    np.histogram_bin_edges,
+    sample=[
+        call(Input((5,), "distinct")),
+        call(Input((2, 3), "distinct"), bins=3),
+        call(Input((9,), "distinct"), "sturges"),
+        call([0.0, 1.0], Input((3,), "distinct")),
+        call(Input((5,), "distinct"), 3, (-9.0, 9.0)),
+    ],
+)
+def _bin_edges(a: Any, bins: Any = 10, range: Any = None, weights: Any = None) -> Any:
+    """The edges of the bins alone, which move with the smallest and the largest element."""
+    plain_edges = np.histogram_bin_edges(numbers_of(a), numbers_of(bins), range, numbers_of(weights))
+    return _edges(operand(a), bins, range, plain_edges)
 
 
 def _places(numbers: Any, edges: Any) -> tuple[Any, Any]:

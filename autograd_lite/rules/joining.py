@@ -9,6 +9,7 @@ import numpy as np
 
 from autograd_lite.errors import OperandError
 from autograd_lite.record import NOTHING
+from autograd_lite.rules.products import as_operand
 from autograd_lite.rules.table import call, composed, real, rule
 
 __all__ = ["concatenate"]
@@ -37,7 +38,7 @@ _concatenated = rule(
 
 def _arrays(sequence: Any) -> list[Any]:
     """The members of a sequence (or of a Tensor's first axis) as arrays and Tensors."""
-    members = [array if hasattr(array, "shape") else np.asarray(array) for array in sequence]
+    members = [as_operand(array) for array in sequence]
     if not members:
         raise OperandError("joining: there are no arrays to join; pass them as a list or tuple, not as a generator")
     return members
@@ -141,6 +142,8 @@ def _column_stack(tup: Any) -> Any:
         call(real(2, 3), real(1, 3), axis=0),
         call(real(2, 3), real(2, 1), 1),
         call(real(), real()),
+        call([real(), real()], real(2)),
+        call(real(1, 2), [real(2), real(2)], axis=0),
     ],
 )
 def _append(arr: Any, values: Any, axis: int | None = None) -> Any:

@@ -218,6 +218,8 @@ rule(
 
 def _pinv_rule(g: Any, y: Any, a: Any, rcond: Any = None, hermitian: bool = False, rtol: Any = None) -> Any:
     # G. H. Golub and V. Pereyra, "The differentiation of pseudo-inverses" (1973), equation 4.12.
+    if hermitian:  # only this triangle is read
+        a = np.tril(a) + H(np.tril(a, -1))
     left = np.eye(a.shape[-2], dtype=a.dtype) - a @ y
     right = np.eye(a.shape[-1], dtype=a.dtype) - y @ a
     r = left @ H(g) @ y @ H(y) + H(y) @ y @ H(g) @ right - H(y) @ g @ H(y)

@@ -208,7 +208,7 @@ def polyfit(x: Any, y: Any, deg: Any, rcond: Any = None, full: bool = False, w: 
             f"vector, y of the same length, and a degree that is not negative"
         )
     if rcond is None:
-        rcond = float(x.shape[0] * np.finfo(x.dtype).eps)
+        rcond = x.shape[0] * np.finfo(x.dtype).eps
     powers, wanted = np.vander(x, order), y
     if w is not None:
         w = operand(w) + 0.0
@@ -218,7 +218,7 @@ def polyfit(x: Any, y: Any, deg: Any, rcond: Any = None, full: bool = False, w: 
         wanted = wanted * (w.reshape((-1, 1)) if y.ndim == 2 else w)
     scale = np.sqrt(np.sum(powers * powers, axis=0))
     powers = powers / scale
-    found, residuals, rank, singular = np.linalg.lstsq(powers, wanted, rcond)
+    found, residuals, rank, singular = np.linalg.lstsq(powers, wanted, float(rcond))
     p = found / (scale.reshape((-1, 1)) if y.ndim == 2 else scale)
     if rank != order and not full:
         warnings.warn("Polyfit may be poorly conditioned", np.exceptions.RankWarning, stacklevel=2)

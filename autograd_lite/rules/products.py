@@ -36,8 +36,15 @@ def H(x: Any) -> Any:
 
 
 def as_operand(x: Any) -> Any:
-    """`x` itself if it is a Tensor or an array, otherwise the array of its numbers."""
-    return x if hasattr(x, "ndim") else np.asarray(x)
+    """`x` itself if it is a Tensor or an array, otherwise the array of its numbers; Tensors in a list are stacked."""
+    if hasattr(x, "ndim"):
+        return x
+    return np.stack([as_operand(part) for part in x]) if _holds_tensors(x) else np.asarray(x)
+
+
+def _holds_tensors(x: Any) -> bool:
+    """Whether there is a Tensor in these nested lists, which np.asarray would detach."""
+    return isinstance(x, (list, tuple)) and any(hasattr(part, "_node") or _holds_tensors(part) for part in x)
 
 
 def typed(b: Any, g: Any) -> Any:

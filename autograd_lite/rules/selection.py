@@ -8,6 +8,7 @@ import numpy as np
 
 from autograd_lite.errors import InPlaceError, OperandError
 from autograd_lite.rules.indexing import check_fits, scatter
+from autograd_lite.rules.products import as_operand
 from autograd_lite.rules.table import Input, call, composed, numbers_of, plain, real, rule
 
 __all__ = ["along_axis", "positions"]
@@ -124,12 +125,20 @@ def _extract(condition: Any, arr: Any) -> Any:
     return np.take(arr, np.flatnonzero(np.asarray(numbers_of(condition))))
 
 
+def _promoted(values: Any) -> list[Any]:
+    """The values as operands; Python numbers among them in the precision of the others."""
+    operands = [value if type(value) in (int, float, complex) else as_operand(value) for value in values]
+    kind = np.result_type(*[getattr(value, "dtype", value) for value in operands])
+    return [value if hasattr(value, "dtype") else np.asarray(value, kind) for value in operands]
+
+
 @composed(
     np.select,
     sample=[
         call([_MASK, ~_MASK], [real(3), real(3)]),
         call([_MASK, np.array([False, False, True])], [real(2, 3), real(3)], 1.5),
         call([_MASK], [real(2, 1)], default=real(3)),
+        call([_MASK, ~_MASK], [real(3), 2.0], 3.0),
     ],
 )
 def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
@@ -138,7 +147,7 @@ def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
             f"select: {len(condlist)} conditions and {len(choicelist)} choices; give one choice per condition, and "
             f"at least one"
         )
-    result = default
+    *choicelist, result = _promoted([*choicelist, default])
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         condition = condition if hasattr(condition, "dtype") else np.asarray(condition)
         if condition.dtype != bool:
@@ -146,7 +155,7 @@ def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
                 f"select: a condition of dtype {condition.dtype} and shape {condition.shape}; conditions must be "
                 f"boolean, for instance a comparison"
             )
-        result = np.where(condition, choice if hasattr(choice, "dtype") else np.asarray(choice), result)
+        result = np.where(condition, choice, result)
     return result
 
 
@@ -158,11 +167,12 @@ def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
         call(np.array([0, 1, 1]), real(2, 3)),
         call(np.array([-1, 5, 1]), [real(3), real(3)], mode="clip"),
         call(np.array([-1, 5, 2]), [real(3), real(3)], None, "wrap"),
+        call(np.array([0, 1, 1]), [real(3), 0.5]),
     ],
 )
 def _choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
     _no_out("choose", out)
-    choices = [choice if hasattr(choice, "dtype") else np.asarray(choice) for choice in choices]
+    choices = _promoted(choices)
     which = positions("choose", a, len(choices), mode)
     if which.size and not 0 <= which.min() <= which.max() < len(choices):
         raise OperandError(
@@ -239,6 +249,7 @@ def _delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
         call(real(3, 2), [0, -1], real(), -1),
         call(real(2, 2), slice(0, 3, 2), real(2)),
         call(real(3), [1, 2], 1.5),
+        call(real(2, 3), 1, [real(), real()], axis=1),
     ],
 )
 def _insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
@@ -246,8 +257,9 @@ def _insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
         arr, axis = np.ravel(arr), 0
     axis = range(arr.ndim)[axis]
     length = arr.shape[axis]
+    values = as_operand(values)
     check_fits("insert", arr, values)
-    values = (values if hasattr(values, "dtype") else np.asarray(values)).astype(arr.dtype)
+    values = values.astype(arr.dtype)
     values = values.reshape((1,) * (arr.ndim - values.ndim) + values.shape)
     where = numbers_of(obj)
     if isinstance(where, slice):

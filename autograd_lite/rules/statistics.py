@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd_lite.errors import OperandError
+from autograd_lite.rules.products import as_operand
 from autograd_lite.rules.table import Input, call, composed, conj, numbers_of, real
 
 __all__ = ["operand"]
@@ -16,7 +17,7 @@ __all__ = ["operand"]
 
 def operand(x: Any) -> Any:
     """`x` as something with a shape: a Tensor as it is, anything else as an array."""
-    return x if hasattr(x, "_node") else np.asarray(x)
+    return x if hasattr(x, "_node") else np.asarray(x) if isinstance(x, np.generic) else as_operand(x)
 
 
 def _positive(*shape: int) -> Input:

@@ -1,0 +1,93 @@
+"""Call forms that the samples of the rows do not reach: lists of Tensors, methods' rarer arguments, promotions."""
+
+import numpy as np
+import pytest
+
+import autograd_lite as ag
+from autograd_lite import OperandError, Tensor
+from tests.rules.agreement import assert_agrees
+
+rng = np.random.default_rng(21)
+X = rng.permutation(np.arange(6) * 0.37 - 1.1).reshape(2, 3)
+V, W = rng.normal(size=3), rng.normal(size=3)
+
+
+@pytest.mark.parametrize(
+    ("f", "inputs"),
+    [
+        (lambda a, b, x: np.append([a, b], x), (V, W, X)),
+        (lambda a, b, x: np.append(x, [a, [b[0], 1.0, b[1]]], axis=0), (V, W, X)),
+        (lambda a, b, x: np.concatenate([[a, b], x]), (V, W, X)),
+        (lambda a, b, x: np.insert(x, 1, [a[0], b[1]], axis=1), (V, W, X)),
+        (lambda a, b, x: np.polyval([a[0], 1.0, b[0]], x), (V, W, X)),
+        (lambda a, b, x: np.cov(x, [a, b]), (V, W, X)),
+        (lambda a, b, x: np.select([X > 0], [x], a[0]), (V, W, X)),
+    ],
+)
+def test_a_list_of_tensors_beside_a_tensor_is_stacked(f, inputs):
+    for dtype in (np.float64, np.float32):
+        typed = [x.astype(dtype) for x in inputs]
+        got, want = f(*[Tensor(x, requires_grad=True) for x in typed]), f(*typed)
+        assert got.dtype == want.dtype or dtype == np.float32  # Python numbers in a list are in double precision
+        np.testing.assert_allclose(got.numpy(), want, rtol=1e-5)
+    for check in (ag.gradcheck, ag.gradgradcheck):
+        report = check(f, inputs)
+        assert report, report
+
+
+def test_python_numbers_among_choices_keep_single_precision():
+    assert_agrees(lambda x: np.select([X > 1, X > 0], [x, 2.0], 3.0), X)
+    assert_agrees(lambda x: np.select([X > 1, X > 0], [2.0, x], 3), X)
+    assert_agrees(lambda x: np.choose(X > 0, [x, 0.5]), X)
+    assert_agrees(lambda x: np.choose(X > 0, [2, x]), X)
+
+
+@pytest.mark.parametrize("bins", [4, "auto", "fd", "sturges"])
+def test_edges_that_numpy_takes_from_the_data_move_with_it(bins):
+    data = np.array([0.1, 0.6, 0.35, 0.9, 0.2])
+    assert_agrees(lambda x: np.histogram_bin_edges(x, bins), data)
+    assert_agrees(lambda x: np.histogram(x, bins)[1], data)
+
+
+def test_the_second_derivative_of_a_hermitian_pseudo_inverse_reads_one_triangle():
+    a = X.repeat(2, axis=0)[:3] + np.eye(3)
+    assert_agrees(lambda a: np.linalg.pinv(a, hermitian=True), a)
+
+
+def test_polyfit_in_full_has_the_precision_of_its_points():
+    x = np.arange(6, dtype=np.float32)
+    want = np.polyfit(x, x**2, 1, full=True)
+    got = np.polyfit(Tensor(x, requires_grad=True), x**2, 1, full=True)
+    assert [np.asarray(part).dtype for part in want[::4]] == [
+        part.dtype if isinstance(part, Tensor) else np.asarray(part).dtype for part in got[::4]
+    ]
+
+
+def test_flat_is_indexed_and_assigned_to_as_in_numpy():
+    assert_agrees(lambda x: x.flat[2], X)
+    assert_agrees(lambda x: x.flat[1:4], X)
+    assert_agrees(lambda x: x.flat[[0, 3, 3]], X)
+    assert_agrees(lambda x: np.stack([v * v for v in x.flat]), X)
+
+    def assigned(index, value):
+        def f(x, v):
+            y = x * 1.0
+            y.flat[index] = v if value is None else value
+            return y * y
+
+        return f
+
+    for index, value in ((1, 5.0), (slice(0, 5), None), ([4, 0, 4], None), (Ellipsis, 2.0), (slice(0, 2), None)):
+        assert_agrees(assigned(index, value), X, V)
+    assert len(Tensor(X).flat) == 6
+
+
+def test_one_element_of_flat_takes_one_value():
+    x = Tensor(X)
+    with pytest.raises((OperandError, ValueError)):
+        x.flat[0] = [1.0, 2.0]
+
+
+def test_methods_take_all_of_numpys_arguments():
+    assert_agrees(lambda x: x.reshape(3, 2, copy=True), X)
+    assert_agrees(lambda x: x.astype(np.float64, order="C", casting="same_kind", subok=False, copy=True), X)
