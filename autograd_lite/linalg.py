@@ -2,7 +2,8 @@
 
 NumPy's own (np.linalg) work on Tensors as they are. SciPy, from which the values come here, is imported when the first
 function is called; it must be installed (`pip install scipy`). Matrices are single ones, of shape (n, n); `expm` takes
-stacks too.
+stacks too. SciPy's `overwrite_a`, `overwrite_b` and `check_finite` are accepted: nothing is ever overwritten, and it is
+always checked.
 """
 
 from __future__ import annotations
@@ -52,8 +53,8 @@ def _matrix(name: str, a: Any, *, square: bool = True) -> Any:
 # --- functions of a matrix ----------------------------------------------------------------------------------
 
 
-def expm(a: Any) -> Any:
-    """The matrix exponential of `a`, of shape (..., n, n).
+def expm(A: Any) -> Any:
+    """The matrix exponential of `A`, of shape (..., n, n).
 
     Its derivative along E is the upper right block of expm([[A, E], [0, A]]) (N. J. Higham, "Functions of Matrices",
     2008, equation 3.16), so it has derivatives of every order.
@@ -63,11 +64,11 @@ def expm(a: Any) -> Any:
     array([[1., 1.],
            [0., 1.]])
     """
-    return exponential(as_operand(a))
+    return exponential(as_operand(A))
 
 
-def sqrtm(a: Any) -> Any:
-    """The principal square root of the matrix `a`, of shape (n, n); complex where no real one exists.
+def sqrtm(A: Any) -> Any:
+    """The principal square root of the matrix `A`, of shape (n, n); complex where no real one exists.
 
     Its derivative solves Y dY + dY Y = dA (N. J. Higham, "Functions of Matrices", 2008, section 6.1); it exists where
     no eigenvalue is 0 or negative.
@@ -77,7 +78,7 @@ def sqrtm(a: Any) -> Any:
     array([[2., 0.],
            [0., 3.]])
     """
-    return square_root(_matrix("sqrtm", a))
+    return square_root(_matrix("sqrtm", A))
 
 
 # --- linear equations ---------------------------------------------------------------------------------------
@@ -127,7 +128,12 @@ def solve_triangular(
     return triangular(_matrix("solve_triangular", a), as_operand(b), **static)
 
 
-def cho_factor(a: Any, lower: bool = False) -> tuple[Any, bool]:
+def cho_factor(
+    a: Any,
+    lower: bool = False,
+    overwrite_a: bool = False,  # noqa: ARG001  # SciPy's parameter
+    check_finite: bool = True,  # noqa: ARG001  # likewise
+) -> tuple[Any, bool]:
     """The Cholesky factor of a positive definite matrix of shape (n, n), for `cho_solve`.
 
     The other triangle holds zeros. The gradient is that of np.linalg.cholesky.
@@ -141,7 +147,12 @@ def cho_factor(a: Any, lower: bool = False) -> tuple[Any, bool]:
     return np.linalg.cholesky(_matrix("cho_factor", a), upper=not lower), bool(lower)
 
 
-def cho_solve(c_and_lower: tuple[Any, bool], b: Any) -> Any:
+def cho_solve(
+    c_and_lower: tuple[Any, bool],
+    b: Any,
+    overwrite_b: bool = False,  # noqa: ARG001  # SciPy's parameter
+    check_finite: bool = True,  # noqa: ARG001  # likewise
+) -> Any:
     """The solution x of A x = b from the Cholesky factor of A and whether it is the lower one.
 
     >>> import numpy as np
@@ -153,7 +164,11 @@ def cho_solve(c_and_lower: tuple[Any, bool], b: Any) -> Any:
     return solve_triangular(c, x, trans=2 if lower else 0, lower=lower)
 
 
-def lu_factor(a: Any) -> tuple[Any, Any]:
+def lu_factor(
+    a: Any,
+    overwrite_a: bool = False,  # noqa: ARG001  # SciPy's parameter
+    check_finite: bool = True,  # noqa: ARG001  # likewise
+) -> tuple[Any, Any]:
     """The factors L and U of a matrix of shape (n, n) in one matrix, and the exchanges of rows, for `lu_solve`.
 
     >>> import numpy as np
@@ -165,7 +180,13 @@ def lu_factor(a: Any) -> tuple[Any, Any]:
     return lu(a), scipy_linalg().lu_factor(numbers_of(a))[1]
 
 
-def lu_solve(lu_and_piv: tuple[Any, Any], b: Any, trans: int = 0) -> Any:
+def lu_solve(
+    lu_and_piv: tuple[Any, Any],
+    b: Any,
+    trans: int = 0,
+    overwrite_b: bool = False,  # noqa: ARG001  # SciPy's parameter
+    check_finite: bool = True,  # noqa: ARG001  # likewise
+) -> Any:
     """The solution x of A x = b (of its transpose for trans=1, the conjugate transpose for 2) from `lu_factor`.
 
     >>> import numpy as np
@@ -181,7 +202,14 @@ def lu_solve(lu_and_piv: tuple[Any, Any], b: Any, trans: int = 0) -> Any:
     return solve_triangular(factors, x, trans=trans, lower=True, unit_diagonal=True)[np.argsort(order)]
 
 
-def solve_banded(l_and_u: tuple[int, int], ab: Any, b: Any) -> Any:
+def solve_banded(
+    l_and_u: tuple[int, int],
+    ab: Any,
+    b: Any,
+    overwrite_ab: bool = False,  # noqa: ARG001  # SciPy's parameter
+    overwrite_b: bool = False,  # noqa: ARG001  # likewise
+    check_finite: bool = True,  # noqa: ARG001  # likewise
+) -> Any:
     """The solution x of A x = b for a matrix of `l` bands below the diagonal and `u` above.
 
     Args:

@@ -1,7 +1,7 @@
 """Probability distributions of Tensors, under the names and with the parameters of scipy.stats.
 
-`norm`, `t`, `beta`, `gamma` and `chi2` have pdf, logpdf, cdf, logcdf and sf; `poisson` has pmf and logpmf in their
-place; `multivariate_normal` and `dirichlet` have pdf and logpdf. They are made of NumPy's functions and of those in
+`norm`, `t`, `beta`, `gamma` and `chi2` have pdf, logpdf, cdf, logcdf, sf and logsf; `poisson` has pmf and logpmf for
+densities; `multivariate_normal` and `dirichlet` have pdf and logpdf. They are made of NumPy's functions and of those in
 `autograd_lite.special`, so they are differentiable in all their parameters, except where only an integral is known:
 cdf and sf by the shape parameters of t, beta, gamma and chi2.
 
@@ -48,6 +48,9 @@ class _Continuous:
     def _logcdf(self, z: Any, *shapes: Any) -> Any:
         return np.log(self._cdf(z, *shapes))
 
+    def _logsf(self, z: Any, *shapes: Any) -> Any:
+        return np.log(self._sf(z, *shapes))
+
     def pdf(self, x: Any, *parameters: Any, **named: Any) -> Any:
         """The density at `x`; parameters by position or name: the shapes, then loc=0, scale=1."""
         return np.exp(self.logpdf(x, *parameters, **named))
@@ -70,6 +73,10 @@ class _Continuous:
     def logcdf(self, x: Any, *parameters: Any, **named: Any) -> Any:
         """The logarithm of the probability of a value up to `x`."""
         return self._probability(self._logcdf, (-math.inf, 0.0), x, parameters, named)
+
+    def logsf(self, x: Any, *parameters: Any, **named: Any) -> Any:
+        """The logarithm of the probability of a value above `x`."""
+        return self._probability(self._logsf, (0.0, -math.inf), x, parameters, named)
 
     def _probability(self, f: Any, ends: tuple[float, float], x: Any, parameters: Any, named: dict[str, Any]) -> Any:
         z, shapes, _ = self._standard(x, parameters, named)
@@ -127,6 +134,9 @@ class _Normal(_Continuous):
 
     def _logcdf(self, z: Any) -> Any:
         return special.log_ndtr(z)
+
+    def _logsf(self, z: Any) -> Any:
+        return special.log_ndtr(-z)
 
 
 class _Student(_Continuous):
@@ -262,6 +272,10 @@ class _Poisson:
         """The logarithm of the probability of a count up to `k`."""
         return np.log(self.cdf(k, mu, loc))
 
+    def logsf(self, k: Any, mu: Any, loc: Any = 0) -> Any:
+        """The logarithm of the probability of a count above `k`."""
+        return np.log(self.sf(k, mu, loc))
+
     @staticmethod
     def _counts(what: str, k: Any, mu: Any, loc: Any) -> tuple[Any, Any]:
         for name, value in (("k", k), ("loc", loc)):
@@ -283,17 +297,18 @@ class _MultivariateNormal:
     tensor(-1.83787707)
     """
 
-    def pdf(self, x: Any, mean: Any = None, cov: Any = 1) -> Any:
+    def pdf(self, x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool = False) -> Any:
         """The density at the vectors along the last axis of `x`."""
-        return np.exp(self.logpdf(x, mean, cov))
+        return np.exp(self.logpdf(x, mean, cov, allow_singular))
 
-    def logpdf(self, x: Any, mean: Any = None, cov: Any = 1) -> Any:
+    def logpdf(self, x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool = False) -> Any:
         """The logarithm of the density.
 
         Args:
             x: vectors of d numbers along the last axis, shape (..., d); where d is 1, one or several numbers.
             mean: shape (d,); 0 if left out. The first of mean and cov that is no number gives d, otherwise it is 1.
             cov: covariance, positive definite: shape (d, d), (d,) for its diagonal, or a number.
+            allow_singular: accepted for SciPy's sake; the derivative needs a covariance that is not singular.
 
         Raises:
             OperandError: the shapes do not fit, or `cov` is not positive definite.

@@ -118,3 +118,15 @@ def test_what_is_no_matrix_is_refused():
 
 def test_no_blocks_make_an_empty_matrix_as_in_scipy():
     assert linalg.block_diag().shape == scipy_linalg.block_diag().shape
+
+
+def test_scipys_further_arguments_are_accepted():
+    a = regular(3, 3)
+    b = np.arange(3.0)
+    for sp in (scipy_linalg, linalg):
+        x = sp.lu_solve(sp.lu_factor(a, overwrite_a=False, check_finite=True), b, overwrite_b=False, check_finite=True)
+        close(a @ x, b)
+        x = sp.cho_solve(sp.cho_factor(a @ a.T, check_finite=True), b, False, check_finite=True)
+        close(a @ a.T @ x, b)
+        close(sp.solve_banded((1, 1), a, b, False, False, True), scipy_linalg.solve_banded((1, 1), a, b))
+        close(sp.expm(A=a), scipy_linalg.expm(a))

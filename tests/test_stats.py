@@ -11,7 +11,7 @@ from autograd_lite import NotDifferentiableError, OperandError, Tensor, stats
 scipy_stats = pytest.importorskip("scipy.stats")
 
 SHAPES = {"norm": (), "t": ("df",), "beta": ("a", "b"), "gamma": ("a",), "chi2": ("df",)}
-METHODS = ("pdf", "logpdf", "cdf", "sf", "logcdf")
+METHODS = ("pdf", "logpdf", "cdf", "sf", "logcdf", "logsf")
 
 
 def differences(f: Callable[..., Any], arrays: list[np.ndarray], place: int) -> np.ndarray:
@@ -89,7 +89,7 @@ def test_densities_are_differentiable_in_every_parameter(name: str, method: str)
     check_gradients(getattr(getattr(stats, name), method), x, *[parameters[each] for each in names])
 
 
-@pytest.mark.parametrize("method", ["cdf", "sf", "logcdf"])
+@pytest.mark.parametrize("method", ["cdf", "sf", "logcdf", "logsf"])
 @pytest.mark.parametrize("name", SHAPES)
 def test_probabilities_are_differentiable_in_place_and_scale(name: str, method: str) -> None:
     x, parameters = sample()
@@ -114,7 +114,7 @@ def test_the_tails_of_the_normal_distribution_keep_their_digits() -> None:
     assert -30.1 < x.grad[0] < -30.0
 
 
-@pytest.mark.parametrize("method", ["pmf", "logpmf", "cdf", "sf", "logcdf"])
+@pytest.mark.parametrize("method", ["pmf", "logpmf", "cdf", "sf", "logsf", "logcdf"])
 def test_poisson_agrees_with_scipy_and_is_differentiable_in_its_mean(method: str) -> None:
     f, want = getattr(stats.poisson, method), getattr(scipy_stats.poisson, method)
     mu = np.array([0.5, 1.0, 2.0, 3.0, 0.7])
