@@ -23,6 +23,7 @@ import numpy as np
 
 from autograd_lite.errors import NotDifferentiableError
 from autograd_lite.record import Primitive
+from autograd_lite.rules.indexing import scatter
 from autograd_lite.rules.linear_algebra import square
 from autograd_lite.rules.products import H, as_operand
 from autograd_lite.rules.table import Input, call, composed, numbers_of, real, rule
@@ -31,6 +32,7 @@ __all__ = [
     "QRResult",
     "SVDResult",
     "as_diagonal",
+    "as_vectors",
     "check_phase",
     "check_vectors",
     "diagonal",
@@ -39,7 +41,6 @@ __all__ = [
     "packed",
     "tolerance_of",
     "unpacked",
-    "vectors_of",
 ]
 
 
@@ -58,10 +59,10 @@ class SVDResult(NamedTuple):
     Vh: Any
 
 
-def packed(parts: Any, batch: int) -> Any:
-    """The arrays, flat but for their first `batch` axes, one behind the other, and an entry for `vectors_of`."""
+def packed(parts: Any, batch: int, count: int) -> Any:
+    """The arrays, flat but for their first `batch` axes, one behind the other, and `count` entries for `vectors_of`."""
     flat = [part.reshape(*part.shape[:batch], math.prod(part.shape[batch:])) for part in parts]
-    return np.concatenate([*flat, np.zeros_like(flat[0], shape=(*flat[0].shape[:-1], 1))], axis=-1)
+    return np.concatenate([*flat, np.zeros_like(flat[0], shape=(*flat[0].shape[:-1], count))], axis=-1)
 
 
 def unpacked(y: Any, *shapes: tuple[int, ...]) -> list[Any]:
@@ -74,23 +75,52 @@ def unpacked(y: Any, *shapes: tuple[int, ...]) -> list[Any]:
     return parts
 
 
-def _slice(y: Any, start: int, shape: tuple[int, ...]) -> Any:
-    return y[..., start : start + math.prod(shape)].reshape(*y.shape[:-1], *shape)
+def _chosen(chosen: Any, axis: int) -> tuple[Any, ...]:
+    return (..., chosen) if axis == -1 else (..., chosen, slice(None))
 
 
-def _slice_rule(g: Any, y: Any, x: Any, start: int = 0, shape: tuple[int, ...] = ()) -> Any:
-    # The last entry of a packed array is the constant 0, so no gradient of it counts for anything. Here it tells
-    # the rule of the decomposition that the loss uses vectors, even if it is flat in them.
-    batch, after = x.shape[:-1], x.shape[-1] - 1 - start - math.prod(shape)
+def _slice(y: Any, start: int, shape: tuple[int, ...], count: int, axis: int = -1, chosen: Any = None) -> Any:
+    vectors = y[..., start : start + math.prod(shape)].reshape(*y.shape[:-1], *shape)
+    return vectors if chosen is None else vectors[_chosen(chosen, axis)]
+
+
+def _slice_rule(
+    g: Any,
+    y: Any,
+    x: Any,
+    start: int = 0,
+    shape: tuple[int, ...] = (),
+    count: int = 0,
+    axis: int = -1,
+    chosen: Any = None,
+) -> Any:
+    # The last entries of a packed array are constants, so no gradient of them counts for anything. Here they tell the
+    # rule of the decomposition which vectors the loss uses, even if it is flat in them.
+    batch, after = x.shape[:-1], x.shape[-1] - count - start - math.prod(shape)
+    used = np.ones(count, x.dtype)
+    if chosen is not None:
+        g = scatter(g, index=_chosen(chosen, axis), shape=(*batch, *shape))
+        used = np.isin(np.arange(count), chosen).astype(x.dtype)
     parts = [
         np.zeros((*batch, start), x.dtype),
         g.reshape(*batch, math.prod(g.shape[len(batch) :])),
         np.zeros((*batch, after), x.dtype),
     ]
-    return np.concatenate([*parts, np.ones((*batch, 1), x.dtype)], axis=-1)
+    return np.concatenate([*parts, np.broadcast_to(used, (*batch, count))], axis=-1)
 
 
+#: of a packed array the matrix of vectors that begins at `start`, or those of them that are `chosen` along `axis`
 vectors_of = Primitive(_slice, (_slice_rule,), name="vectors")
+
+
+def as_vectors(y: Any, start: int, shape: tuple[int, ...], count: int, axis: int = -1) -> Any:
+    """All vectors, as a Tensor that remembers which of them are taken."""
+    from autograd_lite.vectors import Vectors  # which is made of this table
+
+    def pick(chosen: Any = None) -> Any:
+        return vectors_of(y, start=start, shape=shape, count=count, axis=axis, chosen=chosen)
+
+    return Vectors.of(pick, axis) if hasattr(y, "_node") else pick()
 
 
 # --- dividing by gaps ---------------------------------------------------------------------------------------
@@ -122,27 +152,31 @@ def _rounding(x: Any) -> Any:
 
 
 def check_vectors(name: str, what: str, values: Any, tolerance: Any, g: Any, by_value: Any, *by_vectors: Any) -> None:
-    """Raise if a loss that uses vectors uses some of equal values, or these values themselves.
+    """Raise if a loss uses vectors of equal values.
 
     Equal values share a space of vectors. Which of them a decomposition gives is arbitrary, and the derivative of
-    a function of the matrix that is made of them cannot be told from the gradients by values and by vectors.
+    a function of the matrix that is made of them cannot be told from the gradients by values and by vectors: for
+    V f(w) Vᵀ it has f'(w) between two of them, which is in neither gradient. Where these are 0 all the same, because
+    f(w) = 0, values that differ by rounding errors show that f is flat there; of values that are exactly equal nothing
+    is known.
     """
-    if not numbers_of(g)[..., -1].any():
+    taken = numbers_of(g)[..., -values.shape[-1] :] != 0
+    if not taken.any():
         return
     gaps = np.abs(gaps_of(numbers_of(values)))
-    shared = (gaps <= tolerance) & ~np.eye(gaps.shape[-1], dtype=bool)
+    shared = (gaps <= tolerance) & ~np.eye(gaps.shape[-1], dtype=bool) & (taken[..., None, :] | taken[..., :, None])
     if not shared.any():
         return
     used = numbers_of(by_value) != 0
     for part in by_vectors:
-        size = np.abs(numbers_of(part))
-        used = used | (size > _rounding(size)).any(axis=-2)
-    bad = shared & (used[..., None, :] | used[..., :, None])
+        used = used | (numbers_of(part) != 0).any(axis=-2)
+    bad = shared & ((gaps == 0) | used[..., None, :] | used[..., :, None])
     if bad.any():
         i, j = np.argwhere(bad)[0][-2:].tolist()
         raise NotDifferentiableError(
-            f"{name}: {what}s {i} and {j} are equal, so the vectors that belong to them have no derivative; use "
-            f"the {what}s alone, or write the loss as a function of the matrix (@, inv, solve, matrix_power)"
+            f"{name}: {what}s {i} and {j} are equal, so the vectors that belong to them have no derivative; take only "
+            f"vectors of single values (v[:, k]), use the {what}s alone, or write the loss as a function of the matrix "
+            f"(@, inv, solve, matrix_power)"
         )
 
 
@@ -171,7 +205,7 @@ def as_diagonal(x: Any) -> Any:
 
 
 def _svd(a: Any, full_matrices: bool = True) -> Any:
-    return packed(np.linalg.svd(a, full_matrices=full_matrices), a.ndim - 2)
+    return packed(np.linalg.svd(a, full_matrices=full_matrices), a.ndim - 2, min(a.shape[-2:]))
 
 
 def _svd_shapes(m: int, n: int, full_matrices: bool) -> tuple[tuple[int, ...], ...]:
@@ -179,12 +213,19 @@ def _svd_shapes(m: int, n: int, full_matrices: bool) -> tuple[tuple[int, ...], .
     return ((m, m), (k,), (n, n)) if full_matrices else ((m, k), (k,), (k, n))
 
 
+def _svd_parts(y: Any, of_u: tuple[int, ...], of_s: tuple[int, ...], of_vh: tuple[int, ...]) -> tuple[Any, Any, Any]:
+    before, (k,) = math.prod(of_u), of_s
+    u = as_vectors(y, 0, of_u, k)
+    vh = as_vectors(y, before + k, of_vh, k, axis=-2)
+    return u, y[..., before : before + k].real, vh
+
+
 def _svd_rule(g: Any, y: Any, a: Any, full_matrices: bool = True) -> Any:
     m, n = a.shape[-2:]
     shapes = _svd_shapes(m, n, full_matrices)
-    u, s, vh = unpacked(y, *shapes)
+    u, s, vh = _svd_parts(y, *shapes)
     gu, gs, gvh = unpacked(g, *shapes)
-    s, gs, v, gv = s.real, gs.real, H(vh), H(gvh)
+    gs, v, gv = gs.real, H(vh), H(gvh)
     k = s.shape[-1]
     u, gu = _without_null_space(u, gu, k)
     v, gv = _without_null_space(v, gv, k)
@@ -285,12 +326,7 @@ def _svd_of(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermiti
     if not compute_uv:
         return np.linalg.svdvals(a)
     m, n = a.shape[-2:]
-    y = _packed_svd(a, full_matrices=full_matrices)
-    of_u, (k,), of_vh = _svd_shapes(m, n, full_matrices)
-    after_u = math.prod(of_u)
-    u = vectors_of(y, start=0, shape=of_u)
-    vh = vectors_of(y, start=after_u + k, shape=of_vh)
-    return SVDResult(u, y[..., after_u : after_u + k].real, vh)
+    return SVDResult(*_svd_parts(_packed_svd(a, full_matrices=full_matrices), *_svd_shapes(m, n, full_matrices)))
 
 
 def _hermitian_svd(a: Any, compute_uv: bool) -> Any:
@@ -307,7 +343,7 @@ def _hermitian_svd(a: Any, compute_uv: bool) -> Any:
 
 
 def _qr(a: Any) -> Any:
-    return packed(np.linalg.qr(a), a.ndim - 2)
+    return packed(np.linalg.qr(a), a.ndim - 2, 0)
 
 
 def _qr_rule(g: Any, y: Any, a: Any) -> Any:

@@ -14,6 +14,7 @@ from autograd_lite.errors import NotDifferentiableError
 from autograd_lite.record import Primitive
 from autograd_lite.rules.decompositions import (
     as_diagonal,
+    as_vectors,
     check_phase,
     check_vectors,
     diagonal,
@@ -22,7 +23,6 @@ from autograd_lite.rules.decompositions import (
     packed,
     tolerance_of,
     unpacked,
-    vectors_of,
 )
 from autograd_lite.rules.linear_algebra import in_triangle, square
 from autograd_lite.rules.products import H
@@ -45,16 +45,21 @@ class EighResult(NamedTuple):
     eigenvectors: Any
 
 
+def _parts(y: Any, n: int) -> tuple[Any, Any]:
+    """The values and the vectors of a packed array."""
+    return y[..., :n], as_vectors(y, n, (n, n), n)
+
+
 # --- eigenvalues of symmetric matrices ----------------------------------------------------------------------
 
 
 def _eigh(a: Any, UPLO: Any = "L") -> Any:
-    return packed(np.linalg.eigh(a, UPLO), a.ndim - 2)
+    return packed(np.linalg.eigh(a, UPLO), a.ndim - 2, a.shape[-1])
 
 
 def _eigh_rule(g: Any, y: Any, a: Any, UPLO: Any = "L") -> Any:
     n = a.shape[-1]
-    values, v = unpacked(y, (n,), (n, n))
+    values, v = _parts(y, n)
     g_values, gv = unpacked(g, (n,), (n, n))
     values = values.real
     by_v = H(v) @ gv
@@ -84,7 +89,8 @@ _packed_eigh: Primitive = rule(
 def _eigh_of(a: Any, UPLO: Any = "L") -> EighResult:
     n = a.shape[-1]
     y = _packed_eigh(a, UPLO=UPLO)
-    return EighResult(y[..., :n].real, vectors_of(y, start=n, shape=(n, n)))
+    values, vectors = _parts(y, n)
+    return EighResult(values.real, vectors)
 
 
 def _eigvalsh_rule(g: Any, y: Any, a: Any, UPLO: Any = "L") -> Any:
@@ -109,12 +115,12 @@ rule(
 
 
 def _eig(a: Any) -> Any:
-    return packed(np.linalg.eig(a), a.ndim - 2)
+    return packed(np.linalg.eig(a), a.ndim - 2, a.shape[-1])
 
 
 def _eig_rule(g: Any, y: Any, a: Any) -> Any:
     n = a.shape[-1]
-    values, v = unpacked(y, (n,), (n, n))
+    values, v = _parts(y, n)
     g_values, gv = unpacked(g, (n,), (n, n))
     # Eigenvectors have length 1 and a fixed phase; the part of the gradient that would change either is undone.
     along = np.sum(conj(v) * gv, axis=-2, keepdims=True)
@@ -157,7 +163,7 @@ _packed_eig: Primitive = rule(_eig, _eig_rule, name="eig", sample=[call(square(3
 def _eig_of(a: Any) -> EigResult:
     n = a.shape[-1]
     y = _packed_eig(a)
-    return EigResult(y[..., :n], vectors_of(y, start=n, shape=(n, n)))
+    return EigResult(*_parts(y, n))
 
 
 def _check_defective(v: Any, g: Any) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autograd_lite import NotDifferentiableError, Tensor
+from autograd_lite import InPlaceError, NotDifferentiableError, OperandError, Tensor
 from tests.rules.differences import gradient, numeric, numeric_second, second
 
 rng = np.random.default_rng(5)
@@ -102,8 +102,117 @@ def test_the_vector_of_a_single_value_does_not_mind_that_others_coincide():
     close(gradient(svd, a), numeric(svd, a), 1e-6)
 
 
-def test_a_loss_that_is_flat_has_a_gradient_of_zeros_even_so():
-    close(gradient(lambda a: np.sum(np.linalg.eigh(a).eigenvectors) * 0.0, np.eye(3)), np.zeros((3, 3)))
+TIED = np.diag([3.0, 1.0, 1.0])  # eigenvalues in ascending order, singular values in descending order
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda a: _function(np.log, a)[1, 2],
+        lambda a: _function(lambda w: w - 1.0, a)[1, 2],
+        lambda a: np.sum(_function(lambda w: w - 1.0, a) * (1 - np.eye(3))),
+        lambda a: (np.linalg.eigh(a)[1] * (np.linalg.eigvalsh(a) - 1.0) @ np.linalg.eigh(a)[1].T)[2, 1],
+        lambda a: np.sum(np.linalg.eigh(a)[1]) * 0.0,
+        lambda a: (np.linalg.svd(a)[0] * (np.linalg.svd(a)[1] - 1.0) @ np.linalg.svd(a)[2])[1, 2],
+        lambda a: (np.linalg.eig(a)[1] * (np.linalg.eig(a)[0] - 1.0) @ np.linalg.inv(np.linalg.eig(a)[1]))[1, 2].real,
+    ],
+)
+def test_a_gradient_of_zeros_by_values_and_vectors_that_are_exactly_equal_tells_nothing(loss):
+    # The derivative of (a - 1)[1, 2] by a[1, 2] is 1, and both gradients that reach the decomposition are 0.
+    with pytest.raises(NotDifferentiableError, match=r"are equal, .*v\[:, k\]"):
+        gradient(loss, TIED)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda a: np.sum(np.linalg.eigh(a)[1][:, 2] ** 3),
+        lambda a: np.sum(np.linalg.eigh(a)[1][..., -1] ** 3),
+        lambda a: np.sum(np.linalg.eigh(a)[1][:, [2]] ** 3),
+        lambda a: np.sum(np.linalg.eigh(a)[1][..., :, 2:] ** 3),
+        lambda a: np.sum(np.linalg.eigh(a)[1][:, np.array([False, False, True])] ** 3),
+        lambda a: _above(np.linalg.eigh(a), 2.0)[0, 1],
+        lambda a: np.sum(np.linalg.eig(a)[1][:, 0].real ** 3),
+        lambda a: np.sum(np.linalg.svd(a)[0][:, 0] * np.linalg.svd(a)[2][0] ** 3),
+        lambda a: np.sum(np.linalg.svd(a)[2][0, :] ** 3) + np.linalg.svd(a)[1][0] ** 2,
+        lambda a: np.sum(np.linalg.svd(a)[2][..., :1, :] ** 3),
+    ],
+)
+def test_vectors_that_are_taken_alone_do_not_mind_that_others_are_exactly_equal(loss):
+    a = TIED + 0.0
+    close(gradient(loss, a), numeric(loss, a), 1e-6)
+
+
+def _above(values_and_vectors, least):
+    values, vectors = values_and_vectors
+    chosen = values > least
+    return vectors[:, chosen] * np.log(values[chosen]) @ vectors[:, chosen].T
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda a: np.sum(np.linalg.eigh(a)[0] ** 3),
+        lambda a: np.sum(np.linalg.eigvalsh(a) ** 3),
+        lambda a: np.sum((np.linalg.eigvalsh(a) - 1.0) ** 2),
+        lambda a: np.sum(np.linalg.eig(a)[0] ** 3).real,
+        lambda a: np.sum(np.linalg.eigvals(a) ** 3).real,
+        lambda a: np.sum(np.linalg.svd(a)[1] ** 3),
+        lambda a: np.sum(np.linalg.svdvals(a) ** 3),
+    ],
+)
+def test_second_derivatives_at_equal_values_are_refused_not_wrong(loss):
+    for a in (TIED, _turned(TIED)):
+        with pytest.raises(NotDifferentiableError, match="are equal"):
+            second(loss, a, np.ones((3, 3)))
+
+
+def _turned(a):
+    turn = np.linalg.qr(np.random.default_rng(1).normal(size=a.shape))[0]
+    a = turn @ a @ turn.T
+    return (a + a.T) / 2
+
+
+def test_vectors_are_indexed_as_any_array_is():
+    a = _turned(np.diag([1.0, 2.0, 4.0]))
+    want = np.linalg.eigh(a)[1]
+    found = np.linalg.eigh(Tensor(a, requires_grad=True))[1]
+    indices = [
+        0,
+        -1,
+        (0, 1),
+        (slice(None), 1),
+        (..., 0),
+        (slice(None), [2, 0, 2]),
+        (slice(None), slice(None, None, -1)),
+    ]
+    indices += [slice(1, 3), (slice(None), None, 1), ([0, 1], [1, 2]), want > 0, (0, ...), (), ..., (want[0] > 0,)]
+    indices += [
+        (slice(None), want[0] > 0),
+        (slice(0, 2), 1),
+        (slice(None), np.array([[0, 1]])),
+        (slice(None), np.int64(2)),
+    ]
+    for index in indices:
+        np.testing.assert_array_equal(found[index].numpy(), want[index])
+        w = np.arange(1.0, 1.0 + want[index].size).reshape(want[index].shape)
+
+        def loss(a, index=index, w=w):
+            return np.sum(w * np.linalg.eigh(a)[1][index] ** 2)
+
+        close(gradient(loss, a), numeric(loss, a, 1e-4))
+        close(second(loss, a, np.eye(3)[::-1]), numeric_second(loss, a, np.eye(3)[::-1], 1e-4), 1e-5)
+    with pytest.raises(OperandError):
+        found[:, 3]
+
+
+def test_vectors_that_are_changed_in_place_are_an_array_like_any_other():
+    found = np.linalg.eigh(Tensor(np.diag([1.0, 2.0]), requires_grad=True))[1]
+    before = found[:, 0]
+    found[:, 0] = [5.0, 6.0]
+    np.testing.assert_array_equal(found[:, 0].numpy(), [5.0, 6.0])
+    with pytest.raises(InPlaceError, match="view"):
+        before + 1.0
 
 
 def test_a_singular_value_of_0_is_a_kink_whose_derivative_is_0():
