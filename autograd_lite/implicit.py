@@ -7,7 +7,7 @@ it uses, such as the parameters of a model.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from autograd_lite.record import Leaf, enable_grad, no_grad, topological
 from autograd_lite.rules.table import numbers_of
 from autograd_lite.tensor import Tensor, wrap
 
-__all__ = ["Function"]
+__all__ = ["Function", "fingerprint", "frontier", "stand_in"]
 
 
 class Function:
@@ -46,7 +46,7 @@ class Function:
         for point in points:
             found.update(dict.fromkeys(self._outside(point)))
         self.closed = list(found)
-        self._prints = [_print(node) for node in self.closed]
+        self._prints = [fingerprint(node) for node in self.closed]
 
     def values(self, *inputs: Any) -> Any:
         """The result on plain arrays, as a plain array."""
@@ -92,12 +92,12 @@ class Function:
         return np.stack(rows)
 
     def stand_ins(self) -> list[Any]:
-        """Tensors at the places of `closed` in the graph; their numbers are not known, and no rule reads them."""
-        return [wrap(np.zeros(node.spec.shape, node.spec.dtype), node) for node in self.closed]
+        """Tensors at the places of `closed` in the graph."""
+        return [stand_in(node) for node in self.closed]
 
     def check_unchanged(self) -> None:
         """Raise if a parameter outside was changed since."""
-        if [_print(node) for node in self.closed] != self._prints:
+        if [fingerprint(node) for node in self.closed] != self._prints:
             raise InPlaceError(
                 f"{self.name}: a parameter that its function uses was changed between forward and backward; call "
                 f"backward before the update"
@@ -121,7 +121,7 @@ class Function:
         roots = [self._run(point)[0]._leaf() for _ in range(2)]
         first, second = [set(topological([root], everything=True)) for root in roots]
         shared = first & second
-        return [node for node in _frontier(roots[0], shared) if node.requires_grad and node in shared]
+        return [node for node in frontier(roots[0], shared) if node.requires_grad and node in shared]
 
     def _check_closed(self, root: Any, targets: Sequence[Any]) -> None:
         """Raise if the result depends on a parameter that was not seen when the function was tried.
@@ -129,7 +129,7 @@ class Function:
         A leaf that is there in two runs is one; a transform inside the function makes new ones in every run.
         """
         known = {*targets, *self.closed}
-        strange = {node for node in _frontier(root, known) if node.requires_grad and node not in known}
+        strange = {node for node in frontier(root, known) if node.requires_grad and node not in known}
         for node in strange & self._strange:
             raise NotDifferentiableError(
                 f"{self.name}: its function uses a parameter of shape {node.spec.shape} at some points only, which is "
@@ -145,7 +145,7 @@ def _one(result: Any) -> Any:
     return result
 
 
-def _frontier(root: Any, stops: set[Any]) -> list[Any]:
+def frontier(root: Any, stops: Collection[Any]) -> list[Any]:
     """The nodes of `stops` that are met first on the paths down from `root`, and the leaves of all other paths."""
     found, seen, stack = [], {root}, [root]
     while stack:
@@ -160,6 +160,11 @@ def _frontier(root: Any, stops: set[Any]) -> list[Any]:
     return found
 
 
-def _print(node: Any) -> Any:
+def fingerprint(node: Any) -> Any:
     """What tells whether a parameter was changed in place; nothing is known of an intermediate result."""
     return hash(node.value.tobytes()) if node.__class__ is Leaf else None
+
+
+def stand_in(node: Any) -> Tensor:
+    """A Tensor at the place of a node in the graph, for a rule that does not read it: its numbers may not be known."""
+    return wrap(node.value if node.__class__ is Leaf else np.zeros(node.spec.shape, node.spec.dtype), node)

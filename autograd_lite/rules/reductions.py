@@ -24,7 +24,7 @@ plain(np.any, np.all, np.argmax, np.argmin, np.count_nonzero)
 
 def lifted(g: Any, shape: tuple[int, ...], axis: Any, keepdims: bool) -> Any:
     """`g`, the result of a reduction of an array of `shape`, in a shape that broadcasts against it."""
-    if axis is None or keepdims:
+    if axis is None or keepdims or not shape:  # NumPy takes axis=0 of a number
         return g
     kept = list(shape)
     for one in axis if isinstance(axis, tuple) else (axis,):
@@ -41,7 +41,7 @@ def counted(shape: tuple[int, ...], axis: Any, where: Any, dtype: np.dtype[Any])
         count = np.count_nonzero(np.broadcast_to(where, shape), axis=axis, keepdims=True)
         return np.asarray(np.maximum(count, 1), dtype)
     count = 1
-    for one in range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,):
+    for one in range(len(shape)) if axis is None or not shape else axis if isinstance(axis, tuple) else (axis,):
         count *= shape[one]
     return max(count, 1)
 

@@ -96,7 +96,7 @@ def _check_row(ufunc: Any, name: str, array: Any) -> None:
 
 def _in_front(x: Any, axes: tuple[int, ...]) -> Any:
     """`x` with `axes` joined to one axis, the first."""
-    axes = tuple([axis % x.ndim for axis in axes])
+    axes = tuple([axis % x.ndim for axis in axes]) if x.ndim else ()  # NumPy takes axis=0 of a number
     rest = tuple([axis for axis in range(x.ndim) if axis not in axes])
     lengths = [x.shape[axis] for axis in axes]
     count = 1

@@ -88,6 +88,15 @@ def test_one_element_of_flat_takes_one_value():
         x.flat[0] = [1.0, 2.0]
 
 
+@pytest.mark.parametrize("axis", [0, -1])
+def test_a_number_has_an_axis_to_reduce_as_in_numpy(axis):
+    x = np.array(0.7)
+    for function in (np.sum, np.prod, np.max, np.min, np.nansum, np.nanprod, np.cumsum):
+        assert_agrees(lambda x, f=function: f(x, axis=axis) * x, x)
+    for ufunc in (np.add, np.multiply, np.maximum, np.logaddexp):
+        assert_agrees(lambda x, f=ufunc: f.reduce(x, axis=axis) * x, x)
+
+
 def test_methods_take_all_of_numpys_arguments():
     assert_agrees(lambda x: x.reshape(3, 2, copy=True), X)
     assert_agrees(lambda x: x.astype(np.float64, order="C", casting="same_kind", subok=False, copy=True), X)
