@@ -9,10 +9,12 @@ import numpy as np
 
 from autograd_lite.backprop import sweep, unbroadcast
 from autograd_lite.errors import DetachedError, InPlaceError, NotDifferentiableError, OperandError
+from autograd_lite.implicit import fingerprint, frontier, stand_in
 from autograd_lite.operations import apply
-from autograd_lite.record import Leaf, Primitive, enable_grad, is_grad_enabled, topological
+from autograd_lite.record import Primitive, enable_grad, is_grad_enabled
 from autograd_lite.rules.table import numbers_of
 from autograd_lite.tensor import Tensor, wrap
+from autograd_lite.transforms import _running
 
 __all__ = ["checkpoint", "custom"]
 
@@ -125,14 +127,14 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         if not getattr(y, "requires_grad", False):
             return y
         y = y._array  # without its graph, which would keep the values inside alive
-        prints = [hash(leaf.value.tobytes()) for leaf in parameters]
+        prints = [fingerprint(node) for node in parameters]
         last: list[Any] = [
             None,
             None,
         ]  # a gradient of the output, and what it gave: the rule asks input by input
 
         def gradients(g: Any, y: Any, *inputs: Any) -> list[Any]:
-            if [hash(leaf.value.tobytes()) for leaf in parameters] != prints:
+            if [fingerprint(node) for node in parameters] != prints:
                 raise InPlaceError(
                     f"{called}: a parameter it uses was changed between forward and backward; "
                     f"call backward before the update"
@@ -163,7 +165,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 
         op = Primitive(lambda *_: y, (rule,), name=called, prints=f"{called}(...)", variadic=True)
         given = [args[place] for place in places]
-        return apply(op, (*given, *[wrap(leaf.value, leaf) for leaf in parameters]), {})
+        return apply(op, (*given, *[stand_in(node) for node in parameters]), {})
 
     run.__name__ = called
     run.__doc__ = f.__doc__
@@ -171,7 +173,10 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _parameters(called: str, f: Callable[..., Any], args: Any, places: list[int]) -> tuple[Any, list[Any]]:
-    """The value of `f`, and the leaves that it uses without being given them."""
+    """The value of `f`, and what it uses without being given it: leaves, and arguments of transforms that are running.
+
+    Inside nested transforms such an argument is no leaf, but it is there that the inner one waits for the gradient.
+    """
     standing = list(args)
     for place in places:
         standing[place] = Tensor(args[place].numpy(), requires_grad=True)
@@ -183,9 +188,5 @@ def _parameters(called: str, f: Callable[..., Any], args: Any, places: list[int]
     if not y.requires_grad:
         return wrap(y._array), []
     own = {standing[place]._node for place in places}
-    leaves = [
-        node
-        for node in topological([y._node], everything=True)
-        if node.__class__ is Leaf and node.requires_grad and node not in own
-    ]
-    return y, leaves
+    found = frontier(y._node, _running.get())
+    return y, [node for node in found if node.requires_grad and node not in own]

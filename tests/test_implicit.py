@@ -1,0 +1,38 @@
+"""What a function uses without being given it: in nested transforms, through solvers and `checkpoint`."""
+
+import numpy as np
+import pytest
+
+import autograd_lite as ag
+from autograd_lite import Tensor
+
+
+def checkpointed(w):
+    return ag.checkpoint(lambda x: np.sin(x * w))(Tensor(0.7))
+
+
+def checkpointed_square(w):
+    return ag.checkpoint(lambda x: np.sin(x * (w * w)))(Tensor(0.7))
+
+
+def fixed(w):
+    pytest.importorskip("scipy.optimize")
+    return ag.optimize.fixed_point(lambda x: np.sin(x * w) / 2 + w, 0.7, xtol=1e-14)
+
+
+@pytest.mark.parametrize("f", [checkpointed, checkpointed_square, fixed])
+def test_an_argument_of_a_transform_that_is_closed_over_has_all_its_derivatives(f):
+    for order in range(3):
+        exact = ag.grad(f)
+        h = 1e-4
+        differences = (8 * (f(1.3 + h) - f(1.3 - h)) - (f(1.3 + 2 * h) - f(1.3 - 2 * h))) / (12 * h)
+        np.testing.assert_allclose(exact(1.3), np.asarray(differences), rtol=1e-6, err_msg=f"order {order + 1}")
+        f = exact
+
+
+def test_the_arguments_of_two_transforms_are_told_apart():
+    def f(w, scale):
+        return ag.checkpoint(lambda x: np.sin(x * w) * scale)(Tensor(0.7))
+
+    mixed = ag.grad(lambda scale: ag.grad(lambda w: f(w, scale))(1.3))(2.0)
+    np.testing.assert_allclose(mixed, 0.7 * np.cos(0.91))
