@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import autograd_lite  # noqa: F401  # fills the table
 from autograd_lite.rules.table import COMPOSED, PLAIN, SAMPLES, TABLE, Call, Elementwise, Reduction
 
 PAGE = Path(__file__).parents[2] / "docs" / "coverage.md"
+OF_SCIPY = ("special", "stats", "linalg", "signal", "integrate", "optimize")
 ROOMS = ((np.linalg, "np.linalg."), (np.fft, "np.fft."), (np, "np."))
 
 
@@ -60,6 +62,12 @@ def table() -> dict[str, str]:
     return rows
 
 
+def names_in(room: str) -> str:
+    module = import_module(f"autograd_lite.{room}")
+    names = set(module.__all__) | (set(dir(module)) & set(getattr(module, "_OF_SCIPY", ())))
+    return ", ".join(f"`{name}`" for name in sorted(names))
+
+
 def page() -> str:
     rows = table()
     plain = sorted(filter(None, map(name_of, PLAIN)))
@@ -84,6 +92,10 @@ def page() -> str:
             "that requires grad they raise an error that names `np.stack`, `.detach()` and `.numpy()`. Any other",
             "function raises `NotDifferentiableError`.",
             "",
+            "Where SciPy is installed there are also, under its names and with rules of our own:",
+            "",
+            *[f"- `autograd_lite.{room}`: {names_in(room)}" for room in OF_SCIPY],
+            "",
             "The page is made from the table of rules by `tests/rules/test_coverage_page.py`.",
             "",
         ]
@@ -97,6 +109,12 @@ def test_the_page_shows_the_table_as_it_is():
     assert {name: line for name, line in shown.items() if name in here} == here, f"run: python {Path(__file__).name}"
     for name in shown.keys() - here.keys():
         assert not hasattr(np, name.split(".")[-1]), f"{name} is on the page and has no row"
+
+
+def test_the_page_names_what_goes_by_scipys_names():
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    for room in OF_SCIPY:
+        assert f"- `autograd_lite.{room}`: {names_in(room)}" in lines, f"run: python {Path(__file__).name}"
 
 
 if __name__ == "__main__":
