@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.errors import RequiresGradError
 from autograd_lite.rules.table import numbers_of
 from autograd_lite.tensor import Tensor
 
@@ -21,11 +22,12 @@ __all__ = ["Vectors"]
 class Vectors(Tensor):
     """A matrix of vectors, or a stack of them; the vectors along `axis` (-1: columns, -2: rows)."""
 
-    __slots__ = ("_axis", "_made", "_pick")
+    __slots__ = ("_axis", "_made", "_pick", "_taken")
 
     _pick: Callable[..., Any]
     _axis: int
     _made: Any
+    _taken: bool
 
     @classmethod
     def of(cls, pick: Callable[..., Any], axis: int) -> Vectors:
@@ -33,7 +35,7 @@ class Vectors(Tensor):
         every = pick()
         made = cls.__new__(cls)
         made._array, made._node, made._shared = every._array, every._node, every._shared
-        made._pick, made._axis, made._made = pick, axis, every._node
+        made._pick, made._axis, made._made, made._taken = pick, axis, every._node, False
         return made
 
     def __getitem__(self, index: Any) -> Any:
@@ -47,12 +49,31 @@ class Vectors(Tensor):
             chosen = np.arange(self.shape[self._axis])[which]
         except IndexError:
             return super().__getitem__(index)  # which says what is wrong
+        self._taken = True
         found = self._pick(np.atleast_1d(chosen))
         if chosen.ndim == 0:
             found = found[(..., 0) if self._axis == -1 else (..., 0, slice(None))]
         if is_view:  # so that a change of this matrix in place is noticed
             found._shared = (self, self._array, self._node)
         return found
+
+    def retain_grad(self) -> None:
+        """Keep the gradient of all vectors in `.grad`; from now on those that are taken are taken of this Tensor."""
+        self._watch("retain_grad")
+        super().retain_grad()
+
+    def register_hook(self, hook: Callable[[Any], Any]) -> Any:
+        """Call `hook` with the gradient of all vectors; from now on those taken are taken of this Tensor."""
+        self._watch("register_hook")
+        return super().register_hook(hook)
+
+    def _watch(self, what: str) -> None:
+        if self._taken and self._node is self._made:
+            raise RequiresGradError(
+                f"{what}: single vectors were taken of this matrix of shape {self.shape} already, and their gradient "
+                f"does not pass it; call {what} before indexing"
+            )
+        self._made = None
 
 
 def _which(index: Any, ndim: int, axis: int) -> Any:

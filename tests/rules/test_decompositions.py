@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autograd_lite import InPlaceError, NotDifferentiableError, OperandError, Tensor
+from autograd_lite import InPlaceError, NotDifferentiableError, OperandError, RequiresGradError, Tensor
 from tests.rules.differences import gradient, numeric, numeric_second, second
 
 rng = np.random.default_rng(5)
@@ -204,6 +204,20 @@ def test_vectors_are_indexed_as_any_array_is():
         close(second(loss, a, np.eye(3)[::-1]), numeric_second(loss, a, np.eye(3)[::-1], 1e-4), 1e-5)
     with pytest.raises(OperandError):
         found[:, 3]
+
+
+def test_the_gradient_of_a_matrix_of_vectors_can_be_kept_before_some_are_taken():
+    found = np.linalg.eigh(Tensor(np.diag([1.0, 2.0]), requires_grad=True))[1]
+    found.retain_grad()
+    seen = []
+    found.register_hook(seen.append)
+    np.sum(found[:, 0] * np.array([3.0, 4.0])).backward()
+    np.testing.assert_array_equal(found.grad, [[3.0, 0.0], [4.0, 0.0]])
+    np.testing.assert_array_equal(seen[0], found.grad)
+    found = np.linalg.eigh(Tensor(np.diag([1.0, 2.0]), requires_grad=True))[1]
+    found[:, 0]
+    with pytest.raises(RequiresGradError, match="before indexing"):
+        found.retain_grad()
 
 
 def test_vectors_that_are_changed_in_place_are_an_array_like_any_other():
