@@ -215,6 +215,15 @@ def setdiff1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
     return first[np.isin(numbers_of(first), numbers_of(ar2), invert=True)]
 
 
+@composed(np.intersect1d, sample=_SETS)
+def intersect1d(ar1: Any, ar2: Any, assume_unique: bool = False, return_indices: bool = False) -> Any:
+    """The distinct values that are in both arrays, each moved by the two equal elements alike."""
+    first, second = _vector(ar1), _vector(ar2)
+    plain_values, i, j = np.intersect1d(numbers_of(first), numbers_of(second), assume_unique, return_indices=True)
+    common = plain_values if plain_values.dtype.kind not in "fc" else 0.5 * first[i] + 0.5 * second[j]
+    return (common, i, j) if return_indices else common
+
+
 @composed(np.setxor1d, sample=_SETS)
 def setxor1d(ar1: Any, ar2: Any, assume_unique: bool = False) -> Any:
     """The distinct values that are in one array only."""

@@ -88,6 +88,18 @@ def test_one_element_of_flat_takes_one_value():
         x.flat[0] = [1.0, 2.0]
 
 
+def test_values_in_both_arrays_move_with_both():
+    assert_agrees(lambda x: np.intersect1d(x, x[0]) ** 2, X)
+    assert_agrees(lambda x: np.intersect1d(x[1], x, return_indices=True)[0] ** 2, X)
+    a, b = Tensor([1.0, 2.0, 3.0], requires_grad=True), Tensor([3.0, 1.0, 5.0], requires_grad=True)
+    found, i, j = np.intersect1d(a, b, return_indices=True)
+    found.backward(np.array([1.0, 10.0]))
+    np.testing.assert_array_equal(a.grad, [0.5, 0.0, 5.0])
+    np.testing.assert_array_equal(b.grad, [5.0, 0.5, 0.0])
+    assert (i.tolist(), j.tolist()) == ([0, 2], [1, 0])
+    assert np.intersect1d(Tensor([1, 2]), [2, 3]).dtype.kind == "i"
+
+
 @pytest.mark.parametrize("axis", [0, -1])
 def test_a_number_has_an_axis_to_reduce_as_in_numpy(axis):
     x = np.array(0.7)
