@@ -31,12 +31,14 @@ class Function:
     Attributes:
         closed: the nodes outside `f` on which its result depends otherwise than through its arguments, once `look`
             has found them.
+        gives_tensors: whether `f` made a Tensor of plain arrays when it was last called by `values`.
     """
 
     def __init__(self, name: str, f: Callable[..., Any]) -> None:
         self.name = name
         self.f = f
         self.closed: list[Any] = []
+        self.gives_tensors = False
         self._prints: list[Any] = []
         self._strange: set[Any] = set()
 
@@ -51,7 +53,9 @@ class Function:
     def values(self, *inputs: Any) -> Any:
         """The result on plain arrays, as a plain array."""
         with no_grad():
-            return np.asarray(numbers_of(_one(self.f(*inputs))), float)
+            result = _one(self.f(*inputs))
+        self.gives_tensors = isinstance(result, Tensor)
+        return np.asarray(numbers_of(result), float)
 
     def recorded(self, *inputs: Any) -> Any:
         """The result as a Tensor."""

@@ -80,7 +80,7 @@ def odeint(func: Callable[..., Any], y0: Any, t: Any, args: Any = (), *, tfirst:
         if right.closed or any(isinstance(x, Tensor) and x.requires_grad for x in inputs):
             return _recorded(right, y, inputs, options).astype(kind)
     y = y.astype(kind, copy=False)
-    return wrap(y) if any(isinstance(x, Tensor) for x in (y0, t, *leaves)) else y
+    return wrap(y) if right.gives_tensors or any(isinstance(x, Tensor) for x in (y0, t, *leaves)) else y
 
 
 def _recorded(right: Function, y: Any, inputs: list[Any], options: dict[str, Any]) -> Any:

@@ -165,7 +165,8 @@ def _implicit(
         if function.closed or places:
             return _recorded(function, found, parameters).astype(kind), report
     found = found.astype(kind, copy=False)
-    return wrap(found) if any(isinstance(x, Tensor) for x in (x0, *leaves)) else found, report
+    tensors = function.gives_tensors or any(isinstance(x, Tensor) for x in (x0, *leaves))
+    return wrap(found) if tensors else found, report
 
 
 def _recorded(function: Function, x: Any, parameters: list[Any]) -> Any:

@@ -96,7 +96,9 @@ def test_without_recording_the_solution_is_a_plain_tensor():
     k = Tensor(0.5, requires_grad=True)
     with ag.no_grad():
         y = odeint(lambda y, t, k: -k * y, [1.0], [0.0, 1.0], (k,))
+        of_closed = odeint(lambda y, t: -k * y, [1.0], [0.0, 1.0])
     assert isinstance(y, Tensor) and not y.requires_grad
+    assert isinstance(of_closed, Tensor) and not of_closed.requires_grad
     assert isinstance(odeint(lambda y, t: -y, [1.0], [0.0, 1.0]), np.ndarray)
 
 
