@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import OperandError
+from autograd_lite.rules.products import as_operand
 from autograd_lite.rules.table import Input, call, composed, real, rule
 
 # --- constants in the shape of another array ------------------------------------------------------------------------
@@ -122,6 +123,7 @@ def _linspace(
     num = operator.index(num)
     if num < 0:
         raise OperandError(f"linspace: the number of samples is {num}; it must not be negative")
+    start, stop = (as_operand(end) if isinstance(end, (list, tuple)) else end for end in (start, stop))
     y = _spaced(start, stop, num=num, endpoint=endpoint, axis=axis, **({} if dtype is None else {"dtype": dtype}))
     if not retstep:
         return y
@@ -164,7 +166,7 @@ def _logspace(
     ],
 )
 def _geomspace(start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0) -> Any:
-    start, stop = (end if hasattr(end, "dtype") else np.asarray(end) for end in (start, stop))
+    start, stop = (as_operand(end) for end in (start, stop))
     start = start.astype(np.result_type(start.dtype, stop.dtype, float))  # float32 too: as NumPy has it
     ratio = stop / start
     if not np.all(ratio != 0) or not np.all(np.isfinite(ratio)):
@@ -194,7 +196,7 @@ def _meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str =
     grids = []
     for place, x in enumerate(xi):
         axis = 1 - place if indexing == "xy" and len(xi) > 1 and place < 2 else place
-        x = x if hasattr(x, "dtype") else np.asarray(x)
+        x = as_operand(x)
         grids.append(x.reshape((1,) * axis + (-1,) + (1,) * (len(xi) - axis - 1)))
     if not sparse:
         grids = list(np.broadcast_arrays(*grids))

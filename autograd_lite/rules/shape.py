@@ -13,6 +13,7 @@ import numpy as np
 
 from autograd_lite.errors import OperandError
 from autograd_lite.rules.indexing import scatter
+from autograd_lite.rules.products import as_operand
 from autograd_lite.rules.table import call, composed, plain, real, rule
 
 # --- the same elements in another shape --------------------------------------------------------------------------
@@ -269,7 +270,7 @@ rule(
 
 @composed(np.broadcast_arrays, sample=[call(real(3), real(2, 1)), call(real(), real(2), real(3, 1))])
 def _broadcast_arrays(*args: Any, subok: bool = False) -> Any:
-    arrays = [array if hasattr(array, "shape") else np.asarray(array) for array in args]
+    arrays = [as_operand(array) for array in args]
     shape = np.broadcast_shapes(*[array.shape for array in arrays])
     return tuple([array if array.shape == shape else np.broadcast_to(array, shape) for array in arrays])
 

@@ -21,6 +21,8 @@ V, W = rng.normal(size=3), rng.normal(size=3)
         (lambda a, b, x: np.insert(x, 1, [a[0], b[1]], axis=1), (V, W, X)),
         (lambda a, b, x: np.polyval([a[0], 1.0, b[0]], x), (V, W, X)),
         (lambda a, b, x: np.cov(x, [a, b]), (V, W, X)),
+        (lambda a, b, x: np.linspace(x[0], [a[0], b[0], a[1]], 4), (V, W, X)),
+        (lambda a, b, x: np.meshgrid(x[0], [a[0], b[0]])[1], (V, W, X)),
         (lambda a, b, x: np.select([X > 0], [x], a[0]), (V, W, X)),
     ],
 )
