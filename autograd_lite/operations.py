@@ -309,7 +309,7 @@ def transpose(tensor: Tensor) -> Tensor:
     return _apply_unary(_TRANSPOSE, tensor)
 
 
-def reshape(tensor: Tensor, *shape: Any, order: str = "C") -> Tensor:
+def reshape(tensor: Tensor, *shape: Any, order: str = "C", copy: bool | None = None) -> Tensor:
     """`np.reshape` of this Tensor; the shape as one tuple or as several numbers."""
     wanted = shape[0] if len(shape) == 1 else shape
     if not isinstance(wanted, (tuple, list)):
@@ -317,6 +317,8 @@ def reshape(tensor: Tensor, *shape: Any, order: str = "C") -> Tensor:
     kwargs: dict[str, Any] = {"shape": tuple(map(operator.index, wanted))}
     if order != "C":
         kwargs["order"] = order
+    if copy is not None:
+        kwargs["copy"] = copy
     return _apply_unary(_RESHAPE, tensor, kwargs)
 
 
