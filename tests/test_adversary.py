@@ -309,3 +309,47 @@ def test_transforms_leave_the_gradients_of_what_their_function_closes_over_alone
     np.testing.assert_array_equal(ag.grad(lambda x: (y * x).sum())(np.ones(2)), [4.0, 9.0])
     assert w.grad is None
     assert y.grad is None
+
+
+@pytest.mark.parametrize("axis", [0, -1])
+@pytest.mark.parametrize(
+    "reduce",
+    [np.sum, np.prod, np.max, np.min, np.nansum, np.nanmean, np.nanmax, np.add.reduce, np.logaddexp.reduce],
+)
+def test_numpy_reduces_a_single_number_along_axis_0(reduce, axis):
+    x = Tensor(1.5, requires_grad=True)
+    y = reduce(x, axis=axis)
+    assert y.shape == () and y.item() == 1.5
+    y.backward()
+    assert x.grad == 1.0
+
+
+def test_an_initial_factor_reaches_the_gradient_of_a_single_number():
+    x = Tensor(0.0, requires_grad=True)
+    np.prod(x, axis=0, initial=3.0).backward()
+    assert x.grad == 3.0
+
+
+@pytest.mark.parametrize("index", [0, [0], [0, 0], np.array(0)])
+def test_put_into_a_single_number(index):
+    x = Tensor(2.0, requires_grad=True)
+    y = 5 * x
+    np.put(y, index, np.stack([3 * x] * np.size(index)))
+    y.backward()
+    assert y.item() == 6.0 and x.grad == 3.0
+
+
+def test_put_along_axis_into_a_single_number():
+    x = Tensor(2.0, requires_grad=True)
+    y = 5 * x
+    np.put_along_axis(y, np.array([0]), 3 * x.reshape(1), None)
+    y.backward()
+    assert y.item() == 6.0 and x.grad == 3.0
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (2, 0, 0)])
+def test_complex_eigenvalues_of_nothing_have_a_second_derivative(shape):
+    a = Tensor(np.zeros(shape, complex), requires_grad=True)
+    np.linalg.eigvals(a).sum().real.backward(create_graph=True)
+    np.real(a.grad.sum()).backward()
+    assert a.grad.shape == shape

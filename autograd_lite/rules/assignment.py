@@ -39,6 +39,14 @@ def _cycled(values: Any, places: Any) -> Any:
     return values[places % values.size] if values.size else values
 
 
+def _write(a: Any, flat: Any, values: Any) -> None:
+    """a.flat[flat] = values."""
+    if a.ndim:
+        a[np.unravel_index(flat, a.shape)] = values
+    elif flat.size:  # a single number has no axis to number places along
+        a[...] = np.broadcast_to(values, flat.shape)[-1]
+
+
 @composed(
     np.put,
     sample=[
@@ -61,7 +69,7 @@ def _put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
         )
     values = _cycled(v, np.arange(index.size))
     if values.size:
-        a[np.unravel_index(index % max(a.size, 1), a.shape)] = values
+        _write(a, index % max(a.size, 1), values)
 
 
 @composed(
@@ -179,4 +187,7 @@ def _put_along_axis(arr: Any, indices: Any, values: Any, axis: int | None = -1) 
     if _in_ndarray(np.put_along_axis, "put_along_axis", arr, indices, values, axis=axis):
         return
     flat, index = _taken_along_axis("put_along_axis", arr, indices, axis)
-    arr[np.unravel_index(index[0] % flat.size, arr.shape) if axis is None else index] = values
+    if axis is None:
+        _write(arr, index[0] % flat.size, values)
+    else:
+        arr[index] = values

@@ -141,6 +141,8 @@ def _by_phase(v: Any, along: Any, gv: Any) -> Any:
     size = np.where(numbers.imag == 0, np.abs(numbers), -1)
     if (size.max(axis=-2, initial=-1) <= 0).any():
         check_phase("eig", along, gv)
+    if not size.size:
+        return np.zeros_like(v)
     largest = size.argmax(axis=-2)[..., None, :] == np.arange(v.shape[-2])[:, None]
     component = np.sum(v.real * largest, axis=-2, keepdims=True)
     return np.where(largest, 1j * (along / component), 0)
