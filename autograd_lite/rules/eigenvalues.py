@@ -170,6 +170,8 @@ def _eig_of(a: Any) -> EigResult:
 
 def _check_defective(v: Any, g: Any) -> None:
     """Raise if a matrix has too few eigenvectors; the sum of its eigenvalues has a derivative even so."""
+    if not v.size:
+        return
     s = np.linalg.svdvals(numbers_of(v))
     g = np.abs(numbers_of(g) - np.mean(numbers_of(g), axis=-1, keepdims=True))
     defective = s[..., -1:] <= tolerance_of(s, v.shape[-1])
