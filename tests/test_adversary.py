@@ -353,3 +353,50 @@ def test_complex_eigenvalues_of_nothing_have_a_second_derivative(shape):
     np.linalg.eigvals(a).sum().real.backward(create_graph=True)
     np.real(a.grad.sum()).backward()
     assert a.grad.shape == shape
+
+
+WITH_MATVEC = pytest.mark.skipif(not hasattr(np, "matvec"), reason="np.matvec came with NumPy 2.2")
+
+
+@pytest.mark.parametrize(
+    ("product", "shapes"),
+    [
+        (np.vecdot, [(3,), (3, 3)]),
+        (np.vecdot, [(2, 2), (2, 2, 2)]),
+        (lambda a, b: np.linalg.vecdot(b, a), [(3,), (3, 3)]),
+        pytest.param(lambda a, b: np.matvec(a, b), [(3, 3), (3, 3)], marks=WITH_MATVEC),
+        pytest.param(lambda a, b: np.vecmat(b, a), [(2, 4), (2, 2)], marks=WITH_MATVEC),
+        (lambda a, b: np.einsum("ij,jk->ik", a, b), [(2, 1), (3, 1)]),
+        (lambda a, b: np.einsum("...i,...i->...", a, b), [(1, 2), (1, 2, 1)]),
+    ],
+)
+def test_an_operand_repeated_in_a_product_as_small_as_itself(product, shapes):
+    # The rule's gradient is larger than the operand, and the result's shape does not show it.
+    random = np.random.default_rng(0)
+    a, b = (random.uniform(-1, 1, shape) for shape in shapes)
+    weight = random.uniform(-1, 1, product(a, b).shape)
+    at, bt = Tensor(a, requires_grad=True), Tensor(b, requires_grad=True)
+    (product(at, bt) * weight).sum().backward(create_graph=True)
+    for x in (at, bt):
+        assert x.grad.shape == x.shape
+        for index in np.ndindex(x.shape):
+            unit = np.zeros(x.shape)
+            unit[index] = 1.0
+            changed = product(unit, b) if x is at else product(a, unit)  # linear in each operand
+            np.testing.assert_allclose(x.grad.numpy()[index], (changed * weight).sum(), atol=1e-12)
+    gradient = at.grad
+    at.grad = bt.grad = None
+    gradient.sum().backward()  # the mixed second derivative
+    for index in np.ndindex(b.shape):
+        unit = np.zeros(b.shape)
+        unit[index] = 1.0
+        want = (product(np.ones(a.shape), unit) * weight).sum()
+        np.testing.assert_allclose(bt.grad[index], want, atol=1e-12)
+
+
+def test_values_added_more_often_than_there_are_places():
+    x, value = parameter(1.0), parameter(2.0)
+    y = 1 * x
+    np.add.at(y, [0, 0, 0], value)
+    y.sum().backward()
+    assert y.item() == 7.0 and value.grad.shape == (1,) and value.grad[0] == 3.0

@@ -18,7 +18,7 @@ import numpy as np
 from autograd_lite.errors import OperandError
 from autograd_lite.record import Primitive
 from autograd_lite.rules.products import refuse_out
-from autograd_lite.rules.table import Input, call, composed, conj, plain, real, rule, spread
+from autograd_lite.rules.table import Input, call, composed, conj, plain, real, rule, spread, sum_to_size
 
 __all__: list[str] = []
 
@@ -70,7 +70,7 @@ def _gradient(g: Any, position: int, shapes: list[tuple[int, ...]], others: list
     # A length of 1 against another is broadcasting: here of this operand's axis, there (max) of another's.
     wide = [next(lengths) if label in known else 1 for label in own]
     full = tuple([n if w == 1 else w for n, w in zip(shape, wide, strict=True)])
-    return r if r.shape == full else spread(r.reshape(wide), full)
+    return sum_to_size(r if r.shape == full else spread(r.reshape(wide), full), shape)
 
 
 def _contracted(subscripts: str, *operands: Any) -> Any:
@@ -164,6 +164,7 @@ def _as_string(args: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
         call("...,...", real(2, 3), real(3)),
         call("ij...,jk...->ik...", real(2, 3, 4), real(3, 2, 4)),
         call("ij,jk->ik", real(2, 3), real(1, 4)),
+        call("ij,jk->ik", real(2, 1), real(3, 1)),
         call("ij,ij->ij", real(2, 1), real(2, 3)),
         call("ij,ij->j", real(1, 3), real(2, 3)),
         call(" i j , j k -> i k ", real(2, 3), real(3, 2)),

@@ -15,7 +15,7 @@ import numpy as np
 
 from autograd_lite.errors import InPlaceError, OperandError
 from autograd_lite.record import Primitive
-from autograd_lite.rules.table import Input, call, composed, conj, real, rule
+from autograd_lite.rules.table import Input, call, composed, conj, real, rule, sum_to_size
 
 __all__ = ["H", "T", "as_operand", "complex_", "matmul_by_a", "matmul_by_b", "product", "refuse_out", "typed"]
 
@@ -175,12 +175,14 @@ _of_ufunc_form(
 
 rule(
     np.vecdot,
-    lambda g, y, a, b: conj(g)[..., None] * b,
-    lambda g, y, a, b: g[..., None] * a,
+    lambda g, y, a, b: sum_to_size(conj(g)[..., None] * b, a.shape),
+    lambda g, y, a, b: sum_to_size(g[..., None] * a, b.shape),
     sample=[
         call(real(3), real(3)),
         call(real(2, 3), real(3)),
         call(real(2, 1, 3), real(4, 3)),
+        call(real(3), real(3, 3)),
+        call(real(2, 2, 2), real(2, 2)),
         call(complex_(2, 3), complex_(2, 3)),
     ],
 )
@@ -195,23 +197,25 @@ _of_ufunc_form(
 if hasattr(np, "matvec"):  # NumPy 2.2
     rule(
         np.matvec,
-        lambda g, y, a, x: g[..., None] * conj(x)[..., None, :],
+        lambda g, y, a, x: sum_to_size(g[..., None] * conj(x)[..., None, :], a.shape),
         lambda g, y, a, x: np.matvec(H(a), g),
         sample=[
             call(real(2, 3), real(3)),
             call(real(4, 2, 3), real(3)),
             call(real(2, 3), real(4, 3)),
+            call(real(3, 3), real(3, 3)),
             call(complex_(2, 3), complex_(3)),
         ],
     )
     rule(
         np.vecmat,
         lambda g, y, x, a: np.matvec(a, conj(g)),
-        lambda g, y, x, a: x[..., None] * g[..., None, :],
+        lambda g, y, x, a: sum_to_size(x[..., None] * g[..., None, :], a.shape),
         sample=[
             call(real(2), real(2, 3)),
             call(real(2), real(4, 2, 3)),
             call(real(4, 2), real(2, 3)),
+            call(real(2, 2), real(2, 2)),
             call(complex_(2), complex_(2, 3)),
         ],
     )

@@ -39,6 +39,7 @@ __all__ = [
     "reduction",
     "rule",
     "spread",
+    "sum_to_size",
 ]
 
 #: NumPy function -> its row
@@ -130,6 +131,19 @@ def spread(g: Any, shape: tuple[int, ...]) -> Any:
     out = np.empty(shape, g.dtype)
     out[...] = g
     return out
+
+
+def sum_to_size(g: Any, shape: tuple[int, ...]) -> Any:
+    """`g` summed over the axes along which an array of `shape` was repeated to meet it.
+
+    The engine does so wherever the result has another shape than the input. A rule that may return more than its
+    input holds although the result is as small as the input has to do it by itself.
+    """
+    if g.shape == shape:
+        return g
+    extra = g.ndim - len(shape)
+    axes = tuple([axis for axis in range(g.ndim) if axis < extra or shape[axis - extra] != g.shape[axis]])
+    return np.sum(g, axis=axes).reshape(shape)
 
 
 # --- what rows are tested on ---------------------------------------------------------------------------------

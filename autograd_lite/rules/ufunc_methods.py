@@ -14,7 +14,7 @@ import numpy as np
 from autograd_lite.errors import DetachedError, NotDifferentiableError
 from autograd_lite.record import Primitive
 from autograd_lite.rules.indexing import setitem
-from autograd_lite.rules.table import TABLE, Input, call, composed, numbers_of, real, rule
+from autograd_lite.rules.table import TABLE, Input, call, composed, numbers_of, real, rule, sum_to_size
 from autograd_lite.rules.ufunc_forms import as_array, flows, into, is_number, is_tensor, out_of, plainly, shape_of
 
 # --- reduce ----------------------------------------------------------------------------------------------------
@@ -273,12 +273,13 @@ def _add_values(a: Any, b: Any, index: Any) -> Any:
 _added_at: Primitive = rule(
     _add_values,
     lambda g, y, a, b, index: g,
-    lambda g, y, a, b, index: g[index],
+    lambda g, y, a, b, index: sum_to_size(g[index], b.shape),
     name="add.at",
     sample=[
         call(real(4), real(3), index=np.array([1, 1, 2])),
         call(real(4, 2), real(2), index=(np.array([0, 0, 3]), slice(None))),
         call(real(3), real(), index=np.array([True, False, True])),
+        call(real(1), real(1), index=np.array([0, 0])),
     ],
 )
 
