@@ -400,3 +400,15 @@ def test_values_added_more_often_than_there_are_places():
     np.add.at(y, [0, 0, 0], value)
     y.sum().backward()
     assert y.item() == 7.0 and value.grad.shape == (1,) and value.grad[0] == 3.0
+
+
+@pytest.mark.parametrize("transform", [np.fft.irfft, np.fft.hfft])
+def test_a_real_spectrum_as_long_as_its_signal_has_a_real_gradient(transform):
+    x = parameter(1.0, 2.0, 3.0, 4.0)
+    y = np.exp(x)
+    y.retain_grad()
+    weight = np.array([1.0, -2.0, 0.5, 3.0])
+    (transform(y, 4) * weight).sum().backward()
+    want = [(transform(unit, 4) * weight).sum() for unit in np.eye(4)]
+    assert y.grad.dtype == float
+    np.testing.assert_allclose(y.grad, want, atol=1e-12)

@@ -61,7 +61,9 @@ def _rfft_rule(g: Any, y: Any, a: Any, n: Any = None, axis: int = -1, norm: Any 
 
 def _irfft_rule(g: Any, y: Any, a: Any, n: Any = None, axis: int = -1, norm: Any = None, out: Any = None) -> Any:
     weights = _half_weights(g.shape[axis], g.ndim, axis, g.dtype, 2.0)
-    return _fitted(np.fft.rfft(g, axis=axis, norm=_OPPOSITE[norm]) * weights, a.shape[axis], axis)
+    r = np.fft.rfft(g, axis=axis, norm=_OPPOSITE[norm]) * weights
+    # The engine would see to a real input, but not where the result is as long as it.
+    return _fitted(r if a.dtype.kind == "c" else r.real, a.shape[axis], axis)
 
 
 def _samples(of: Any) -> list[Any]:
