@@ -12,7 +12,7 @@ from autograd_lite.rules import special
 from autograd_lite.rules.indexing import setitem
 from autograd_lite.rules.table import COMPOSED, PLAIN, TABLE, Input, call, composed, numbers_of, real
 
-__all__ = ["as_array", "flows", "into", "is_number", "is_tensor", "out_of", "plainly", "shape_of"]
+__all__ = ["as_array", "broadcasts", "flows", "into", "is_number", "is_tensor", "out_of", "plainly", "shape_of"]
 
 
 def is_tensor(x: Any) -> bool:
@@ -66,12 +66,13 @@ def into(name: str, out: Any, result: Any) -> Any:
             f"gradient; write a = a + t instead of a += t, leave out= out, or make the ndarray a Tensor"
         )
     result = result if is_tensor(result) else type(out)(result)
-    if result.shape != out.shape and _broadcasts(result.shape, out.shape):
+    if result.shape != out.shape and broadcasts(result.shape, out.shape):
         result = np.broadcast_to(result, out.shape)
     return out._become(result, "out=")
 
 
-def _broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
+    """Whether an array of `shape` can be repeated to fill one of the shape `to`."""
     return len(shape) <= len(to) and all(a in (1, b) for a, b in zip(shape[::-1], to[::-1], strict=False))
 
 

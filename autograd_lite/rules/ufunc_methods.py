@@ -11,11 +11,21 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.errors import DetachedError, NotDifferentiableError
+from autograd_lite.errors import DetachedError, NotDifferentiableError, OperandError
 from autograd_lite.record import Primitive
 from autograd_lite.rules.indexing import setitem
 from autograd_lite.rules.table import TABLE, Input, call, composed, numbers_of, real, rule, sum_to_size
-from autograd_lite.rules.ufunc_forms import as_array, flows, into, is_number, is_tensor, out_of, plainly, shape_of
+from autograd_lite.rules.ufunc_forms import (
+    as_array,
+    broadcasts,
+    flows,
+    into,
+    is_number,
+    is_tensor,
+    out_of,
+    plainly,
+    shape_of,
+)
 
 # --- reduce ----------------------------------------------------------------------------------------------------
 
@@ -67,9 +77,10 @@ def _reduced(
     if where is not True:
         forms["where"] = numbers_of(where)
     if not flows(array, initial) and not is_tensor(out):
-        return plainly(
+        plain = plainly(
             name, ufunc.reduce, numbers_of(array), dtype=dtype, out=out, **{k: numbers_of(v) for k, v in forms.items()}
         )
+        return plain if out is not None else _like(array, plain)
     _check_row(ufunc, name, array)
     if dtype is not None and array.dtype != dtype:
         array = array.astype(dtype)
@@ -201,7 +212,7 @@ def _accumulated(ufunc: Any, array: Any, axis: int = 0, dtype: Any = None, out: 
     (out,) = out_of(out)
     plain = plainly(name, ufunc.accumulate, numbers_of(array), axis, dtype)
     if not flows(array):
-        return _stored(plain, out)
+        return _stored(array, plain, out)
     _check_row(ufunc, name, array)
     if dtype is not None and array.dtype != dtype:
         array = array.astype(dtype)
@@ -220,9 +231,14 @@ def _accumulated(ufunc: Any, array: Any, axis: int = 0, dtype: Any = None, out: 
     return into(name, out, result)
 
 
-def _stored(plain: Any, out: Any) -> Any:
+def _like(array: Any, plain: Any) -> Any:
+    """What was computed without a graph: a Tensor if it was computed of one."""
+    return type(array)(plain) if is_tensor(array) else plain
+
+
+def _stored(array: Any, plain: Any, out: Any) -> Any:
     if out is None:
-        return plain
+        return _like(array, plain)
     if is_tensor(out):
         return into("out=", out, plain)
     out[...] = plain
@@ -248,7 +264,7 @@ def _reduced_at(ufunc: Any, array: Any, indices: Any, axis: int = 0, dtype: Any 
     bounds = np.asarray(numbers_of(indices))
     plain = plainly(name, ufunc.reduceat, numbers_of(array), bounds, axis, dtype)
     if not flows(array):
-        return _stored(plain, out)
+        return _stored(array, plain, out)
     _check_row(ufunc, name, array)
     axis = operator.index(axis) % array.ndim
     if dtype is not None and array.dtype != dtype:
@@ -300,6 +316,7 @@ _added_at: Primitive = rule(
 def _changed_at(ufunc: Any, a: Any, indices: Any, *b: Any) -> None:
     name = f"{ufunc.__name__}.at"
     index = _plain_index(indices)
+    _check_values(name, shape_of(a), index, b)
     if not is_tensor(a):
         if flows(*b):
             raise DetachedError(
@@ -322,6 +339,19 @@ def _changed_at(ufunc: Any, a: Any, indices: Any, *b: Any) -> None:
         a._become(_added_at(a, b[0] if ufunc is np.add else np.negative(b[0]), index=index), name)
     else:
         a._become(_changed_in_turns(ufunc, a, index, b), name)
+
+
+def _check_values(name: str, shape: tuple[int, ...], index: Any, b: tuple[Any, ...]) -> None:
+    """Raise OperandError if `b` does not fit the places at `index`: NumPy may read past the end of it."""
+    if all(is_number(x) for x in b):
+        return
+    places = plainly(name, operator.getitem, np.broadcast_to(0, shape), index).shape
+    for x in b:
+        if not broadcasts(shape_of(x), places):
+            raise OperandError(
+                f"{name}: values of shape {shape_of(x)} do not fit the {places} places that the index selects of "
+                f"{shape}; reshape the values"
+            )
 
 
 def _plain_index(index: Any) -> Any:
