@@ -60,6 +60,12 @@ def __dir__() -> list[str]:
     return sorted({*__all__, *_OF_SCIPY})
 
 
+def _floating(a: Any) -> Any:
+    """`a` as an array or Tensor that can hold an infinity: whole numbers and truth values as float64."""
+    a = a if hasattr(a, "dtype") else np.asarray(a)
+    return a if a.dtype.kind in "fc" else a.astype(float)
+
+
 # --- the logistic function ---------------------------------------------------------------------------------------
 
 
@@ -80,7 +86,7 @@ def log_expit(x: Any) -> Any:
     >>> log_expit(Tensor([-800.0, -1000.0]))
     tensor([ -800., -1000.])
     """
-    return -np.logaddexp(0.0, -x)
+    return -np.logaddexp(0.0, -_floating(x))
 
 
 def logit(x: Any) -> Any:
@@ -90,6 +96,7 @@ def logit(x: Any) -> Any:
     >>> logit(Tensor([0.5, 0.75]))
     tensor([0.        , 1.09861229])
     """
+    x = _floating(x)
     return np.log(x) - np.log1p(-x)
 
 
@@ -100,7 +107,8 @@ def xlogy(x: Any, y: Any) -> Any:
     >>> xlogy(Tensor([0.0, 2.0]), Tensor([0.0, 1.0]))
     tensor([0., 0.])
     """
-    empty = (numbers_of(x) == 0) & (numbers_of(y) <= 0)
+    x, y = (value if hasattr(value, "dtype") else np.asarray(value) if np.ndim(value) else value for value in (x, y))
+    empty = np.equal(numbers_of(x), 0) & np.less_equal(numbers_of(y), 0)
     return x * np.log(np.where(empty, 1.0, y) if np.any(empty) else y)
 
 
@@ -127,7 +135,7 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
     >>> logsumexp(Tensor([1000.0, 1000.0]))
     tensor(1000.69314718)
     """
-    a = a if hasattr(a, "dtype") else np.asarray(a)
+    a = _floating(a)
     if b is not None and not getattr(b, "requires_grad", False):
         a = np.where(np.equal(numbers_of(b), 0), -math.inf, a)  # a weight of 0 must not set the peak
     peak = _peak(a, axis)
@@ -156,6 +164,7 @@ def softmax(x: Any, axis: Any = None) -> Any:
     >>> softmax(Tensor([1000.0, 1000.0]))
     tensor([0.5, 0.5])
     """
+    x = _floating(x)
     terms = np.exp(x - _peak(x, axis))
     return terms / np.sum(terms, axis=axis, keepdims=True)
 
@@ -171,6 +180,7 @@ def log_softmax(x: Any, axis: Any = None) -> Any:
     >>> log_softmax(Tensor([0.0, -1000.0]))
     tensor([    0., -1000.])
     """
+    x = _floating(x)
     lowered = x - _peak(x, axis)
     return lowered - np.log(np.sum(np.exp(lowered), axis=axis, keepdims=True))
 

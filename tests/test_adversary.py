@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import autograd_lite as ag
-from autograd_lite import Tensor
+from autograd_lite import Tensor, special
 
 
 def parameter(*values, dtype=float):
@@ -444,3 +444,28 @@ def test_a_write_reaches_the_other_view_of_a_forgotten_base_or_is_refused(writte
     except ag.InPlaceError:
         return
     np.testing.assert_array_equal(other, [7.0, 5.0])
+
+
+@pytest.mark.parametrize("data", [[1, 2, 3], np.array([1, 2, 3], np.int8), np.array([True, False]), np.array(2)])
+@pytest.mark.parametrize("function", [special.logsumexp, special.softmax, special.log_softmax])
+@pytest.mark.parametrize("kind", [np.asarray, Tensor])
+def test_sums_of_exponentials_of_whole_numbers(function, data, kind):
+    got = function(kind(data))
+    want = function(np.asarray(data, float))
+    assert got.dtype == float
+    np.testing.assert_allclose(got.numpy() if isinstance(got, Tensor) else got, want)
+
+
+def test_xlogy_of_lists_and_numbers():
+    np.testing.assert_array_equal(special.xlogy([0, 2.0], [0, 1.0]), [0.0, 0.0])
+    x = parameter(0.0, 2.0)
+    special.xlogy(x, 3).sum().backward()
+    np.testing.assert_allclose(x.grad, np.log(3.0))
+
+
+@pytest.mark.parametrize("data", [[1, 2], np.array([1, 2], np.uint8), np.array([True, False])])
+def test_the_logistic_function_of_whole_numbers(data):
+    want = 1 / (1 + np.exp(-np.asarray(data, float)))
+    np.testing.assert_allclose(special.expit(data), want)  # minus an unsigned 1 is 255
+    np.testing.assert_allclose(special.log_expit(data), np.log(want))
+    np.testing.assert_allclose(special.logit([0.25, 0.5]), [-np.log(3), 0.0])
