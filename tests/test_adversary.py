@@ -469,3 +469,29 @@ def test_the_logistic_function_of_whole_numbers(data):
     np.testing.assert_allclose(special.expit(data), want)  # minus an unsigned 1 is 255
     np.testing.assert_allclose(special.log_expit(data), np.log(want))
     np.testing.assert_allclose(special.logit([0.25, 0.5]), [-np.log(3), 0.0])
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.float16, np.float32])
+def test_the_angle_to_a_number_whose_square_its_type_cannot_hold(dtype):
+    other = np.array([20, 120, 100], dtype)
+    for first in (True, False):
+        x = parameter(3.0, 4.0, 5.0)
+        y = np.arctan2(x, other) if first else np.arctan2(other, x)
+        y.sum().backward()
+        wide = other.astype(float)
+        want = (wide if first else -wide) / (x.numpy() ** 2 + wide**2)
+        np.testing.assert_allclose(x.grad, want, rtol=1e-12)
+
+
+def test_exponents_without_a_sign():
+    x = parameter(20.0, 20.0)
+    (x ** np.array([0, 1], np.uint8)).sum().backward()  # 0 - 1 is 255
+    np.testing.assert_array_equal(x.grad, [0.0, 1.0])
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.float16, np.float32])
+def test_the_logarithm_of_a_base_has_the_precision_of_the_power(dtype):
+    exponent = parameter(0.5, 2.0)
+    np.power(np.array([3, 5], dtype), exponent).sum().backward()
+    wide = np.array([3.0, 5.0])
+    np.testing.assert_allclose(exponent.grad, wide ** exponent.numpy() * np.log(wide), rtol=1e-12)

@@ -99,7 +99,7 @@ def power_base(g: Any, y: Any, a: Any, b: Any) -> Any:
         if b == 0:
             return np.zeros_like(g)
         return _times_conj(g, b * a ** (b - 1))
-    if hasattr(b, "dtype") and b.dtype.kind == "b":  # which NumPy does not subtract from
+    if hasattr(b, "dtype") and b.dtype.kind in "biu":  # NumPy subtracts nothing from a bool; an unsigned 0 - 1 is 255
         b = numbers_of(b).astype(y.dtype)
     lowered = b - 1
     vanished = (numbers_of(a) == 0) & (numbers_of(b) == 0)
@@ -113,7 +113,7 @@ def power_exponent(g: Any, y: Any, a: Any, b: Any) -> Any:
     kind = a.__class__
     if kind is int or kind is float or kind is complex:
         a = np.asarray(a, y.dtype)
-    elif numbers_of(a).dtype.kind in "biu" or numbers_of(a).dtype.kind != y.dtype.kind:
+    elif a.dtype != y.dtype:  # the logarithm of a half or a small integer would be a half
         a = a.astype(y.dtype)
     zero = (numbers_of(a) == 0) & (np.real(numbers_of(b)) >= 0)
     if zero.any():

@@ -81,8 +81,10 @@ rule(
 rule(np.arctan, lambda g, y, x: g / conj(x * x + 1.0), prints="arctan({})", sample=elementwise("real"))
 
 
-def _by_square_of_radius(x: Any, a: Any, b: Any) -> Any:
-    """x / (a ** 2 + b ** 2), and 0 at the origin, where an angle has no derivative."""
+def _by_square_of_radius(dtype: Any, x: Any, a: Any, b: Any) -> Any:
+    """x / (a ** 2 + b ** 2) in `dtype`, and 0 at the origin, where an angle has no derivative."""
+    # a small integer has no room for its own square
+    x, a, b = [value if getattr(value, "dtype", dtype) == dtype else value.astype(dtype) for value in (x, a, b)]
     square = a * a + b * b
     if numbers_of(square).all():
         return x / square
@@ -93,8 +95,8 @@ def _by_square_of_radius(x: Any, a: Any, b: Any) -> Any:
 
 rule(
     np.arctan2,
-    lambda g, y, a, b: g * _by_square_of_radius(b, a, b),
-    lambda g, y, a, b: -g * _by_square_of_radius(a, a, b),
+    lambda g, y, a, b: g * _by_square_of_radius(g.dtype, b, a, b),
+    lambda g, y, a, b: -g * _by_square_of_radius(g.dtype, a, a, b),
     prints="arctan2({}, {})",
     sample=elementwise("nonzero", "nonzero"),
 )
