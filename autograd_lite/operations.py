@@ -170,6 +170,12 @@ def _static(op: Primitive, kwargs: dict[str, Any]) -> dict[str, Any]:
     """Static arguments, with Tensors among them as plain values and NumPy's "not given" left out."""
     made = {}
     for key, value in kwargs.items():
+        if key == "out":
+            if any(array is not None for array in (value if isinstance(value, tuple) else (value,))):
+                raise InPlaceError(
+                    f"{op.name}: out= writes into an array behind the graph's back; use the returned Tensor"
+                )
+            continue
         if isinstance(value, Tensor):
             if value.requires_grad:
                 raise NotDifferentiableError(
@@ -177,12 +183,6 @@ def _static(op: Primitive, kwargs: dict[str, Any]) -> dict[str, Any]:
                     f"requires grad; pass {key}.item(), .numpy() or .detach() instead"
                 )
             value = value.numpy()
-        if key == "out":
-            if any(array is not None for array in (value if isinstance(value, tuple) else (value,))):
-                raise InPlaceError(
-                    f"{op.name}: out= writes into an array behind the graph's back; use the returned Tensor"
-                )
-            continue
         if isinstance(value, (np.ndarray, list)):
             value = deepcopy(value)  # a mask or an index that the user may change before the backward pass
         if value is not np._NoValue:
@@ -377,7 +377,6 @@ def call(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor
 
 def _elementwise(op: Primitive) -> Any:
     """`_apply_unary` for a ufunc without static arguments, whose result has the shape of its operand."""
-    forward = op.fn
     keep_y, keep_x = op.keeps[0]
 
     def method(self: Tensor) -> Tensor:
@@ -388,7 +387,7 @@ def _elementwise(op: Primitive) -> Any:
             return apply(op, (self,), {})
         x = self._array if self._shared is None else self._settled(recorded and keep_x == VALUE)
         try:
-            y = forward(x)
+            y = op.fn(x)
         except (TypeError, ValueError) as error:
             raise _refused(op, [x], {}, error) from error
         if a is None or not recorded:

@@ -460,7 +460,7 @@ class Tensor(ArrayMethods):
                 f"'{what}' on a leaf of shape {self.shape} that requires grad would lose the leaf; "
                 f"put an update under `with ag.no_grad():`, or write it out of place (w = w - ...)"
             )
-        self._check_not_view(what)
+        self._check_not_view(what, result)
         if result.shape != self.shape:
             raise OperandError(
                 f"'{what}': the result has shape {result.shape}, which does not fit in place into {self.shape}; "
@@ -490,9 +490,12 @@ class Tensor(ArrayMethods):
                 self.name = node.name
         return self
 
-    def _check_not_view(self, what: str) -> None:
+    def _check_not_view(self, what: str, result: Tensor | None = None) -> None:
         shared = self._shared
-        if shared is not None and shared is not LENT and _references(shared) > _ALONE:
+        if shared is None or shared is LENT:
+            return
+        own = 1 if result is not None and result._shared is shared else 0  # the result may be a view of this view
+        if _references(shared) > _ALONE + own:
             raise InPlaceError(
                 f"'{what}' on a Tensor of shape {self.shape} that is a view of another: NumPy would change both; "
                 f"assign into the other one (x[i] = ...), or take a .copy() first"
@@ -552,11 +555,15 @@ class _Handle:
 
 
 def _references(shared: tuple[Any, ...]) -> int:
-    return getrefcount(shared[0])
+    """How many refer to the base of a view, and to what its views remember together."""
+    return getrefcount(shared[0]) + getrefcount(shared)
 
 
-#: the reference count of a view's base that nobody but the view holds
-_ALONE = _references((object(),))
+def _references_of_one_view() -> int:
+    view = wrap(None)
+    view._shared = (object(),)
+    shared = view._shared
+    return _references(shared)
 
 
 def _restored(array: Any, requires_grad: bool, name: str | None, grad: Any) -> Tensor:
@@ -582,6 +589,9 @@ def wrap(array: Any, node: Node | None = None) -> Tensor:
     tensor._shared = None
     return tensor
 
+
+#: what `_references` says if nobody but one view holds the base
+_ALONE = _references_of_one_view()
 
 # Both are built on the class above, whose operators and `backward` they are.
 from autograd_lite import backprop, operations  # noqa: E402

@@ -431,7 +431,6 @@ def test_methods_of_ufuncs_give_a_tensor_for_data_too(method):
     np.testing.assert_array_equal(y.numpy(), method(np.array([1.0, 2.0, 3.0])))
 
 
-@pytest.mark.xfail(strict=True, reason="two views of a Tensor that nobody holds any more do not know of each other")
 @pytest.mark.parametrize("requires_grad", [False, True])
 @pytest.mark.parametrize("written", [0, 1])
 def test_a_write_reaches_the_other_view_of_a_forgotten_base_or_is_refused(written, requires_grad):

@@ -189,6 +189,8 @@ def _prod_rule(
     g = lifted(g, x.shape, axis, keepdims)
     if not x.size:
         return spread(g, x.shape)
+    if not x.ndim:  # NumPy takes axis=0 of a number
+        return _selected(g if initial is None else g * initial, where)
     factors = x if where is True else masked(x, mask=where) + np.logical_not(where)
     if divisible(y):
         return _selected(g * conj(lifted(y, x.shape, axis, keepdims) / factors), where)

@@ -161,7 +161,7 @@ def test_no_line_is_too_long_to_read_and_none_has_noise(name):
         assert not re.search(r"None|<\w|object|order=|keepdims=False|axes=None", line), line
 
 
-@pytest.mark.parametrize("name", set(MODELS) - {"logsumexp"})
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "logsumexp"])
 def test_the_printed_lines_give_the_engines_gradients(name):
     loss = MODELS[name]()
     graph = walk(loss, values=True, gradients=True)
