@@ -14,6 +14,7 @@ import numpy as np
 from autograd_lite.errors import BackwardError, FreedGraphError, OperandError
 from autograd_lite.nans import watch_backward
 from autograd_lite.record import NANS, OFF, ON, Leaf, Node, Spec, _recording, describe, recording, topological
+from autograd_lite.stand_in import StandIn
 from autograd_lite.tensor import Tensor, wrap
 
 #: what a sweep may do with the saved values of a node before its rules read them
@@ -326,6 +327,10 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
             return np.add.reduce(g, axis=None)
         if g.shape[1:] == shape:
             return np.add.reduce(g)
+    elif isinstance(g, StandIn):
+        total = g._unbroadcast(shape)
+        if total is not None:
+            return total
     extra = g.ndim - len(shape)
     axes = tuple([axis for axis in range(g.ndim) if axis < extra or shape[axis - extra] != g.shape[axis]])
     if extra < 0 or any(shape[axis - extra] != 1 for axis in axes if axis >= extra):

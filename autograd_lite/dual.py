@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.backprop import unbroadcast
 from autograd_lite.record import Node, Primitive, Spec
 from autograd_lite.rules.indexing import scatter
 from autograd_lite.rules.piecewise import choice
@@ -72,11 +73,9 @@ def _tangent(
             rule = op.rules[position]
             if rule is None:
                 continue
-            part = rule(tangent if tangent.shape == shape else np.broadcast_to(tangent, shape), y, *values, **kwargs)
-            if part.shape != shape:
-                raise StandInError(op.name)
+            part = rule(tangent, y, *values, **kwargs) if kwargs else rule(tangent, y, *values)
         total = part if total is None else total + part
-    return total
+    return total if total is None else _filled(total, shape)
 
 
 class Dual(StandIn):
@@ -146,7 +145,13 @@ class Dual(StandIn):
             return Dual(self._array * other, self.tangent * other)
         return NotImplemented
 
-    __rmul__ = __mul__
+    def __rmul__(self, other: Any) -> Any:
+        return self * other
+
+    def __truediv__(self, other: Any) -> Any:
+        if other.__class__ is not Dual and isinstance(other, _PLAIN):
+            return Dual(self._array / other, self.tangent / other)
+        return super().__truediv__(other)
 
     def __matmul__(self, other: Any) -> Any:
         if other.__class__ is Dual:
@@ -156,10 +161,22 @@ class Dual(StandIn):
             return Dual(product(self._array, other), product(self.tangent, other))
         return NotImplemented
 
+    def __rmatmul__(self, other: Any) -> Any:
+        return Dual(product(other, self._array), product(other, self.tangent))
+
     def __add__(self, other: Any) -> Any:
         if other.__class__ is Dual and other._array.shape == self._array.shape:
             return Dual(self._array + other._array, self.tangent + other.tangent)
         return super().__add__(other)
+
+    def __sub__(self, other: Any) -> Any:
+        if other.__class__ is Dual and other._array.shape == self._array.shape:
+            return Dual(self._array - other._array, self.tangent - other.tangent)
+        return super().__sub__(other)
+
+    def __rsub__(self, other: Any) -> Any:
+        y = other - self._array
+        return Dual(y, _filled(-self.tangent, y.shape))
 
     def __neg__(self) -> Dual:
         return Dual(-self._array, -self.tangent)
@@ -167,6 +184,8 @@ class Dual(StandIn):
     # --- NumPy's protocols ---------------------------------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if not kwargs and inputs[-1] is self and inputs[0].__class__ is np.ndarray and ufunc in _REFLECTED:
+            return _REFLECTED[ufunc](self, inputs[0])
         values = [x._array if x.__class__ is Dual else x for x in inputs]
         if method == "reduce" and ufunc is np.add and kwargs.keys() <= {"axis", "keepdims"}:
             return Dual(ufunc.reduce(values[0], **kwargs), ufunc.reduce(self.tangent, **kwargs))
@@ -190,8 +209,13 @@ class Dual(StandIn):
 
     def _apply(self, op: Primitive, args: Any, kwargs: Any) -> Dual:
         """A primitive called by a rule: what `Primitive.__call__` comes to."""
+        if _kinds().get(op) == _LINEAR:
+            return Dual(op.fn(self._array, **kwargs), op.fn(self.tangent, **kwargs))
         values = [x._array if x.__class__ is Dual else x for x in args]
         return _moving(op, op.fn(*values, **kwargs), values, args, kwargs)
+
+    def _unbroadcast(self, shape: tuple[int, ...]) -> Dual:
+        return Dual(unbroadcast(self._array, shape), unbroadcast(self.tangent, shape))
 
 
 def _moving(op: Primitive, y: Any, values: Sequence[Any], inputs: Sequence[Any], kwargs: Any) -> Any:
@@ -201,6 +225,15 @@ def _moving(op: Primitive, y: Any, values: Sequence[Any], inputs: Sequence[Any],
     return y if tangent is None else Dual(y, tangent)
 
 
+def _filled(tangent: Any, shape: tuple[int, ...]) -> Any:
+    return tangent if tangent.shape == shape else np.broadcast_to(tangent, shape)
+
+
+_REFLECTED: dict[Any, Callable[[Dual, Any], Any]] = {
+    np.multiply: Dual.__rmul__,
+    np.matmul: Dual.__rmatmul__,
+    np.subtract: Dual.__rsub__,
+}
 _PLAIN = (np.ndarray, np.generic, int, float)
 
 

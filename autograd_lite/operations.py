@@ -216,8 +216,13 @@ def _bound(function: Any, op: Primitive, args: Any, kwargs: Any) -> tuple[tuple[
         raise OperandError(f"{op.name}: argument {error} is missing") from None
 
 
+_BASIC = frozenset([int, slice, type(None), type(Ellipsis)])
+
+
 def _plain_index(index: Any) -> Any:
     """An index with the Tensors in it as the integer or boolean arrays they hold."""
+    if index.__class__ is tuple and _BASIC.issuperset(map(type, index)):
+        return index
     if isinstance(index, Tensor):
         if index.dtype.kind not in "biu":
             raise OperandError(

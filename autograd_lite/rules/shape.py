@@ -21,6 +21,8 @@ from autograd_lite.rules.table import call, composed, plain, real, rule
 
 def _reshape(x: Any, shape: Any = None, order: Any = "C", newshape: Any = None, copy: bool | None = None) -> Any:
     shape = newshape if shape is None else shape
+    if order == "C" and copy is None:
+        return x.reshape(shape)
     order = "C" if order == "C" else _fixed_order("reshape", x, order)
     return x.reshape(shape, order=order) if copy is None else np.reshape(x, shape, order=order, copy=copy)
 

@@ -82,16 +82,16 @@ def numpy_hessian() -> Step:
 
 
 def autograd_lite_hvp() -> Step:
-    hvp = lookup("autograd_lite", "hvp")
+    hvp, Tensor = lookup("autograd_lite", "hvp"), lookup("autograd_lite", "Tensor")
     X, Y, theta, direction = data()
-    loss = network_loss(np.tanh, X, Y)
+    loss = network_loss(np.tanh, Tensor(X), Tensor(Y))
     return lambda: [hvp(loss, theta, direction)]
 
 
 def autograd_lite_hessian() -> Step:
-    hessian = lookup("autograd_lite", "hessian")
+    hessian, Tensor = lookup("autograd_lite", "hessian"), lookup("autograd_lite", "Tensor")
     X, Y, theta, _ = data()
-    hessian_of_loss = hessian(network_loss(np.tanh, X, Y))
+    hessian_of_loss = hessian(network_loss(np.tanh, Tensor(X), Tensor(Y)))
     return lambda: [hessian_of_loss(theta)]
 
 
