@@ -105,7 +105,7 @@ def autograd_lite_step(problem: Problem, train: bool) -> Step:
     except Unavailable:
         cross_entropy = composed_cross_entropy
     params = W1, b1, W2, b2, W3, b3 = [Tensor(p, requires_grad=True) for p in problem.parameters()]
-    data = cycle(problem.data())
+    data = cycle([(Tensor(x), labels) for x, labels in problem.data()])
     adam = lookup("autograd_lite.optim", "Adam")(params, lr=LEARNING_RATE) if train else None
 
     def step():
