@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import OperandError
+from autograd_lite.rules import logistic as _logistic
 from autograd_lite.rules import special as _rules
 from autograd_lite.rules.table import numbers_of
 
@@ -76,7 +77,7 @@ def expit(x: Any) -> Any:
     >>> expit(Tensor([-800.0, 0.0, 800.0]))
     tensor([0. , 0.5, 1. ])
     """
-    return np.exp(log_expit(x))
+    return _logistic.expit(_floating(x))
 
 
 def log_expit(x: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.rules.logistic import expit
 from autograd_lite.rules.softmax import columns_of
 from autograd_lite.rules.table import numbers_of
 from autograd_lite.tensor import wrap
@@ -37,15 +38,14 @@ def operand(x: Any) -> Any:
 
 
 def sigmoid(x: Any) -> Any:
-    """The logistic function 1 / (1 + exp(-x)), computed as (1 + tanh(x / 2)) / 2, which cannot overflow.
+    """The logistic function 1 / (1 + exp(-x)), which is `special.expit`: it neither overflows nor loses digits near 0.
 
-    Its error is that of one rounding of a number near 1, so far down the left tail (x < -30) the result is 0:
-    where its logarithm is wanted, take `log_sigmoid` or a loss "with logits".
+    Where its logarithm is wanted, take `log_sigmoid` or a loss "with logits".
 
     >>> sigmoid(np.array([-1e4, 0.0, 1e4]))
     array([0. , 0.5, 1. ])
     """
-    return 0.5 * np.tanh(0.5 * operand(x)) + 0.5
+    return expit(operand(x))
 
 
 def log_sigmoid(x: Any) -> Any:

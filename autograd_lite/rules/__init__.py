@@ -19,6 +19,7 @@ from autograd_lite.rules import (  # noqa: F401
     indexing,
     joining,
     linear_algebra,
+    logistic,
     nan_reductions,
     norms,
     padding,

@@ -44,7 +44,7 @@ def short_names(graph: Graph, names: dict[str, str]) -> dict[str, str]:
     A matrix of weights is W, a vector of them, as of a normalization, gamma with beta beside it. Several layers
     are told apart by their own names, W_query, or where those are numbers, by numbers in the order of use.
     """
-    dotted = [e for e in graph if e.operation is None and re.fullmatch(r"[^\W\d]\w*(\.\w+)+", names.get(e.id, ""))]
+    dotted = [e for e in graph if e.operation is None and re.fullmatch(r"\w+(\.\w+)+", names.get(e.id, ""))]
     vectors = {_place(names[e.id])[0] for e in dotted if names[e.id].endswith(".weight") and len(e.shape) < 2}
     letters = {e.id: _letter(names[e.id], vectors) for e in dotted}
     owners: dict[str, list[str]] = {}

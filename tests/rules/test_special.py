@@ -196,10 +196,22 @@ def test_far_out_nothing_overflows(far: float) -> None:
         assert np.isfinite(x.grad).all(), f
 
 
-def test_expit_keeps_its_digits_in_both_tails() -> None:
-    x = leaf([-50.0, 50.0])
-    special.expit(x).backward(np.ones(2))
-    np.testing.assert_allclose(x.grad, np.exp([-50.0, -50.0]), rtol=1e-12)
+@pytest.mark.parametrize("count", [1, 1000])  # few numbers are computed in another way than many
+def test_expit_keeps_its_digits_near_zero(count: int) -> None:
+    x = leaf(np.repeat([-700.0, -50.0, 50.0], count))
+    y = special.expit(x)
+    np.testing.assert_allclose(y.numpy(), np.repeat([np.exp(-700.0), np.exp(-50.0), 1.0], count), rtol=1e-13)
+    y.backward(np.ones(3 * count))
+    np.testing.assert_allclose(x.grad, np.repeat([np.exp(-700.0), np.exp(-50.0), 0.0], count), rtol=1e-13, atol=0)
+
+
+@pytest.mark.parametrize("count", [1, 1000])
+def test_expit_neither_overflows_nor_warns(count: int) -> None:
+    with np.errstate(all="raise", under="ignore"):
+        for dtype in (np.float32, np.float64):
+            y = special.expit(np.repeat(np.array([-1e4, 0.0, 1e4], dtype), count))
+            assert y.dtype == dtype
+            np.testing.assert_array_equal(y, np.repeat([0.0, 0.5, 1.0], count))
 
 
 def test_logsumexp_of_nothing_and_of_minus_infinity() -> None:
