@@ -31,7 +31,7 @@ class StandIn(NDArrayOperatorsMixin):
     __array__ = __bool__ = __float__ = __int__ = __complex__ = __index__ = __len__ = __iter__ = _refuse
     __contains__ = __setitem__ = __iadd__ = __isub__ = __imul__ = __itruediv__ = _refuse
 
-    def _unbroadcast(self, shape: tuple[int, ...]) -> Any:  # noqa: ARG002
+    def _unbroadcast(self, shape: tuple[int, ...]) -> Any:
         """Summed to `shape`, where there is a shorter way to it than that of `backprop.unbroadcast`."""
         return None
 

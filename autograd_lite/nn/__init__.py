@@ -1,5 +1,17 @@
 """Layers, activations, losses and initialisers: all of them compositions of Tensor operations."""
 
+from autograd_lite.nn.activation_layers import (
+    ELU,
+    GELU,
+    LeakyReLU,
+    LogSoftmax,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 from autograd_lite.nn.activations import (
     elu,
     gelu,
@@ -52,6 +64,16 @@ from autograd_lite.nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCel
 from autograd_lite.nn.summary import summary
 
 __all__ = [
+    "ELU",
+    "GELU",
+    "LeakyReLU",
+    "LogSoftmax",
+    "ReLU",
+    "SiLU",
+    "Sigmoid",
+    "Softmax",
+    "Softplus",
+    "Tanh",
     "MultiheadAttention",
     "TransformerBlock",
     "scaled_dot_product_attention",
