@@ -237,17 +237,32 @@ _REFLECTED: dict[Any, Callable[[Dual, Any], Any]] = {
 _PLAIN = (np.ndarray, np.generic, int, float)
 
 
-def push_forward(order: Iterable[Node], tangents: dict[Node, Any]) -> None:
-    """Add to `tangents` those of all nodes of `order`, which stand in it after what they depend on."""
+def push_forward(order: Iterable[Node], tangents: dict[Any, Any]) -> dict[Any, None]:
+    """Add to `tangents` those of the nodes of `order` that move; each stands in it after what it depends on.
+
+    Returns the nodes that `tangents` held already, and those that lead to them by linear operations alone.
+    """
+    kinds = _kinds()
+    ends: dict[Any, None] = dict.fromkeys(tangents)
     for node in order:
-        if node in tangents:
+        if node in ends:
             continue
-        if node.saved is None or node.spec.dtype.kind != "f":
-            raise StandInError
-        along = [tangents.get(source) for source in node.inputs]
-        tangent = _tangent(node.op, node.spec.shape, node.saved[0], node.saved[1:], along, node.kwargs)
-        if tangent is not None:
-            tangents[node] = tangent
+        op, inputs, saved, kwargs = node.op, node.inputs, node.saved, node.kwargs
+        if saved is None or node.spec.dtype.kind != "f":
+            raise StandInError(op.name)
+        if kinds.get(op) == _LINEAR and "initial" not in kwargs:
+            (source,) = inputs
+            if source in tangents:
+                tangents[node] = op.fn(tangents[source], **kwargs)
+                if source in ends:
+                    ends[node] = None
+            continue
+        along = [tangents.get(source) for source in inputs]
+        if any([tangent is not None for tangent in along]):
+            tangent = _tangent(op, node.spec.shape, saved[0], saved[1:], along, kwargs)
+            if tangent is not None:
+                tangents[node] = tangent
+    return ends
 
 
 def lifted(tangents: dict[Node, Any]) -> Callable[[Node, tuple[Any, ...]], tuple[Any, ...]]:

@@ -8,6 +8,7 @@ of arrays.
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
@@ -114,13 +115,18 @@ class _Trace:
                 )
                 self.outputs[position] = wrap(np.asarray(output))
         roots = [output._node for output in self.outputs if output.requires_grad]
-        self.useful = leading_to(self.targets, roots)
+        self._roots = roots
         enclosing, own = _running.get(), set(self.targets)
         may_nest = self.recorded and (enclosing or self.on_tensors)
         self.nested = bool(may_nest) and any(
             node in enclosing or (self.on_tensors and node.__class__ is Leaf and node.requires_grad and node not in own)
             for node in topological(roots, everything=True)
         )
+
+    @functools.cached_property
+    def useful(self) -> dict[Any, None]:
+        """The nodes through which a gradient reaches the inputs."""
+        return leading_to(self.targets, self._roots)
 
     def pull(self, gradients: Sequence[Any], *, create_graph: bool, retain_graph: bool = True) -> list[Any]:
         """The gradients of the inputs, given those of the outputs; zeros where nothing flows."""
@@ -499,24 +505,27 @@ def _forward_over_reverse(trace: _Trace, seed: Any, directions: Sequence[Any]) -
     from autograd_lite.stand_in import StandInError
 
     root = trace.outputs[0]._node
-    tangents = dict(zip(trace.targets, directions, strict=True))
+    tangents: dict[Any, Any] = dict(zip(trace.targets, directions, strict=True))
     if root is None or root.spec.dtype.kind != "f" or any(tensor.dtype.kind != "f" for tensor in trace.inputs):
         return None
     try:
-        push_forward(trace.useful, tangents)
-        arrived = sweep(
+        ends = push_forward(topological([root]), tangents)
+        moved = sweep(
             {root: seed},
             retain_graph=True,
             create_graph=False,
-            targets=trace.targets,
-            useful=trace.useful,
+            targets=ends,
+            useful=tangents,
             lift=lifted(tangents),
         )
+        # Below the ends everything is linear: how the gradient moves there is pulled back like a gradient.
+        seeds = {node: g.tangent for node, g in moved.items() if isinstance(g, Dual)}
+        arrived = sweep(seeds, retain_graph=True, create_graph=False, targets=trace.targets, useful=ends)
     except (StandInError, TypeError, ValueError):  # what is wrong without Duals too, shows again without
         return None
     return [
-        np.array(found.tangent) if isinstance(found, Dual) else np.zeros(tensor.shape, tensor.dtype)
-        for found, tensor in zip([arrived.get(node) for node in trace.targets], trace.inputs, strict=True)
+        np.array(arrived[node]) if node in arrived else np.zeros(tensor.shape, tensor.dtype)
+        for node, tensor in zip(trace.targets, trace.inputs, strict=True)
     ]
 
 
