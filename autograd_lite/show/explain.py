@@ -20,7 +20,7 @@ from autograd_lite.show.differences import difference_quotients
 from autograd_lite.show.digits import brief, count, shape_text
 from autograd_lite.show.dot import statements
 from autograd_lite.show.errors import RenderingError, ShowError
-from autograd_lite.show.expression import Expression, gradient_of, named, number
+from autograd_lite.show.expression import Expression, gradient_of, named, number, spelled_out
 from autograd_lite.show.files import write_whole
 from autograd_lite.show.folding import fold
 from autograd_lite.show.formula import rule_of
@@ -166,7 +166,7 @@ class _Steps:
         return steps
 
     def _forward_step(self, entry: Entry) -> dict[str, Any]:
-        full = written_as(entry, self._inputs(entry))
+        full = spelled_out(written_as(entry, self._inputs(entry)))
         target = self._variable(entry)
         panels = [
             self._panel(self._label(self.entry[edge.source]), f"v{edge.source}", self.entry[edge.source].value)

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.show.places import Indexing, all_differ, once_along
+
 __all__ = [
-    "ONE", "Expression", "add", "call", "divide", "gradient_of", "matmul", "minus", "multiply", "named", "negative",
-    "number", "power", "simplified", "spread", "transposed", "word",
+    "ONE", "Expression", "add", "call", "divide", "gradient_of", "indexed", "matmul", "minus", "multiply", "named",
+    "negative", "number", "power", "simplified", "spelled_out", "spread", "transposed", "word",
 ]  # fmt: skip
 
 Shape = tuple[int, ...]
@@ -444,8 +446,16 @@ def call(head: str, function: str, static: str, parts: tuple[Expression, ...], s
             return spread(ONE, shape)
         if _is_logarithm(first):
             return first.parts[0]
+        if first.kind == "call" and first.value[1] == "log_softmax":
+            return Expression("call", first.parts, ("softmax", "softmax", first.value[2]), shape)
         if first.kind == "sum" and first.value == (-1,) and _is_logarithm(first.parts[0]):
             return divide(ONE, first.parts[0].parts[0])
+    if function == "sum" and first.kind == "call" and first.value[1] == "scatter":
+        axis = re.fullmatch(r"axis=(-?\d+)(, keepdims=True)?", static)
+        if axis and once_along(int(axis[1]), first.value[2].picks, first.shape):
+            left = int(axis[1]) % len(first.shape)
+            arrived = spread(first.parts[0], (*first.shape[:left], *first.shape[left + 1 :]))
+            return call("reshape", "reshape", f"shape={shape}", (arrived,), shape) if axis[2] else arrived
     repeated = first.kind == "spread" and first.parts[0].kind == "number"
     if function == "set_diagonal" and repeated and static == f"shape={shape}" and shape[1:] == shape[:1]:
         return multiply(first.parts[0], identity(shape[0]))
@@ -481,10 +491,24 @@ def identity(n: int) -> Expression:
     return Expression("constant", (), ("I", "I", f"np.eye({n})"), (n, n))
 
 
-def indexed(a: Expression, index: str, shape: Shape) -> Expression:
-    """A part of an array; what was scattered to an index comes back from there."""
-    if a.kind == "call" and a.value[1] == "scatter" and a.value[2].startswith((f"index=({index}),", f"index={index},")):
-        return a.parts[0]
+def spelled_out(e: Expression) -> Expression:
+    """softmax and log_softmax, which NumPy does not have, in terms of exp and sum; anything else as it is."""
+    if e.kind != "call" or e.value[1] not in ("softmax", "log_softmax"):
+        return e
+    (x,), axes = e.parts, e.value[2]
+    summed = range(len(x.shape)) if axes == "axis=None" else [int(i) % len(x.shape) for i in re.findall(r"-?\d+", axes)]
+    kept = tuple(1 if axis in summed else length for axis, length in enumerate(x.shape))
+    exps = call("exp", "exp", "", (x,), x.shape)
+    total = call("sum", "sum", f"{axes}, keepdims=True", (exps,), kept)
+    return divide(exps, total) if e.value[1] == "softmax" else minus(x, call("ln", "log", "", (total,), kept))
+
+
+def indexed(a: Expression, index: Indexing, shape: Shape) -> Expression:
+    """A part of an array; what was scattered to an index comes back from there, if no two met in one place."""
+    if a.kind == "call" and a.value[1] == "scatter":
+        there: Indexing = a.value[2]
+        if there.picks_as(index) and all_differ(there.picks, a.shape):
+            return spread(a.parts[0], shape)
     if a.kind == "spread" and a.parts[0].shape == ():
         return spread(a.parts[0], shape)
     if a.shape == () and not index.replace("...", "").replace("None", "").strip(", "):

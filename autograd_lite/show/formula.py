@@ -43,6 +43,8 @@ __all__ = ["derivation", "formula", "rule_of"]
 #: columns of a gradient that had better have a line of its own, and how often that is looked for
 _LONG, _ROUNDS = 48, 4
 _WORDS = {
+    "log_softmax(x, axis)": "ln(exp(x) / sum(exp(x), axis, keepdims=True))",
+    "softmax(x, axis)": "exp(x) / sum(exp(x), axis, keepdims=True)",
     "scatter(v, index, shape)": "zero but for v, which is added at the index",
     "set_diagonal(v, shape)": "zero but for v on the diagonal",
     "cofactors(A)": "det(A) times the transposed inverse of A",

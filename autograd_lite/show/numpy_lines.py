@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from autograd_lite.show.errors import NoNumpyFormError
-from autograd_lite.show.expression import Expression
+from autograd_lite.show.expression import Expression, spelled_out
 from autograd_lite.show.notation import ATOM, POWER, PRODUCT, Notation
 
 __all__ = ["numpy_printer"]
@@ -63,6 +63,10 @@ class _Numpy(Notation):
         _, function, static = e.value
         if function == "scatter":
             return self._scatter(e.parts[0], static), ATOM
+        written = spelled_out(e)
+        if written is not e:
+            text, level = getattr(self, written.kind)(written)
+            return str(text), int(level)
         if function != "where" and not function.startswith(("logical", "bitwise")):
             e = _with_counts(e)
         return _numpy_call(function, [self(part) for part in e.parts], static), ATOM
@@ -164,8 +168,13 @@ def _numpy_name(function: str) -> str:
         if callable(getattr(module, function, None)):
             return f"{place}.{function}"
     raise NoNumpyFormError(
-        f"numpy: {function!r} is no function of NumPy, so this has no NumPy form; take .unicode or .latex"
+        f"numpy: {_called(function)} is no function of NumPy, so this has no NumPy form; take .unicode or .latex"
     )
+
+
+def _called(function: str) -> str:
+    own = function.removeprefix("own ")
+    return repr(own) if own == function else f"this {own!r}"
 
 
 def _numpy_call(name: str, parts: list[str], static: str) -> str:

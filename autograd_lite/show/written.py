@@ -14,6 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.record import Primitive
+from autograd_lite.rules.softmax import log_softmax
+from autograd_lite.rules.table import TABLE
 from autograd_lite.show.digits import argument, told
 from autograd_lite.show.expression import (
     ONE,
@@ -33,6 +36,7 @@ from autograd_lite.show.expression import (
     transposed,
 )
 from autograd_lite.show.graph import Entry
+from autograd_lite.show.places import Indexing
 
 __all__ = ["written_as"]
 
@@ -49,7 +53,16 @@ def written_as(entry: Entry, inputs: list[Expression]) -> Expression:
     axes = entry.static.get("axis")
     if isinstance(axes, tuple) and len(axes) == 1:
         static["axis"] = argument(axes[0])
-    return _written(node.op.name, node.op.prints, tuple(inputs), static, entry.shape)
+    if node.op is log_softmax:
+        static.setdefault("axis", "-1")  # nobody who reads the name knows that
+    operation = node.op.name
+    if not _is_row(node.op):
+        operation = f"own {operation}"  # whoever calls a function exp need not mean the one of NumPy
+    return _written(operation, node.op.prints, tuple(inputs), static, entry.shape, entry.static.get("index"))
+
+
+def _is_row(op: Primitive) -> bool:
+    return any(op is row for row in TABLE.values())
 
 
 @cache
@@ -73,10 +86,12 @@ _NUMPY_NAMES = {"ln": "log", "max": "maximum", "min": "minimum"}
 
 
 def _written(
-    operation: str, prints: str, parts: tuple[Expression, ...], static: dict[str, str], shape: Shape
+    operation: str, prints: str, parts: tuple[Expression, ...], static: dict[str, str], shape: Shape, picks: Any
 ) -> Expression:
     """An operation on `parts`, in the form that its row prints."""
     given = ", ".join(f"{key}={value}" for key, value in static.items())
+    if "index" in static:
+        given = Indexing(given, picks)
     if operation == "broadcast_to":
         return spread(parts[0], shape)
     whole = parts[0].parts[0] if parts and parts[0].kind == "spread" else parts[0] if parts else ONE
@@ -86,14 +101,15 @@ def _written(
         index = static.get("index", "")
         if index.startswith("(") and index.endswith(")"):
             index = index[1:-1].rstrip(",")
+        index = Indexing(index, picks)
         return indexed(parts[0], index, shape) if len(parts) == 1 else Expression("index", parts, index, shape)
     if operation == "swapaxes" and set(static.values()) == {"-1", "-2"}:
         return transposed(parts[0], shape)
     if operation == "transpose" and len(shape) > 2:
-        return call(operation, operation, given, parts, shape)
+        return call(operation.removeprefix("own "), operation, given, parts, shape)
     template = _template(prints)
     if template is None or (given and template[0] in ("transpose", "norm")):
-        return call(operation, operation, given, parts, shape)
+        return call(operation.removeprefix("own "), operation, given, parts, shape)
     if template[0] == "call":
         return call(template[1], operation, given, parts, shape)
     if template[0] == "transpose":
@@ -107,7 +123,7 @@ def _written(
         return Expression("text", tuple(parts[hole] for hole in holes), (tuple(words), operation), shape)
     # Elementwise signs are for elementwise functions: the star of a convolution is another.
     if len(parts) > 1 and operation != "matmul" and not isinstance(getattr(np, operation, None), np.ufunc):
-        return call(operation, operation, given, parts, shape)
+        return call(operation.removeprefix("own "), operation, given, parts, shape)
     return _filled(template[1], parts, shape)
 
 

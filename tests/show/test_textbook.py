@@ -7,6 +7,7 @@ import pytest
 
 import autograd_lite as ag
 from autograd_lite import Tensor, nn
+from autograd_lite.rules.softmax import log_softmax as row
 from autograd_lite.show.errors import NoNumpyFormError, ShowError
 from autograd_lite.show.formula import derivation, formula
 from autograd_lite.show.graph import walk
@@ -114,7 +115,11 @@ MODELS = {
 EXPECTED = {
     "dense layer, squared error": ["z = x W + b", "L = mean((z − y)²)", "dz = 2 · (z − y) / 8", "dW = xᵀ dz"],
     "softmax, cross-entropy": ["t₄ = t₂ / t₃", "L = −mean(sum(y ⊙ ln(t₄), axis=1))", "dt₄ = −y / (4 · t₄)"],
-    "cross-entropy of nn": ["dz = exp(z) / (4 · sum(exp(z), axis=1, keepdims=True)) − scatter(1 / 4, index="],
+    "cross-entropy of nn": [
+        "L = −mean(log_softmax(z, axis=1)[[0, 1, 2, 3], [0, 1, 0, 1]])",
+        "dz = softmax(z, axis=1) / 4 − scatter(1 / 4, index=",
+        "softmax(x, axis) is exp(x) / sum(exp(x), axis, keepdims=True)",
+    ],
     "sigmoid, binary cross-entropy": ["a = 1 / (1 + exp(−z))", "dz = da ⊙ a ⊙ (1 − a)"],
     "binary cross-entropy of nn": ["L = mean(ln(1 + exp(z)) − z ⊙ y)", "dz = 1 / (4 · (1 + exp(−z))) − y / 4"],
     "layer norm": [
@@ -219,6 +224,85 @@ def test_two_indexings_with_long_arrays_are_not_taken_for_one():
     assert text.count("scatter(") == 3  # two terms, and what the word means
     with pytest.raises(NoNumpyFormError, match="too long for a line of NumPy"):
         formula(loss).numpy
+
+
+def test_equal_terms_of_two_long_indices_are_not_added_up():
+    x = parameter("x", 40)
+    equations = derivation(x[np.arange(20)].sum() + x[np.arange(20, 40)].sum())
+    assert str(equations).startswith("L = sum(x[int64[20]]) + sum(x[int64[20]])\n\ndx = scatter(1, index=int64[20]")
+    again = derivation(x[np.arange(20)].sum() + x[np.arange(20)].sum())
+    assert str(again).startswith("L = 2 · sum(x[int64[20]])\n\ndx = 2 · scatter(1, index=int64[20]")
+
+
+@pytest.mark.parametrize(
+    ("scattered", "picked", "text"),
+    [
+        ([0, 2], [0, 2], "L = sum(2 · t₁)"),
+        ([0, 0], [0, 0], "L = sum(scatter(2 · t₁, index=[0, 0], shape=(3,))[[0, 0]])"),
+        ([0, 2], [2, 0], "L = sum(scatter(2 · t₁, index=[0, 2], shape=(3,))[[2, 0]])"),
+    ],
+)
+def test_what_was_scattered_comes_back_from_the_same_index_where_no_two_met(scattered, picked, text):
+    x = parameter("x", 3)
+    (x[np.array(scattered)] ** 2).sum().backward(create_graph=True)
+    loss = x.grad[np.array(picked)].sum()
+    equations = formula(loss)
+    assert text in str(equations)
+    names = {"np": np, "x": x.numpy()}
+    exec(equations.numpy, names)
+    np.testing.assert_allclose(names["L"], loss.item(), rtol=1e-12)
+
+
+LOGITS = {
+    "the sum": lambda z: nn.cross_entropy(z, LABELS, reduction="sum"),
+    "each loss": lambda z: (nn.cross_entropy(z, LABELS, reduction="none") * data("w", 4)).sum(),
+    "squares of each loss": lambda z: (nn.cross_entropy(z, LABELS, reduction="none") ** 2).sum(),
+    "one sample": lambda z: nn.cross_entropy(z[0], np.array(1)),
+    "with weight decay": lambda z: nn.cross_entropy(z, LABELS) + 0.01 * (z**2).sum(),
+    "smoothed labels": lambda z: -(0.9 * row(z, axis=1)[ROWS, LABELS] + 0.1 * row(z, axis=1).mean(axis=1)).mean(),
+    "labels of some": lambda z: row(z, axis=1)[ROWS[1:3], LABELS[1:3]].sum(),
+    "labels twice": lambda z: row(z, axis=1)[[0, 0, 1], [1, 1, 0]].sum(),
+    "labels in another order": lambda z: (row(z, axis=1)[ROWS[::-1], LABELS] * data("w", 4)).sum(),
+    "along the first axis": lambda z: (row(z, axis=0) * data("y", 4, 3)).sum(),
+    "along both axes": lambda z: (row(z, axis=(0, 1)) * data("y", 4, 3)).sum(),
+    "along the last axis": lambda z: (row(2 * z) * data("y", 4, 3)).sum(),
+    "read twice": lambda z: (row(z) * np.exp(row(z))).sum(),
+    "its exponential": lambda z: (np.exp(row(z)) * data("y", 4, 3)).sum(),
+    "gradients of the loss": lambda z: squared_gradient(z, nn.cross_entropy(z, LABELS)),
+    "gradients of squares": lambda z: squared_gradient(z, (row(z) ** 2).sum()),
+}
+ROWS, LABELS = np.arange(4), np.array([0, 2, 1, 2])
+
+
+def squared_gradient(z, loss):
+    loss.backward(create_graph=True)
+    gradient, z.grad = z.grad, None
+    return (gradient**2).sum()
+
+
+@pytest.mark.parametrize("name", LOGITS)
+def test_every_derivation_with_log_softmax_is_a_worksheet_that_is_right(name):
+    equations = derivation(LOGITS[name](parameter("z", 4, 3)))
+    report = ag.check.worksheet(equations.worksheet())
+    assert report.error is None and report.lines
+    assert {line.verdict for line in report.lines} == {"right"}, equations
+
+
+def test_long_labels_read_like_short_ones():
+    z = parameter("z", 40, 3)
+    text = str(derivation(nn.cross_entropy(z, np.arange(40) % 3)))
+    assert "dz = softmax(z, axis=1) / 40 − scatter(1 / 40, index=(int64[40], int64[40]), shape=(40, 3))" in text
+
+
+def test_a_function_of_the_users_is_not_taken_for_numpys_or_the_tables():
+    w = parameter("w", 3)
+    double = ag.custom(lambda x: np.exp(2 * x), lambda g, y, x: 2 * g * y, name="exp")
+    equations = derivation(np.log(double(w)).sum())
+    assert str(equations).startswith("L = sum(ln(exp(w)))")
+    with pytest.raises(NoNumpyFormError, match="this 'exp' is no function of NumPy"):
+        equations.numpy
+    own = ag.custom(lambda x: x - 1, lambda g, y, x: g * np.exp(y), name="log_softmax")
+    assert str(derivation(own(w).sum())) == "L = sum(log_softmax(w))\n\ndw = exp(log_softmax(w))"
 
 
 def test_wrt_an_unnamed_intermediate_gives_it_a_line():
