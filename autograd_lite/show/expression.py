@@ -222,7 +222,7 @@ def _quotient(over: Any, under: Any, numerators: list[Expression], denominators:
             continue
         inner, others = factor.parts[0], parts[:i] + parts[i + 1 :]
         rest = _quotient(over, under, numerators[:i] + numerators[i + 1 :], denominators)
-        if not others and inner.kind == "number":  # a number, repeated: the repetition stays outside
+        if not others and not inner.shape:  # a number, repeated: the repetition stays outside
             return spread(multiply(rest, inner), shape)
         if others and np.broadcast_shapes(inner.shape, *[part.shape for part in others]) == shape:
             return multiply(rest, inner)

@@ -64,6 +64,17 @@ def test_the_gradients_of_the_parameters_are_those_of_the_engine_and_agree_with_
             assert check["quotient"] == pytest.approx(parameters[name].grad[index], rel=1e-4, abs=1e-9)
 
 
+def test_the_page_of_a_cross_entropy_spells_log_softmax_out():
+    z = Tensor([[0.5, 1.0], [2.0, -1.0]], requires_grad=True, name="z")
+    data = data_of(explain(ag.nn.cross_entropy(z, np.array([0, 1]))))
+    (made,) = [step for step in data["steps"] if step["title"] == "Forward: log_softmax makes t1"]
+    assert made["latex"] == (
+        r"t_{1} = z - \ln\left(\operatorname{sum}\left(e^{z}, \text{axis=1, keepdims=True}\right)\right)"
+    )
+    (done,) = [step for step in data["steps"] if step["title"].startswith("Done")]
+    assert done["checks"] and all(check["agree"] for check in done["checks"])
+
+
 def test_a_finite_difference_tells_a_wrong_gradient():
     """A rule that is wrong by a factor of two must not pass for right."""
     wrong = ag.record.Primitive(lambda x: x * x, (lambda g, y, x: g * x,), name="wrong square", prints="{} ** 2")

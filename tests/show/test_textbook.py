@@ -288,6 +288,11 @@ def test_every_derivation_with_log_softmax_is_a_worksheet_that_is_right(name):
     assert {line.verdict for line in report.lines} == {"right"}, equations
 
 
+def test_a_repeated_number_is_one_number():
+    text = str(derivation(LOGITS["smoothed labels"](parameter("z", 4, 3))))
+    assert "= −0.1 / 12 − scatter(0.9 / 4, index=" in text
+
+
 def test_long_labels_read_like_short_ones():
     z = parameter("z", 40, 3)
     text = str(derivation(nn.cross_entropy(z, np.arange(40) % 3)))
