@@ -258,7 +258,7 @@ def push_forward(order: Iterable[Node], tangents: dict[Any, Any]) -> dict[Any, N
                     ends[node] = None
             continue
         along = [tangents.get(source) for source in inputs]
-        if any([tangent is not None for tangent in along]):
+        if [tangent for tangent in along if tangent is not None]:
             tangent = _tangent(op, node.spec.shape, saved[0], saved[1:], along, kwargs)
             if tangent is not None:
                 tangents[node] = tangent

@@ -1,6 +1,6 @@
 """Methods and attributes that a Tensor has as an array has them, where the NumPy function is called differently.
 
-The other methods (`sum`, `clip`, ...) and the operators are made from the table of rules, in `operations.py`.
+The other methods (`sum`, `clip`, ...) and the operators are made from the table of rules, in `operators.py`.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from copy import deepcopy
-from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -24,18 +23,27 @@ from autograd_lite.record import (
     Node,
     Passive,
     Primitive,
-    is_grad_enabled,
     make_node,
     note_line,
     plain_array,
     recording,
     spec_of,
 )
-from autograd_lite.rules.products import product
-from autograd_lite.rules.table import COMPOSED, PLAIN, TABLE
+from autograd_lite.rules.table import TABLE
 from autograd_lite.tensor import LENT, Tensor, wrap
 
-__all__ = ["apply", "call", "getitem", "setitem", "transpose"]
+__all__ = [
+    "OPERANDS",
+    "apply",
+    "apply_unary",
+    "binary",
+    "call",
+    "elementwise",
+    "getitem",
+    "reshape",
+    "setitem",
+    "transpose",
+]
 
 
 def apply(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
@@ -202,20 +210,6 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _bound(function: Any, op: Primitive, args: Any, kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The call with its array inputs in front, whichever of them were given by name."""
-    if op.variadic or len(args) >= len(op.rules):
-        return args, kwargs
-    import inspect
-
-    names = list(inspect.signature(function).parameters)[len(args) : len(op.rules)]
-    kwargs = dict(kwargs)
-    try:
-        return (*args, *[kwargs.pop(name) for name in names]), kwargs
-    except KeyError as error:
-        raise OperandError(f"{op.name}: argument {error} is missing") from None
-
-
 _BASIC = frozenset([int, slice, type(None), type(Ellipsis)])
 
 
@@ -238,108 +232,13 @@ def _plain_index(index: Any) -> Any:
     return index
 
 
-def _without_rule(function: Any, args: Any, kwargs: Any, name: str, plain: bool) -> Any:
-    """Call a function that has no rule on plain arrays, or refuse if a gradient would be lost."""
-
-    def bare(value: Any) -> Any:
-        if isinstance(value, Tensor):
-            if not plain and value.requires_grad and is_grad_enabled():
-                raise NotDifferentiableError(
-                    f"{name}: no derivative rule is known for a Tensor of "
-                    f"shape {value.shape} that requires grad; compose it from functions that have one, add a "
-                    f"row with ag.custom, or say .detach() to leave the graph"
-                )
-            return value.numpy()
-        if isinstance(value, (list, tuple)):
-            return type(value)([bare(part) for part in value])
-        if isinstance(value, dict):
-            return {key: bare(part) for key, part in value.items()}
-        return value
-
-    return function(*bare(list(args)), **bare(dict(kwargs)))
-
-
-# --- NumPy's protocols ---------------------------------------------------------------------------------------
-
-
-def _array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-    """What `np.add(tensor, 1)` and the like come to."""
-    if not kwargs and method == "__call__":
-        direct = _UNARY.get(ufunc)
-        if direct is not None:
-            return direct(self)
-        row = TABLE.get(ufunc)
-        if row is not None:
-            if ufunc in _DIRECT:
-                direct, reflected = _DIRECT[ufunc]
-                result = direct(self, inputs[1]) if inputs[0] is self else reflected(self, inputs[0])
-                if result is not NotImplemented:
-                    return result
-            elif len(inputs) == 1 and row.fn is ufunc and row.rules[0] is not None:
-                _UNARY[ufunc] = _elementwise(row)
-            return apply(row, inputs, kwargs)
-        if ufunc in COMPOSED:
-            return COMPOSED[ufunc](*inputs)
-    made = COMPOSED.get((ufunc, method)) or COMPOSED.get(method)
-    if made is not None:
-        return made(ufunc, *inputs, **kwargs)
-    name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
-    return _without_rule(getattr(ufunc, method), inputs, kwargs, name, ufunc in PLAIN)
-
-
-def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG001
-    """What `np.sum(tensor)` and the like come to."""
-    row = TABLE.get(function)
-    if row is not None:
-        return call(row, *_bound(function, row, args, kwargs))
-    made = COMPOSED.get(function)
-    if made is not None:
-        return made(*args, **kwargs)
-    return _without_rule(function, args, kwargs, function.__name__, function in PLAIN)
-
-
-_GETITEM, _SETITEM = TABLE[operator.getitem], TABLE[operator.setitem]
-_TRANSPOSE, _RESHAPE = TABLE[np.transpose], TABLE[np.reshape]
-
-
-def getitem(tensor: Tensor, index: Any) -> Tensor:
-    """`tensor[index]`."""
-    if index.__class__ is not int and index.__class__ is not slice:
-        index = _plain_index(index)
-    return _apply_unary(_GETITEM, tensor, {"index": index})
-
-
-def transpose(tensor: Tensor) -> Tensor:
-    """The axes in reverse order: `tensor.T`."""
-    return _apply_unary(_TRANSPOSE, tensor)
-
-
-def reshape(tensor: Tensor, *shape: Any, order: str = "C", copy: bool | None = None) -> Tensor:
-    """`np.reshape` of this Tensor; the shape as one tuple or as several numbers."""
-    wanted = shape[0] if len(shape) == 1 else shape
-    if not isinstance(wanted, (tuple, list)):
-        wanted = (wanted,)
-    kwargs: dict[str, Any] = {"shape": tuple(map(operator.index, wanted))}
-    if order != "C":
-        kwargs["order"] = order
-    if copy is not None:
-        kwargs["copy"] = copy
-    return _apply_unary(_RESHAPE, tensor, kwargs)
-
-
-def setitem(tensor: Tensor, index: Any, value: Any) -> Tensor:
-    """A copy of `tensor` with `value` at `index`."""
-    return apply(_SETITEM, (tensor, value), {"index": _plain_index(index)})
-
-
-# --- operators and methods: the same rows, recorded directly -----------------------------------------------------
+# --- the same for the usual cases, recorded directly --------------------------------------------------------------
 
 _new = Tensor.__new__
-_new_node = Node.__new__
-_OPERANDS = (Tensor, np.ndarray, np.generic, int, float, complex, list, tuple)
+OPERANDS = (Tensor, np.ndarray, np.generic, int, float, complex, list, tuple)
 
 
-def _apply_unary(op: Primitive, operand: Tensor, kwargs: dict[str, Any] | None = None) -> Tensor:
+def apply_unary(op: Primitive, operand: Tensor, kwargs: dict[str, Any] | None = None) -> Tensor:
     """`apply` for the usual case of a function of one Tensor, and of static arguments that hold no Tensors."""
     a = operand._node
     how = recording()
@@ -377,11 +276,11 @@ def call(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor
         return apply(op, args, kwargs)
     if len(args) > 1:
         kwargs = {**_by_name(op, args, 1), **kwargs}
-    return _apply_unary(op, args[0], (_static(op, kwargs) or None) if kwargs else None)
+    return apply_unary(op, args[0], (_static(op, kwargs) or None) if kwargs else None)
 
 
-def _elementwise(op: Primitive) -> Any:
-    """`_apply_unary` for a ufunc without static arguments, whose result has the shape of its operand."""
+def elementwise(op: Primitive) -> Any:
+    """`apply_unary` for a ufunc without static arguments, whose result has the shape of its operand."""
     keep_y, keep_x = op.keeps[0]
 
     def method(self: Tensor) -> Tensor:
@@ -430,7 +329,7 @@ def _borrowed(array: Any, keep: int) -> tuple[Leaf, Any]:
     return Leaf(None, spec_of(array)), array.copy() if keep == VALUE else None
 
 
-def _binary(function: Any, forward: Callable[[Any, Any], Any], *, elementwise: bool = True) -> tuple[Any, Any]:
+def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: bool = True) -> tuple[Any, Any]:
     """An operator and its reflected form.
 
     They repeat `apply` for their usual operands, Tensors and Python numbers, because this is the inner loop of
@@ -453,7 +352,7 @@ def _binary(function: Any, forward: Callable[[Any, Any], Any], *, elementwise: b
         elif kind is float or kind is int or (kind is np.ndarray and other.dtype.kind in "biufc"):
             b = other
         else:
-            return apply(op, (self, other), {}) if isinstance(other, _OPERANDS) else NotImplemented
+            return apply(op, (self, other), {}) if isinstance(other, OPERANDS) else NotImplemented
         how = recording()
         if how != ON or not flows:
             if how == OFF or (how == ON and a.__class__ is not Passive and b.__class__ is not Passive):
@@ -475,11 +374,11 @@ def _binary(function: Any, forward: Callable[[Any, Any], Any], *, elementwise: b
         if kind is Tensor:
             if b is None:
                 b = other._leaf()
-            if spec is not b.spec or not elementwise:
+            if spec is not b.spec or not same_shape:
                 spec = spec_of(y)
         elif kind is np.ndarray:
             b, z = _borrowed(other, keep_b)
-            if spec is not b.spec or not elementwise:
+            if spec is not b.spec or not same_shape:
                 spec = spec_of(y)
         out = _new(Tensor)
         out._array = y
@@ -501,7 +400,7 @@ def _binary(function: Any, forward: Callable[[Any, Any], Any], *, elementwise: b
         kind = other.__class__
         direct = kind is float or kind is int or (kind is np.ndarray and other.dtype.kind in "biufc")
         if not (direct and b is not None and b.requires_grad and recording() == ON):
-            return apply(op, (other, self), {}) if isinstance(other, _OPERANDS) else NotImplemented
+            return apply(op, (other, self), {}) if isinstance(other, OPERANDS) else NotImplemented
         keep_y, keep_a, keep_b = if_b
         z = self._array if self._shared is None else self._settled(keep_b == VALUE)
         try:
@@ -512,7 +411,7 @@ def _binary(function: Any, forward: Callable[[Any, Any], Any], *, elementwise: b
         a = x = other
         if kind is np.ndarray:
             a, x = _borrowed(other, keep_a)
-            if spec is not a.spec or not elementwise:
+            if spec is not a.spec or not same_shape:
                 spec = spec_of(y)
         out = _new(Tensor)
         out._array = y
@@ -532,144 +431,35 @@ def _binary(function: Any, forward: Callable[[Any, Any], Any], *, elementwise: b
     return method, reflected
 
 
-def _method(function: Any) -> Any:
-    """The method that calls a NumPy function with this Tensor in front."""
-    row = TABLE.get(function)
-
-    if row is None:
-
-        def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
-            return function(self, *args, **kwargs)
-
-    elif len(row.rules) == 1:
-
-        def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
-            return call(row, (self, *args), kwargs) if args or kwargs else _apply_unary(row, self)
-
-    else:
-
-        def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
-            return apply(row, (self, *args), kwargs)
-
-    method.__name__ = function.__name__
-    method.__doc__ = f"`np.{function.__name__}` of this Tensor."
-    return method
+_GETITEM, _SETITEM = TABLE[operator.getitem], TABLE[operator.setitem]
+_TRANSPOSE, _RESHAPE = TABLE[np.transpose], TABLE[np.reshape]
 
 
-def _sign(function: Any) -> Any:
-    op = TABLE[function]
-    return _elementwise(op) if op.differentiable else lambda self: apply(op, (self,), {})
+def getitem(tensor: Tensor, index: Any) -> Tensor:
+    """`tensor[index]`."""
+    if index.__class__ is not int and index.__class__ is not slice:
+        index = _plain_index(index)
+    return apply_unary(_GETITEM, tensor, {"index": index})
 
 
-class _Probe:
-    """Measures how often an operand of `+=` is referred to: once less when it is the nameless one of `x[i] += v`."""
-
-    def __iadd__(self, count: list[int]) -> _Probe:
-        count.append(getrefcount(self))
-        return self
-
-    def __getitem__(self, index: int) -> _Probe:
-        return _Probe()
-
-    def __setitem__(self, index: int, value: _Probe) -> None:
-        pass
+def transpose(tensor: Tensor) -> Tensor:
+    """The axes in reverse order: `tensor.T`."""
+    return apply_unary(_TRANSPOSE, tensor)
 
 
-def _count_of_a_nameless_operand() -> int:
-    counts: list[int] = []
-    probe = _Probe()
-    probe[0] += counts
-    probe += counts
-    nameless, named = counts
-    return nameless if nameless < named else 0  # 0: an interpreter on which they cannot be told apart
+def reshape(tensor: Tensor, *shape: Any, order: str = "C", copy: bool | None = None) -> Tensor:
+    """`np.reshape` of this Tensor; the shape as one tuple or as several numbers."""
+    wanted = shape[0] if len(shape) == 1 else shape
+    if not isinstance(wanted, (tuple, list)):
+        wanted = (wanted,)
+    kwargs: dict[str, Any] = {"shape": tuple(map(operator.index, wanted))}
+    if order != "C":
+        kwargs["order"] = order
+    if copy is not None:
+        kwargs["copy"] = copy
+    return apply_unary(_RESHAPE, tensor, kwargs)
 
 
-_NAMELESS = _count_of_a_nameless_operand()
-
-
-def _in_place(operate: Callable[[Any, Any], Any], symbol: str) -> Any:
-    def method(self: Tensor, other: Any) -> Tensor:
-        if self._shared is not None and self._shared is not LENT and getrefcount(self) == _NAMELESS:
-            return operate(self, other)  # the view in `x[i] += v`: Python assigns the result to x[i] next
-        return self._become(operate(self, other), symbol)
-
-    return method
-
-
-def _operator(function: Any, *, reflected: bool = False) -> Any:
-    def method(self: Tensor, other: Any) -> Any:
-        if not isinstance(other, _OPERANDS):
-            return NotImplemented
-        return function(other, self) if reflected else function(self, other)
-
-    return method
-
-
-_ARITHMETIC: tuple[tuple[str, str, Any, Any], ...] = (
-    ("add", "+=", np.add, operator.add),
-    ("sub", "-=", np.subtract, operator.sub),
-    ("mul", "*=", np.multiply, operator.mul),
-    ("truediv", "/=", np.true_divide, operator.truediv),
-    ("pow", "**=", np.power, operator.pow),
-    ("matmul", "@=", np.matmul, product),
-)
-_OTHER_OPERATORS: tuple[tuple[str, str, Any], ...] = (
-    ("floordiv", "//=", np.floor_divide),
-    ("mod", "%=", np.remainder),
-    ("divmod", "", np.divmod),
-    ("and", "&=", np.bitwise_and),
-    ("or", "|=", np.bitwise_or),
-    ("xor", "^=", np.bitwise_xor),
-    ("lshift", "<<=", np.left_shift),
-    ("rshift", ">>=", np.right_shift),
-)
-_COMPARISONS: tuple[tuple[str, Any], ...] = (
-    ("lt", np.less),
-    ("le", np.less_equal),
-    ("gt", np.greater),
-    ("ge", np.greater_equal),
-    ("eq", np.equal),
-    ("ne", np.not_equal),
-)
-_SIGNS: tuple[tuple[str, Any], ...] = (
-    ("neg", np.negative),
-    ("pos", np.positive),
-    ("abs", np.absolute),
-    ("invert", np.invert),
-)
-_METHODS: tuple[Any, ...] = (
-    *(np.sum, np.mean, np.std, np.var, np.prod, np.min, np.max, np.cumsum, np.cumprod, np.any, np.all),
-    *(np.argmin, np.argmax, np.argsort, np.nonzero, np.searchsorted, np.clip, np.round, np.dot),
-    *(np.ravel, np.squeeze, np.swapaxes, np.repeat, np.take, np.diagonal, np.trace, np.conjugate),
-    *(np.ptp, np.choose, np.argpartition, np.copy),
-)
-
-#: ufunc of one operand -> what records it; filled when first needed, for the rules' bytecode is read then
-_UNARY: dict[Any, Any] = {}
-#: ufunc -> the operator that it comes to, and its reflected form
-_DIRECT: dict[Any, tuple[Any, Any]] = {
-    ufunc: _binary(ufunc, ufunc) for ufunc in (np.maximum, np.minimum, np.arctan2, np.hypot, np.logaddexp)
-}
-
-setattr(Tensor, "T", property(transpose))  # noqa: B010  # past the dispatcher, since every layer may use it
-setattr(Tensor, "reshape", reshape)  # noqa: B010
-setattr(Tensor, "__array_ufunc__", _array_ufunc)  # noqa: B010  # like the operators below
-setattr(Tensor, "__array_function__", _array_function)  # noqa: B010
-for _name, _symbol, _function, _operate in _ARITHMETIC:
-    _direct, _reflected = _binary(_function, _operate, elementwise=_name != "matmul")
-    setattr(Tensor, f"__{_name}__", _direct)
-    setattr(Tensor, f"__r{_name}__", _reflected)
-    setattr(Tensor, f"__i{_name}__", _in_place(_operate, _symbol))
-    _DIRECT[_function] = _direct, _reflected
-for _name, _symbol, _function in _OTHER_OPERATORS:
-    setattr(Tensor, f"__{_name}__", _operator(_function))
-    setattr(Tensor, f"__r{_name}__", _operator(_function, reflected=True))
-    if _symbol:
-        setattr(Tensor, f"__i{_name}__", _in_place(_operator(_function), _symbol))
-for _name, _function in _COMPARISONS:
-    setattr(Tensor, f"__{_name}__", _operator(_function))
-for _name, _function in _SIGNS:
-    setattr(Tensor, f"__{_name}__", _sign(_function))
-for _function in _METHODS:
-    setattr(Tensor, _function.__name__, _method(_function))
-setattr(Tensor, "conj", _method(np.conjugate))  # noqa: B010  # beside the others
+def setitem(tensor: Tensor, index: Any, value: Any) -> Tensor:
+    """A copy of `tensor` with `value` at `index`."""
+    return apply(_SETITEM, (tensor, value), {"index": _plain_index(index)})

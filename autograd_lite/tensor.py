@@ -594,4 +594,4 @@ def wrap(array: Any, node: Node | None = None) -> Tensor:
 _ALONE = _references_of_one_view()
 
 # Both are built on the class above, whose operators and `backward` they are.
-from autograd_lite import backprop, operations  # noqa: E402
+from autograd_lite import backprop, operations, operators  # noqa: E402, F401

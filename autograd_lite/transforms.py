@@ -21,7 +21,21 @@ from autograd_lite.errors import BackwardError, OperandError, RequiresGradError
 from autograd_lite.record import Leaf, Node, enable_grad, is_grad_enabled, topological
 from autograd_lite.tensor import Tensor, wrap
 
-__all__ = ["grad", "hessian", "hvp", "jacobian", "jvp", "stop_gradient", "value_and_grad", "vjp"]
+__all__ = [
+    "Function",
+    "Pushforward",
+    "Trace",
+    "fitted",
+    "flatten",
+    "grad",
+    "jvp",
+    "matching",
+    "named",
+    "scalar_seed",
+    "stop_gradient",
+    "value_and_grad",
+    "vjp",
+]
 
 Function = Callable[..., Any]
 
@@ -69,7 +83,7 @@ def flatten(tree: Any) -> tuple[list[Any], Callable[[Sequence[Any]], Any]]:
 # --- running a function on Tensors -----------------------------------------------------------------------------
 
 
-class _Trace:
+class Trace:
     """One run of a function: Tensors in the places of the chosen arguments, and what came out.
 
     Attributes:
@@ -177,7 +191,8 @@ def _stand_in(what: str, leaf: Any) -> Tensor:
     return Tensor(array, requires_grad=True)
 
 
-def _scalar(what: str, output: Any) -> Any:
+def scalar_seed(what: str, output: Any) -> Any:
+    """The gradient to start from: 1 of the shape and dtype of `output`, which must be a real scalar."""
     if output.size != 1:
         raise BackwardError(
             f"{what}: the function returned an array of shape {output.shape}, not a scalar; reduce it with .sum() or "
@@ -210,19 +225,19 @@ def value_and_grad(f: Function, argnums: Any = 0, has_aux: bool = False) -> Func
     """
 
     def of(*args: Any, **kwargs: Any) -> Any:
-        trace = _Trace("grad", f, args, argnums, kwargs)
+        trace = Trace("grad", f, args, argnums, kwargs)
         result, aux = trace.result if has_aux else (trace.result, None)
         trace.outputs_of(result)
         if len(trace.outputs) != 1:
             raise BackwardError(f"grad: the function returned {len(trace.outputs)} arrays; it must return one scalar")
         output = trace.outputs[0]
-        seed = _scalar("grad", output)
+        seed = scalar_seed("grad", output)
         found = trace.pull([seed], create_graph=trace.nested, retain_graph=trace.nested)
         gradient = trace.rebuild_inputs([trace.given(g) for g in found])
         value = trace.given(output)
         return ((value, aux) if has_aux else value), gradient
 
-    return _named(of, f, "value_and_grad")
+    return named(of, f, "value_and_grad")
 
 
 def grad(f: Function, argnums: Any = 0, has_aux: bool = False) -> Function:
@@ -239,7 +254,7 @@ def grad(f: Function, argnums: Any = 0, has_aux: bool = False) -> Function:
         value, gradient = both(*args, **kwargs)
         return (gradient, value[1]) if has_aux else gradient
 
-    return _named(of, f, "grad")
+    return named(of, f, "grad")
 
 
 def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
@@ -255,13 +270,13 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     >>> pullback(np.array([1.0, 1.0]))
     (array([3., 4.]), array([1., 2.]))
     """
-    trace = _Trace("vjp", f, primals, tuple(range(len(primals))), {})
+    trace = Trace("vjp", f, primals, tuple(range(len(primals))), {})
     trace.outputs_of(trace.result)
 
     def pullback(g: Any) -> Any:
         gradients = [
-            _like("pullback", part, output)
-            for part, output in zip(_matching("pullback", g, trace.outline), trace.outputs, strict=True)
+            fitted("pullback", part, output)
+            for part, output in zip(matching("pullback", g, trace.outline), trace.outputs, strict=True)
         ]
         live = any(isinstance(part, Tensor) and part.requires_grad for part in gradients)
         found = trace.pull(gradients, create_graph=trace.nested)
@@ -288,13 +303,13 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
         raise OperandError("jvp: primals and tangents are tuples, one entry per argument; write jvp(f, (x,), (v,))")
     if len(primals) != len(tangents):
         raise OperandError(f"jvp: {len(primals)} primals and {len(tangents)} tangents; there must be one for each")
-    trace = _Trace("jvp", f, tuple(primals), tuple(range(len(primals))), {})
+    trace = Trace("jvp", f, tuple(primals), tuple(range(len(primals))), {})
     trace.outputs_of(trace.result)
     directions = [
-        _like("jvp", part, tensor)
-        for part, tensor in zip(_matching("jvp", tuple(tangents), tuple(primals)), trace.inputs, strict=True)
+        fitted("jvp", part, tensor)
+        for part, tensor in zip(matching("jvp", tuple(tangents), tuple(primals)), trace.inputs, strict=True)
     ]
-    push = _Pushforward(trace)
+    push = Pushforward(trace)
     live = is_grad_enabled() and any(isinstance(part, Tensor) and part.requires_grad for part in directions)
     found = push(directions)
     value = trace.rebuild_outputs([trace.given(output) for output in trace.outputs])
@@ -303,10 +318,10 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     return value, trace.rebuild_outputs([trace.given(part) for part in found])
 
 
-class _Pushforward:
+class Pushforward:
     """From tangents of the inputs of a trace to those of its outputs."""
 
-    def __init__(self, trace: _Trace) -> None:
+    def __init__(self, trace: Trace) -> None:
         self.trace = trace
         with enable_grad():
             self.probes = [Tensor(np.ones(output.shape, output.dtype), requires_grad=True) for output in trace.outputs]
@@ -316,6 +331,7 @@ class _Pushforward:
         self.useful = leading_to(self.targets, roots)
 
     def __call__(self, directions: Sequence[Any]) -> list[Any]:
+        """The tangents of the outputs, given those of the inputs."""
         seeds: dict[Node, Any] = {}
         for g, direction in zip(self.pulled, directions, strict=True):
             node = g._node if isinstance(g, Tensor) else None
@@ -329,205 +345,6 @@ class _Pushforward:
             for target, probe in zip(self.targets, self.probes, strict=True)
         ]
 
-    def columns(self, position: int) -> list[Any]:
-        """For every output the tangents that the unit tangents of one input become, stacked."""
-        tensor, g = self.trace.inputs[position], self.pulled[position]
-        if isinstance(g, Tensor) and g.requires_grad and not self.trace.nested:
-            blocks = _at_once(g._leaf(), tensor, self.targets, self.useful)
-            if blocks is not None:
-                return blocks
-        zeros = [np.zeros(other.shape, other.dtype) for other in self.trace.inputs]
-        found = [self([*zeros[:position], unit, *zeros[position + 1 :]]) for unit in _unit_arrays(tensor)]
-        return [
-            _stacked([column[o] for column in found], (tensor.size, *probe.shape), (0, *probe.shape), probe.dtype)
-            for o, probe in enumerate(self.probes)
-        ]
-
-
-def jacobian(f: Function, argnums: Any = 0) -> Function:
-    """A function that computes the Jacobian of `f`: entry [i, j] is the derivative of output i by input j.
-
-    Its shape is the output's followed by the input's. Where output or input are nested containers the result has
-    the structure of the output with that of the input in each place. Whichever of the two is smaller decides
-    between reverse and forward mode.
-
-    >>> jacobian(lambda x: x**2)(np.array([1.0, 2.0]))
-    array([[2., 0.],
-           [0., 4.]])
-    """
-
-    def of(*args: Any, **kwargs: Any) -> Any:
-        trace = _Trace("jacobian", f, args, argnums, kwargs)
-        trace.outputs_of(trace.result)
-        inputs, outputs = trace.inputs, trace.outputs
-        if any(tensor.dtype.kind == "c" for tensor in (*inputs, *outputs)):
-            raise OperandError(
-                "jacobian: complex arguments or results have no single Jacobian; differentiate real and imaginary "
-                "parts, or use vjp and jvp"
-            )
-        # blocks[o][i] is a list over the entries of output o (reverse) or of input i (forward)
-        if sum(output.size for output in outputs) <= sum(tensor.size for tensor in inputs):
-            blocks = [_rows(trace, position) for position in range(len(outputs))]
-        else:
-            columns = _columns(trace)
-            blocks = [[column[position] for column in columns] for position in range(len(outputs))]
-        return trace.rebuild_outputs([trace.rebuild_inputs([trace.given(b) for b in row]) for row in blocks])
-
-    return _named(of, f, "jacobian")
-
-
-def _unit_arrays(tensor: Tensor) -> Any:
-    for flat in range(tensor.size):
-        unit = np.zeros(tensor.size, tensor.dtype)
-        unit[flat] = 1
-        yield unit.reshape(tensor.shape)
-
-
-def _stacked(parts: list[Any], shape: tuple[int, ...], empty: tuple[int, ...], dtype: Any) -> Any:
-    if not parts:
-        return np.zeros(empty, dtype)
-    tensors = any(isinstance(part, Tensor) for part in parts)
-    return (np.stack(parts) if tensors else np.array(parts)).reshape(shape)
-
-
-def _rows(trace: _Trace, position: int) -> list[Any]:
-    """Reverse mode: the gradients of all inputs, by every entry of an output."""
-    output = trace.outputs[position]
-    node = output._node
-    shapes = [(*output.shape, *tensor.shape) for tensor in trace.inputs]
-    if node is None or not node.requires_grad:
-        return [np.zeros(shape, tensor.dtype) for shape, tensor in zip(shapes, trace.inputs, strict=True)]
-    if not trace.nested:
-        blocks = _at_once(node, output, trace.targets, trace.useful)
-        if blocks is not None:
-            return [block.reshape(shape) for block, shape in zip(blocks, shapes, strict=True)]
-    zeros = [np.zeros(other.shape, other.dtype) for other in trace.outputs]
-    found = []
-    for unit in _unit_arrays(output):
-        seeds = [*zeros[:position], unit, *zeros[position + 1 :]]
-        found.append(trace.pull(seeds, create_graph=trace.nested))
-    return [
-        _stacked([row[i] for row in found], shape, shape, tensor.dtype)
-        for i, (shape, tensor) in enumerate(zip(shapes, trace.inputs, strict=True))
-    ]
-
-
-#: how many numbers a stack of gradients of one array may hold
-_STACKED = 2**22
-
-
-def _at_once(root: Node, like: Tensor, targets: Sequence[Node], useful: dict[Any, None]) -> list[Any] | None:
-    """The gradients of `targets` by every entry of `root`, swept as few stacks; None where a rule cannot take them."""
-    from autograd_lite.batched import Batched, members_of
-    from autograd_lite.stand_in import StandInError
-
-    if like.size < 2:
-        return None
-    widest = max(node.spec.size for node in useful)
-    count = max(1, _STACKED // max(widest, 1))
-    found = []
-    for start in range(0, like.size, count):
-        units = np.zeros((min(count, like.size - start), like.size), like.dtype)
-        np.fill_diagonal(units[:, start:], 1)
-        seeds = {root: Batched(units.reshape(-1, *like.shape))}
-        try:
-            arrived = sweep(seeds, retain_graph=True, create_graph=False, targets=targets, useful=useful)
-        except (StandInError, TypeError, ValueError):  # what is wrong with single arrays too, shows again with them
-            return None
-        found.append(
-            [
-                members_of(arrived[t] if t in arrived else np.zeros(t.spec.shape, t.spec.dtype), len(units))
-                for t in targets
-            ]
-        )
-    return [np.concatenate(parts) for parts in zip(*found, strict=True)]
-
-
-def _columns(trace: _Trace) -> list[list[Any]]:
-    """Forward mode: for each input the blocks of all outputs, by every entry of that input."""
-    push = _Pushforward(trace)
-    return [
-        [
-            np.moveaxis(block, 0, -1).reshape(*output.shape, *tensor.shape)
-            for block, output in zip(push.columns(position), trace.outputs, strict=True)
-        ]
-        for position, tensor in enumerate(trace.inputs)
-    ]
-
-
-def hessian(f: Function, argnums: Any = 0) -> Function:
-    """A function that computes the matrix of second derivatives of a scalar `f`.
-
-    >>> hessian(lambda x: (x**3).sum())(np.array([1.0, 2.0]))
-    array([[ 6.,  0.],
-           [ 0., 12.]])
-    """
-    return _named(jacobian(grad(f, argnums), argnums), f, "hessian")
-
-
-def hvp(f: Function, x: Any, v: Any) -> Any:
-    """The product of the Hessian of a scalar `f` at `x` with `v`, at the cost of a few gradients.
-
-    `x` may be a nested container of arrays; `v` has its structure.
-
-    >>> hvp(lambda x: (x**3).sum(), np.array([1.0, 2.0]), np.array([1.0, 1.0]))
-    array([ 6., 12.])
-    """
-    trace = _Trace("hvp", f, (x,), 0, {})
-    trace.outputs_of(trace.result)
-    if len(trace.outputs) != 1:
-        raise BackwardError(f"hvp: the function returned {len(trace.outputs)} arrays; it must return one scalar")
-    seed = _scalar("hvp", trace.outputs[0])
-    directions = [_like("hvp", part, tensor) for part, tensor in zip(_matching("hvp", v, x), trace.inputs, strict=True)]
-    if not trace.nested and not any(isinstance(part, Tensor) for part in directions):
-        products = _forward_over_reverse(trace, seed, directions)
-        if products is not None:
-            return trace.rebuild_inputs(products)
-    gradients = trace.pull([seed], create_graph=True)
-    # The Hessian is symmetric: pulling v back through the gradient multiplies it by the Hessian.
-    seeds: dict[Node, Any] = {}
-    for g, direction in zip(gradients, directions, strict=True):
-        if isinstance(g, Tensor) and g.requires_grad:
-            node = g._leaf()
-            seeds[node] = seeds[node] + direction if node in seeds else direction
-    arrived = sweep(seeds, retain_graph=trace.nested, create_graph=trace.nested, targets=trace.targets)
-    return trace.rebuild_inputs(
-        [
-            trace.given(arrived[node] if node in arrived else np.zeros(tensor.shape, tensor.dtype))
-            for node, tensor in zip(trace.targets, trace.inputs, strict=True)
-        ]
-    )
-
-
-def _forward_over_reverse(trace: _Trace, seed: Any, directions: Sequence[Any]) -> list[Any] | None:
-    """How the gradient moves when the inputs move along `directions`; None where an operation cannot take Duals."""
-    from autograd_lite.dual import Dual, lifted, push_forward
-    from autograd_lite.stand_in import StandInError
-
-    root = trace.outputs[0]._node
-    tangents: dict[Any, Any] = dict(zip(trace.targets, directions, strict=True))
-    if root is None or root.spec.dtype.kind != "f" or any(tensor.dtype.kind != "f" for tensor in trace.inputs):
-        return None
-    try:
-        ends = push_forward(topological([root]), tangents)
-        moved = sweep(
-            {root: seed},
-            retain_graph=True,
-            create_graph=False,
-            targets=ends,
-            useful=tangents,
-            lift=lifted(tangents),
-        )
-        # Below the ends everything is linear: how the gradient moves there is pulled back like a gradient.
-        seeds = {node: g.tangent for node, g in moved.items() if isinstance(g, Dual)}
-        arrived = sweep(seeds, retain_graph=True, create_graph=False, targets=trace.targets, useful=ends)
-    except (StandInError, TypeError, ValueError):  # what is wrong without Duals too, shows again without
-        return None
-    return [
-        np.array(arrived[node]) if node in arrived else np.zeros(tensor.shape, tensor.dtype)
-        for node, tensor in zip(trace.targets, trace.inputs, strict=True)
-    ]
-
 
 def stop_gradient(x: Any) -> Any:
     """`x` as a constant: no gradient flows through it. Nested containers are gone through.
@@ -539,7 +356,7 @@ def stop_gradient(x: Any) -> Any:
     return rebuild([leaf.detach() if isinstance(leaf, Tensor) else leaf for leaf in leaves])
 
 
-def _matching(what: str, tree: Any, pattern: Any) -> list[Any]:
+def matching(what: str, tree: Any, pattern: Any) -> list[Any]:
     """The leaves of `tree` in the order of `pattern`, whose structure it must have; keys may be in any order."""
     if pattern is None:
         return []
@@ -557,7 +374,7 @@ def _matching(what: str, tree: Any, pattern: Any) -> list[Any]:
     if not nested:
         return [tree]
     places = pattern if isinstance(pattern, dict) else range(len(pattern))
-    return [leaf for place in places for leaf in _matching(what, tree[place], pattern[place])]
+    return [leaf for place in places for leaf in matching(what, tree[place], pattern[place])]
 
 
 def _outline(tree: Any) -> str:
@@ -568,7 +385,7 @@ def _outline(tree: Any) -> str:
     return "None" if tree is None else "one array"
 
 
-def _like(what: str, value: Any, tensor: Tensor) -> Any:
+def fitted(what: str, value: Any, tensor: Tensor) -> Any:
     """A tangent or cotangent, in the dtype of what it belongs to; its shape must be the same."""
     if not isinstance(value, Tensor):
         value = np.array(value)
@@ -581,7 +398,8 @@ def _like(what: str, value: Any, tensor: Tensor) -> Any:
     return value if value.dtype == tensor.dtype else value.astype(tensor.dtype)
 
 
-def _named(made: Function, f: Function, what: str) -> Function:
+def named(made: Function, f: Function, what: str) -> Function:
+    """`made` with a name and a docstring that say what it computes, and of which function."""
     made.__name__ = f"{what}({getattr(f, '__name__', type(f).__name__)})"
     made.__doc__ = f"{what} of {getattr(f, '__name__', f)}; see `autograd_lite.{what}`."
     return made

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import autograd_lite as ag
-from autograd_lite import Tensor, transforms
+from autograd_lite import Tensor, jacobians, transforms
 from autograd_lite.backprop import sweep, unbroadcast
 from autograd_lite.batched import Batched, members_of
 from autograd_lite.record import Leaf, Node, spec_of, topological
@@ -330,11 +330,11 @@ def check_duals(drawn: Drawn, rng: np.random.Generator) -> None:
     value = total([Tensor(x, requires_grad=True) for x in at])
     if any(x.dtype.kind == "c" for x in at) or not isinstance(value, Tensor) or not value.requires_grad:
         return
-    trace = transforms._Trace("hvp", total, (at,), 0, {})
+    trace = transforms.Trace("hvp", total, (at,), 0, {})
     trace.outputs_of(trace.result)
     if trace.outputs[0].dtype.kind == "c":
         return
-    found = transforms._forward_over_reverse(trace, np.ones(()), along)
+    found = jacobians._forward_over_reverse(trace, np.ones(()), along)
     if found is None:
         assert drawn.function not in PLAIN_RULES, "its rule no longer takes Duals"
         return
