@@ -281,9 +281,12 @@ def call(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor
 
 def elementwise(op: Primitive) -> Any:
     """`apply_unary` for a ufunc without static arguments, whose result has the shape of its operand."""
-    keep_y, keep_x = op.keeps[0]
+    keep_y = keep_x = -1  # not read off the rule yet: at import that would cost milliseconds
 
     def method(self: Tensor) -> Tensor:
+        nonlocal keep_y, keep_x
+        if keep_x < 0:
+            keep_y, keep_x = op.keeps[0]
         a = self._node
         how = recording()
         recorded = how == ON and a is not None and (a.__class__ is Node or a.requires_grad)
@@ -336,10 +339,15 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
     every small model: half a microsecond here is a third of the time of a small network.
     """
     op = TABLE[function]
-    if_a, if_b = op.keeps
-    both = tuple(map(max, if_a, if_b))
-    blank = (None, None, None) if both == (NOTHING,) * 3 else None  # one for all nodes saves memory
-    kept: Any = ((), if_a, if_b, both)  # what to keep when a gradient flows to neither, to a, to b, to both
+    kept: Any = None  # what to keep when a gradient flows to neither, to a, to b, to both
+    blank: Any = None  # what is saved if that is nothing: one for all nodes saves memory
+
+    def look() -> None:  # when first needed, for it takes long to read it off the rules
+        nonlocal kept, blank
+        if_a, if_b = op.keeps
+        both = tuple(map(max, if_a, if_b))
+        kept = ((), if_a, if_b, both)
+        blank = (None, None, None) if both == (NOTHING,) * 3 else None
 
     def method(self: Tensor, other: Any) -> Any:
         a = self._node
@@ -358,6 +366,8 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
             if how == OFF or (how == ON and a.__class__ is not Passive and b.__class__ is not Passive):
                 return _unrecorded(op, forward, self, other)
             return apply(op, (self, other), {})
+        if kept is None:
+            look()
         keep_y, keep_a, keep_b = kept[flows]
         x = self._array if self._shared is None else self._settled(keep_a == VALUE)
         if kind is Tensor:
@@ -401,7 +411,9 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
         direct = kind is float or kind is int or (kind is np.ndarray and other.dtype.kind in "biufc")
         if not (direct and b is not None and b.requires_grad and recording() == ON):
             return apply(op, (other, self), {}) if isinstance(other, OPERANDS) else NotImplemented
-        keep_y, keep_a, keep_b = if_b
+        if kept is None:
+            look()
+        keep_y, keep_a, keep_b = kept[2]
         z = self._array if self._shared is None else self._settled(keep_b == VALUE)
         try:
             y = forward(other, z)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from string import ascii_letters
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,9 @@ from autograd_lite.rules.products import refuse_out
 from autograd_lite.rules.table import Input, call, composed, conj, plain, real, rule, spread, sum_to_size
 
 __all__: list[str] = []
+
+# The module `string` has them, and takes longer to import than this.
+ascii_letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 # From this many multiplications on, looking for a good order and calling BLAS pays.
 _LARGE = 20_000
