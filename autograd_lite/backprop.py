@@ -20,7 +20,7 @@ from autograd_lite.tensor import Tensor, wrap
 #: what a sweep may do with the saved values of a node before its rules read them
 Lift = Callable[[Node, tuple[Any, ...]], tuple[Any, ...]]
 
-__all__ = ["backward", "leading_to", "sweep", "unbroadcast"]
+__all__ = ["backward", "fit", "leading_to", "sweep", "unbroadcast"]
 
 
 def backward(tensor: Tensor, gradient: Any, retain_graph: bool | None, create_graph: bool) -> None:

@@ -4,7 +4,8 @@ The product of a Hessian with a vector v is how the gradient moves when the para
 are pushed forward through the recorded graph once, and the backward sweep runs on Duals (forward over reverse:
 B. A. Pearlmutter, "Fast exact multiplication by the Hessian", 1994). No rule is written for it: elementwise, the
 Jacobian is diagonal, and the rule that pulls a gradient back pushes a tangent forward; a linear operation does to a
-tangent what it does to a value; a product has the product rule.
+tangent what it does to a value; a product has the product rule; and any other rule is linear in the gradient it is
+given, so that its pullback is the pushforward (J. Townsend's "double backward", 2017).
 """
 
 from __future__ import annotations
@@ -16,14 +17,17 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.backprop import unbroadcast
-from autograd_lite.record import Node, Primitive, Spec
+from autograd_lite.backprop import fit, sweep, unbroadcast
+from autograd_lite.operations import by_name, static_arguments
+from autograd_lite.operators import bound
+from autograd_lite.record import Node, Primitive, Spec, enable_grad
 from autograd_lite.rules.indexing import scatter
 from autograd_lite.rules.piecewise import choice
 from autograd_lite.rules.products import product
 from autograd_lite.rules.reductions import masked
-from autograd_lite.rules.table import SAMPLES, TABLE, Elementwise
+from autograd_lite.rules.table import COMPOSED, SAMPLES, TABLE, Elementwise
 from autograd_lite.stand_in import StandIn, StandInError
+from autograd_lite.tensor import Tensor
 
 __all__ = ["Dual", "lifted", "push_forward"]
 
@@ -52,30 +56,42 @@ def _kinds() -> dict[Primitive, int]:
     return kinds | {scatter: _LINEAR, masked: _LINEAR, choice: _ELEMENTWISE}
 
 
-def _tangent(
-    op: Primitive, shape: tuple[int, ...], y: Any, values: Sequence[Any], tangents: Sequence[Any], kwargs: Any
-) -> Any:
-    """How the result of `op` moves when its inputs move along `tangents`; None for what stands still."""
+def _tangent(op: Primitive, result: Any, y: Any, values: Sequence[Any], tangents: Sequence[Any], kwargs: Any) -> Any:
+    """How the result of `op` moves when its inputs move along `tangents`; None for what stands still.
+
+    `result` has the shape and dtype of the result; `y` and `values` are the arrays, where the rules read them.
+    """
     kind = _kinds().get(op)
-    if kind is None or "initial" in kwargs:
-        raise StandInError(op.name)
-    if kind == _LINEAR:
+    if kind == _LINEAR and "initial" not in kwargs:
         return op.fn(tangents[0], **kwargs)
     total = None
     for position, tangent in enumerate(tangents):
-        if tangent is None:
+        rule = op.rules[position]
+        if tangent is None or rule is None:
             continue
         if kind == _PRODUCT:
             operands = list(values)
             operands[position] = tangent
             part = op.fn(*operands, **kwargs)
-        else:
-            rule = op.rules[position]
-            if rule is None:
-                continue
+        elif kind == _ELEMENTWISE:
             part = rule(tangent, y, *values, **kwargs) if kwargs else rule(tangent, y, *values)
-        total = part if total is None else total + part
-    return total if total is None else _filled(total, shape)
+        else:
+            part = _transposed(lambda g, rule=rule: rule(g, y, *values, **kwargs), result, tangent)
+        if part is not None:
+            total = part if total is None else total + part
+    return total if total is None else _filled(total, result.shape)
+
+
+def _transposed(pull: Callable[..., Any], result: Any, tangent: Any) -> Any:
+    """The pushforward of `tangent`, as the pullback of `pull`, which is linear; None if that gives zeros."""
+    with enable_grad():
+        probe = Tensor(np.ones(result.shape, result.dtype), requires_grad=True)
+        pulled = pull(probe)
+        if not isinstance(pulled, Tensor) or not pulled.requires_grad:
+            return None
+        pulled = fit(pulled, tangent)
+    leaf = probe._leaf()
+    return sweep({pulled._leaf(): tangent}, retain_graph=False, create_graph=False, targets=[leaf]).get(leaf)
 
 
 class Dual(StandIn):
@@ -190,12 +206,11 @@ class Dual(StandIn):
         if method == "reduce" and ufunc is np.add and kwargs.keys() <= {"axis", "keepdims"}:
             return Dual(ufunc.reduce(values[0], **kwargs), ufunc.reduce(self.tangent, **kwargs))
         op = TABLE.get(ufunc)
+        if method == "__call__" and not kwargs and ufunc in COMPOSED:
+            return COMPOSED[ufunc](*inputs)
         if method != "__call__" or kwargs or op is None:
             raise StandInError(ufunc.__name__)
-        y = op.fn(*values)
-        if y.dtype.kind != "f":
-            return y  # a comparison: nothing moves
-        return _moving(op, y, values, inputs, {})
+        return _moving(op, op.fn(*values), values, inputs, {})
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function is np.where and len(args) == 3 and not isinstance(args[0], Dual):
@@ -203,13 +218,18 @@ class Dual(StandIn):
             return Dual(np.where(args[0], x[0], y[0]), np.where(args[0], x[1], y[1]))
         if function is np.zeros_like:
             return np.zeros_like(self._array)
-        if function not in _LINEAR_FUNCTIONS or args[0] is not self or "initial" in kwargs:
-            raise StandInError(function.__name__)
-        return Dual(function(self._array, *args[1:], **kwargs), function(self.tangent, *args[1:], **kwargs))
+        op = TABLE.get(function)
+        if op is not None:
+            args, kwargs = bound(function, op, args, kwargs)
+            count = len(args) if op.variadic else len(op.rules)
+            return self._apply(op, args[:count], static_arguments(op, {**by_name(op, args, count), **kwargs}))
+        if function in COMPOSED:
+            return COMPOSED[function](*args, **kwargs)
+        raise StandInError(function.__name__)
 
     def _apply(self, op: Primitive, args: Any, kwargs: Any) -> Dual:
         """A primitive called by a rule: what `Primitive.__call__` comes to."""
-        if _kinds().get(op) == _LINEAR:
+        if _kinds().get(op) == _LINEAR and "initial" not in kwargs:
             return Dual(op.fn(self._array, **kwargs), op.fn(self.tangent, **kwargs))
         values = [x._array if x.__class__ is Dual else x for x in args]
         return _moving(op, op.fn(*values, **kwargs), values, args, kwargs)
@@ -220,8 +240,12 @@ class Dual(StandIn):
 
 def _moving(op: Primitive, y: Any, values: Sequence[Any], inputs: Sequence[Any], kwargs: Any) -> Any:
     """The result `y` of `op` with its tangent."""
+    if y.dtype.kind == "c":
+        raise StandInError(op.name)
+    if y.dtype.kind != "f":
+        return y  # a comparison: nothing moves
     along = [x.tangent if x.__class__ is Dual else None for x in inputs]
-    tangent = _tangent(op, y.shape, y, values, along, kwargs)
+    tangent = _tangent(op, y, y, values, along, kwargs)
     return y if tangent is None else Dual(y, tangent)
 
 
@@ -259,7 +283,7 @@ def push_forward(order: Iterable[Node], tangents: dict[Any, Any]) -> dict[Any, N
             continue
         along = [tangents.get(source) for source in inputs]
         if [tangent for tangent in along if tangent is not None]:
-            tangent = _tangent(op, node.spec.shape, saved[0], saved[1:], along, kwargs)
+            tangent = _tangent(op, node.spec, saved[0], saved[1:], along, kwargs)
             if tangent is not None:
                 tangents[node] = tangent
     return ends

@@ -37,11 +37,13 @@ __all__ = [
     "apply",
     "apply_unary",
     "binary",
+    "by_name",
     "call",
     "elementwise",
     "getitem",
     "reshape",
     "setitem",
+    "static_arguments",
     "transpose",
 ]
 
@@ -53,10 +55,10 @@ def apply(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tenso
     """
     count = len(args) if op.variadic else len(op.rules)
     if len(args) > count:
-        kwargs = {**_by_name(op, args, count), **kwargs}
+        kwargs = {**by_name(op, args, count), **kwargs}
         args = args[:count]
     if kwargs:
-        kwargs = _static(op, kwargs)
+        kwargs = static_arguments(op, kwargs)
 
     values: list[Any] = []
     sources: list[Any] = []
@@ -117,7 +119,7 @@ def apply(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tenso
     return out
 
 
-def _by_name(op: Primitive, args: tuple[Any, ...], count: int) -> dict[str, Any]:
+def by_name(op: Primitive, args: tuple[Any, ...], count: int) -> dict[str, Any]:
     """The static arguments that follow `count` array inputs, by name."""
     if len(args) - count > len(op.static):
         raise OperandError(
@@ -174,7 +176,7 @@ def _operand(op: Primitive, operand: Any) -> Any:
     return array
 
 
-def _static(op: Primitive, kwargs: dict[str, Any]) -> dict[str, Any]:
+def static_arguments(op: Primitive, kwargs: dict[str, Any]) -> dict[str, Any]:
     """Static arguments, with Tensors among them as plain values and NumPy's "not given" left out."""
     made = {}
     for key, value in kwargs.items():
@@ -275,8 +277,8 @@ def call(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor
     if op.variadic or len(op.rules) != 1 or not isinstance(args[0], Tensor):
         return apply(op, args, kwargs)
     if len(args) > 1:
-        kwargs = {**_by_name(op, args, 1), **kwargs}
-    return apply_unary(op, args[0], (_static(op, kwargs) or None) if kwargs else None)
+        kwargs = {**by_name(op, args, 1), **kwargs}
+    return apply_unary(op, args[0], (static_arguments(op, kwargs) or None) if kwargs else None)
 
 
 def elementwise(op: Primitive) -> Any:

@@ -17,7 +17,7 @@ from autograd_lite.rules.table import COMPOSED, PLAIN, TABLE
 from autograd_lite.tensor import LENT, Tensor
 
 
-def _bound(function: Any, op: Primitive, args: Any, kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def bound(function: Any, op: Primitive, args: Any, kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """The call with its array inputs in front, whichever of them were given by name."""
     if op.variadic or len(args) >= len(op.rules):
         return args, kwargs
@@ -84,7 +84,7 @@ def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: 
     """What `np.sum(tensor)` and the like come to."""
     row = TABLE.get(function)
     if row is not None:
-        return call(row, *_bound(function, row, args, kwargs))
+        return call(row, *bound(function, row, args, kwargs))
     made = COMPOSED.get(function)
     if made is not None:
         return made(*args, **kwargs)
