@@ -166,8 +166,10 @@ class _Steps:
         return steps
 
     def _forward_step(self, entry: Entry) -> dict[str, Any]:
-        full = spelled_out(written_as(entry, self._inputs(entry)))
+        called = written_as(entry, self._inputs(entry))
+        full = spelled_out(called)
         target = self._variable(entry)
+        sides = [target, full] if full is called else [target, called, full]
         panels = [
             self._panel(self._label(self.entry[edge.source]), f"v{edge.source}", self.entry[edge.source].value)
             for edge in entry.inputs
@@ -186,8 +188,8 @@ class _Steps:
             "node": entry.id,
             "title": f"Forward: {entry.operation} makes {self.names[entry.id]}",
             "text": f"Forward: {what} = {brief(entry.value)}, shape {_shape(entry)}. {' '.join(notes)}".rstrip(),
-            "parts": [self._part(target, full, "=", panels, notes, [])],
-            "latex": f"{LATEX(target)} = {LATEX(full)}",
+            "parts": [self._part(sides, "=", panels, notes, [])],
+            "latex": " = ".join(map(LATEX, sides)),
             "edges": [[edge.source, entry.id] for edge in entry.inputs],
         }
 
@@ -219,7 +221,7 @@ class _Steps:
             if edge.broadcast is not None:
                 repeated = f"{self.names[to.id]} was repeated from {edge.shape} to {edge.broadcast}"
                 notes.append(f"{repeated}, so its gradient is summed back.")
-            part = self._part(target, rule, "+=" if several else "=", panels, notes, [f"s{key}"])
+            part = self._part([target, rule], "+=" if several else "=", panels, notes, [f"s{key}"])
             reads = [self.entry[self.called[symbol]] for symbol in rule.names if symbol in self.called]
             part["reads"] = [self._panel(self._label(e), f"v{e.id}", e.value) for e in reads]
             parts.append(part)
@@ -271,12 +273,13 @@ class _Steps:
         }
 
     def _part(
-        self, target: Expression, full: Expression, sign: str, panels: list[Any], notes: list[str], hidden: list[str]
+        self, sides: list[Expression], sign: str, panels: list[Any], notes: list[str], hidden: list[str]
     ) -> dict[str, Any]:
+        target, full = sides[0], sides[-1]
         relation = f"<mo>{sign}</mo>"
         told = [f"{UNICODE.variable(s)} is {m}." for s, m in self.meanings.items() if s in _variables(full)]
         part = {
-            "math": f'<math display="block">{MATHML(target)}{relation}{MATHML(full)}</math>',
+            "math": f'<math display="block">{relation.join(map(MATHML, sides))}</math>',
             "panels": panels,
             "notes": notes + told,
             "hidden": hidden,

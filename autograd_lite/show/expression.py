@@ -137,10 +137,16 @@ def negative(a: Expression) -> Expression:
 def _flip_one(factors: list[Expression], count: int) -> bool:
     """Turn one difference among the first `count` factors round: -(a - b) reads better as b - a."""
     for i, factor in enumerate(factors[:count]):
-        if factor.kind == "sum" and factor.value == (1, -1):
+        if factor.kind == "sum" and factor.value == (1, -1) and not _is_rest(factor, factors):
             factors[i] = negative(factor)
             return True
     return False
+
+
+def _is_rest(difference: Expression, factors: list[Expression]) -> bool:
+    """Whether it is the 1 - v of v * (1 - v), which everybody recognizes as it is."""
+    one, v = difference.parts
+    return one == ONE and any(_base(factor)[0] == v for factor in factors)
 
 
 def _terms(a: Expression) -> list[tuple[int, Expression]]:
@@ -156,6 +162,9 @@ def _sum(terms: list[tuple[int, Expression]]) -> Expression:
     terms = _collected(terms)
     if len(terms) == 1:
         return negative(terms[0][1]) if terms[0][0] < 0 else terms[0][1]
+    if [sign for sign, _ in terms] == [1, -1] and terms[1][1] == power(terms[0][1], number(2)):
+        v = terms[0][1]
+        return multiply(v, minus(ONE, v))
     parts = _thin([part for _, part in terms])
     signs = [sign for sign, _ in terms]
     if signs[0] < 0 < max(signs):  # -a + b reads better as b - a
@@ -339,17 +348,12 @@ def _factors(a: Expression) -> tuple[int, Any, Any, list[Expression], list[Expre
 
 
 def _merged(factors: list[Expression]) -> list[Expression]:
-    """Neighbours that are equal as one power."""
-    merged: list[Expression] = []
+    """Factors that are equal as one power."""
+    exponents: dict[Expression, int] = {}
     for factor in factors:
         base, exponent = _base(factor)
-        if merged:
-            last, before = _base(merged[-1])
-            if last == base:
-                merged[-1] = power(base, number(before + exponent))
-                continue
-        merged.append(factor)
-    return merged
+        exponents[base] = exponents.get(base, 0) + exponent
+    return [power(base, number(exponent)) for base, exponent in exponents.items()]
 
 
 def power(a: Expression, b: Expression) -> Expression:
@@ -492,7 +496,9 @@ def identity(n: int) -> Expression:
 
 
 def spelled_out(e: Expression) -> Expression:
-    """softmax and log_softmax, which NumPy does not have, in terms of exp and sum; anything else as it is."""
+    """What NumPy does not have, the logistic function, softmax, log_softmax, by exp and sum; anything else as it is."""
+    if e.kind == "call" and e.value[1] == "expit":
+        return divide(ONE, add(ONE, call("exp", "exp", "", (negative(e.parts[0]),), e.shape)))
     if e.kind != "call" or e.value[1] not in ("softmax", "log_softmax"):
         return e
     (x,), axes = e.parts, e.value[2]

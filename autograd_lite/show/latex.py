@@ -54,7 +54,9 @@ class _Latex(Notation):
             return rf"\sqrt{{{inside[0]}}}"
         if head == "exp" and len(inside) == 1:
             return f"e^{{{inside[0]}}}"
-        function = f"\\{head}" if head in _KNOWN else rf"\operatorname{{{_latex_text(head)}}}"
+        function = _FROM_GREEK.get(head, head)
+        known = function in _KNOWN or function in GREEK
+        function = f"\\{function}" if known else rf"\operatorname{{{_latex_text(head)}}}"
         return function + self.bracketed(", ".join(inside))
 
     def call(self, e: Expression) -> tuple[str, int]:

@@ -44,8 +44,8 @@ def short_names(graph: Graph, names: dict[str, str]) -> dict[str, str]:
     A matrix of weights is W, a vector of them, as of a normalization, gamma with beta beside it. Several layers
     are told apart by their own names, W_query, or where those are numbers, by numbers in the order of use.
     """
-    dotted = [e for e in graph if e.operation is None and re.fullmatch(r"\w+(\.\w+)+", names.get(e.id, ""))]
-    vectors = {_place(names[e.id])[0] for e in dotted if names[e.id].endswith(".weight") and len(e.shape) < 2}
+    dotted = [e for e in graph if e.operation is None and _is_place(e, names.get(e.id, ""))]
+    vectors = {_place(names[e.id])[0] for e in dotted if _place(names[e.id])[1] == "weight" and len(e.shape) < 2}
     letters = {e.id: _letter(names[e.id], vectors) for e in dotted}
     owners: dict[str, list[str]] = {}
     for entry in dotted:
@@ -71,9 +71,18 @@ def short_names(graph: Graph, names: dict[str, str]) -> dict[str, str]:
     return found
 
 
+def _is_place(entry: Entry, name: str) -> bool:
+    """Whether a leaf is called by its place in a module; in a layer that stands alone, by its attribute."""
+    if re.fullmatch(r"\w+(\.\w+)+", name):
+        return True
+    return entry.name in ("weight", "bias") and getattr(entry.node, "name", None) is None
+
+
 def _place(name: str) -> tuple[str, str]:
+    """The module and the attribute; of two modules with the same name the second has a number, as in weight_1."""
     owner, _, last = name.rpartition(".")
-    return owner, last
+    again = re.fullmatch(r"(weight|bias)(_\d+)", last)
+    return (owner + again[2], again[1]) if again else (owner, last)
 
 
 def _letter(name: str, vectors: set[str]) -> tuple[str, ...]:

@@ -151,9 +151,17 @@ class Variables:
 
     def _is_activation(self, entry: Entry, full: Expression) -> bool:
         """Whether it is the function, entry by entry, of one layer's affine part."""
-        if self._layer_of(entry, full) is None:
+        function = full.kind == "call" and full.value[1] not in ("exp", "log")
+        layer = self._layer_of(entry, full)
+        if layer is None:  # a gate is the function of a part of the affine part
+            inside = full.parts[0] if function and len(full.parts) == 1 else ONE
+            return inside.kind == "index" and inside.parts[0].value in self.layer_called
+        if full.kind == "product" and self.expression[layer] in full.parts and len(full.parts) > 1:
+            return True  # z * f(z), and then f(z) alone is none
+        (user,) = self.users[entry.id]
+        if user.operation == "multiply" and layer in (self.same[edge.source] for edge in user.inputs):
             return False
-        return reciprocal(full) is not None or (full.kind == "call" and full.value[1] not in ("exp", "log"))
+        return reciprocal(full) is not None or function
 
     def _layer_of(self, entry: Entry, full: Expression) -> str | None:
         """The affine part that it is a function of, entry by entry, if of nothing else."""
@@ -245,7 +253,8 @@ def _is_elementwise(full: Expression) -> bool:
     """Whether each entry of it depends on the same entry of its variables alone."""
     if full.kind == "call":
         function = getattr(np, full.value[1], None)
-        if full.value[1] != "where" and not (isinstance(function, np.ufunc) and function.signature is None):
+        ufunc = isinstance(function, np.ufunc) and function.signature is None
+        if not ufunc and full.value[1] not in ("where", "expit"):
             return False
     elif full.kind not in ("name", "number", "constant", "sum", "product", "power", "infix", "text", "magnitude"):
         return False

@@ -69,8 +69,29 @@ def test_the_page_of_a_cross_entropy_spells_log_softmax_out():
     data = data_of(explain(ag.nn.cross_entropy(z, np.array([0, 1]))))
     (made,) = [step for step in data["steps"] if step["title"] == "Forward: log_softmax makes t1"]
     assert made["latex"] == (
-        r"t_{1} = z - \ln\left(\operatorname{sum}\left(e^{z}, \text{axis=1, keepdims=True}\right)\right)"
+        r"t_{1} = \operatorname{log\_softmax}\left(z, \text{axis=1}\right) "
+        r"= z - \ln\left(\operatorname{sum}\left(e^{z}, \text{axis=1, keepdims=True}\right)\right)"
     )
+    (done,) = [step for step in data["steps"] if step["title"].startswith("Done")]
+    assert done["checks"] and all(check["agree"] for check in done["checks"])
+
+
+def test_the_page_of_a_sigmoid_says_what_it_is_and_has_its_rule():
+    w = Tensor([[0.5], [-1.0]], requires_grad=True, name="w")
+    v = ag.nn.sigmoid(Tensor([[0.2, 1.0]], name="x") @ w)
+    v.name = "v"
+    data = data_of(explain((v * v).sum()))
+    (made,) = [step for step in data["steps"] if step["title"] == "Forward: expit makes v"]
+    assert made["latex"] == r"v = \sigma\left(z\right) = \frac{1}{1 + e^{-z}}"
+    assert "<mi>σ</mi>" in made["parts"][0]["math"] and "<mfrac>" in made["parts"][0]["math"]
+    (passed,) = [step for step in data["steps"] if step["title"] == "Backward: expit passes on the gradient of v"]
+    by = [r"\frac{\partial L}{\partial z}", r"\frac{\partial L}{\partial v}"]
+    assert passed["latex"] == rf"{by[0]} = {by[1]} \cdot v \cdot \left(1 - v\right)"
+    (part,) = passed["parts"]
+    assert [panel["label"] for panel in part["reads"]] == ["v (1, 1)"]
+    sent = v.item() * (1 - v.item()) * 2 * v.item()
+    (hidden,) = part["hidden"]  # the answer that a prediction is compared with
+    np.testing.assert_allclose(array(data, hidden), [[sent]], rtol=1e-5)
     (done,) = [step for step in data["steps"] if step["title"].startswith("Done")]
     assert done["checks"] and all(check["agree"] for check in done["checks"])
 

@@ -42,6 +42,23 @@ def sigmoid_cross_entropy():
     return -(y * np.log(p) + (1 - y) * np.log(1 - p)).mean()
 
 
+def perceptron(activation, last=None):
+    model = nn.Sequential(nn.Dense(2, 2, seed=0), activation, nn.Dense(2, 1, seed=1), *([last] if last else []))
+    ag.name(net=model)
+    return nn.mse_loss(model(data("x", 4, 2)), data("y", 4, 1, seed=3))
+
+
+def gradient_of_a_sigmoid():
+    w = parameter("w", 3)
+    (nn.sigmoid(w * data("x", 3)) ** 2).sum().backward(create_graph=True)
+    return (w.grad**2).sum()
+
+
+def logistic_regression():
+    y, p = Tensor([[0.0], [1.0], [0.0], [1.0]], name="y"), nn.sigmoid(dense(1))
+    return -(y * np.log(p) + (1 - y) * np.log(1 - p)).mean()
+
+
 def in_module(module, *inputs):
     ag.name(m=module)
     return (module(*inputs) ** 2).sum()
@@ -88,6 +105,13 @@ MODELS = {
     "softmax, cross-entropy": softmax_cross_entropy,
     "cross-entropy of nn": lambda: nn.cross_entropy(dense(), np.array([0, 1, 0, 1])),
     "sigmoid, binary cross-entropy": sigmoid_cross_entropy,
+    "logistic regression": logistic_regression,
+    "sigmoid network": lambda: perceptron(nn.sigmoid, nn.sigmoid),
+    "tanh network": lambda: perceptron(np.tanh, np.tanh),
+    "relu network": lambda: perceptron(nn.relu),
+    "silu network": lambda: perceptron(nn.silu),
+    "sigmoid alone": lambda: (data("x", 3) * nn.sigmoid(parameter("w", 3))).sum(),
+    "sigmoid, second order": gradient_of_a_sigmoid,
     "binary cross-entropy of nn": lambda: nn.binary_cross_entropy_with_logits(
         dense(1), Tensor([[0.0], [1.0], [0.0], [1.0]], name="y")
     ),
@@ -121,6 +145,19 @@ EXPECTED = {
         "softmax(x, axis) is exp(x) / sum(exp(x), axis, keepdims=True)",
     ],
     "sigmoid, binary cross-entropy": ["a = 1 / (1 + exp(−z))", "dz = da ⊙ a ⊙ (1 − a)"],
+    "logistic regression": ["a = σ(z)", "dz = da ⊙ a ⊙ (1 − a)", " and σ(x) is 1 / (1 + exp(−x))"],
+    "sigmoid network": [
+        "a₁ = σ(z₁)\nz₂ = a₁ W₂ + b₂",
+        "a₂ = σ(z₂)\n L = mean((a₂ − y)²)",
+        "da₂ = 2 · (a₂ − y) / 4\ndz₂ = da₂ ⊙ a₂ ⊙ (1 − a₂)",
+        "dW₂ = a₁ᵀ dz₂\nda₁ = dz₂ W₂ᵀ\ndz₁ = da₁ ⊙ a₁ ⊙ (1 − a₁)",
+        "and σ(x) is 1 / (1 + exp(−x))",
+    ],
+    "tanh network": ["dz₂ = da₂ ⊙ (1 − a₂²)", "dz₁ = da₁ ⊙ (1 − a₁²)"],
+    "relu network": ["a₁ = where(z₁ ≤ 0, 0, z₁)", "dz₁ = where(z₁ ≤ 0, 0, da₁)"],
+    "silu network": ["a₁ = z₁ ⊙ σ(z₁)", "z₂ = a₁ W₂ + b₂", "dz₁ = da₁ ⊙ σ(z₁) ⊙ (1 + z₁ ⊙ (1 − σ(z₁)))"],
+    "sigmoid alone": ["L = sum(x ⊙ σ(w))", "dw = x ⊙ σ(w) ⊙ (1 − σ(w))"],
+    "sigmoid, second order": ["L = sum((2 · t₁² ⊙ (1 − t₁) ⊙ x)²)", "dw = dt₁ ⊙ t₁ ⊙ (1 − t₁) ⊙ x"],
     "binary cross-entropy of nn": ["L = mean(ln(1 + exp(z)) − z ⊙ y)", "dz = 1 / (4 · (1 + exp(−z))) − y / 4"],
     "layer norm": [
         "t₁ = x − mean(x, axis=-1, keepdims=True)",
@@ -195,6 +232,77 @@ def test_the_checker_accepts_the_worksheet_or_it_is_refused_with_the_reason(name
     report = ag.check.worksheet(sheet)
     assert report.error is None and report.lines
     assert {line.verdict for line in report.lines} == {"right"}, f"{report.render(3)}\n{sheet}"
+
+
+CELLS = {
+    "LSTM": (
+        lambda: nn.LSTMCell(2, 2, seed=0),
+        ["t₁ = σ(z[:, 6:8])", "t₄ = tanh(z[:, 4:6])", "t₅ = tanh(t₂ ⊙ c + t₃ ⊙ t₄)", "dt₅ = 2 · t₁² ⊙ t₅"],
+    ),
+    "GRU": (lambda: nn.GRUCell(2, 2, seed=0), ["t₁ = σ(z₁[:, 0:2] + z₂[:, 0:2])", "scatter(dt₁ ⊙ t₁ ⊙ (1 − t₁), "]),
+}
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_the_gates_of_a_cell_are_variables(name):
+    make, lines = CELLS[name]
+    cell, x, state = make(), data("x", 1, 2), data("h", 1, 2)
+    ag.name(cell=cell)
+    h = cell(x, (state, data("c", 1, 2)))[0] if name == "LSTM" else cell(x, state)
+    equations = derivation((h**2).sum())
+    for line in lines:
+        assert line in str(equations), equations
+    report = ag.check.worksheet(equations.worksheet())
+    assert report.error is None and {line.verdict for line in report.lines} == {"right"}, equations
+
+
+def test_sigma_in_the_other_notations():
+    equations = derivation(MODELS["sigmoid network"]())
+    assert r"a_{1} &= \sigma\left(z_{1}\right)" in equations.latex
+    assert r"\sigma\left(x\right) &\;\text{is 1 / (1 + exp(−x))}" in equations.latex
+    assert "<mi>σ</mi>" in equations.mathml and "operatorname{σ}" not in equations.latex
+    assert "a1 = 1 / (1 + np.exp(-z1))" in equations.numpy
+    assert "dz1 = da1 * a1 * (1 - a1)" in equations.numpy
+
+
+def test_singular_values_are_written_like_sigma_but_are_no_logistic_function():
+    equations = formula(np.linalg.svdvals(parameter("A", 3, 3)).sum())
+    assert str(equations) == "L = sum(σ(A))"
+    assert r"\sigma\left(A\right)" in equations.latex and "svdvals(A)" in equations.numpy
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda v: v - v**2, "L = sum(v ⊙ (1 − v))"),
+        (lambda v: v - v * v, "L = sum(v ⊙ (1 − v))"),
+        (lambda v: -(v - v * v), "L = −sum(v ⊙ (1 − v))"),
+        (lambda v: 3 * (np.exp(v) - np.exp(v) ** 2), "L = sum(3 · t₁ ⊙ (1 − t₁))"),
+        (lambda v: v**2 - v, "L = sum(v² − v)"),
+        (lambda v: v - v**3, "L = sum(v − v³)"),
+        (lambda v: v * data("w", 3) * v, "L = sum(v² ⊙ w)"),
+        (lambda v: v * data("w", 3) * v**-1, "L = sum(v ⊙ w ⊙ v^(−1))"),
+    ],
+)
+def test_products_and_differences_of_powers(make, text):
+    v = parameter("v", 3)
+    loss = make(v).sum()
+    assert str(formula(loss)).endswith(text.removeprefix("L")), formula(loss)
+    names = {"np": np, "v": v.numpy(), "w": data("w", 3).numpy()}
+    exec(formula(loss).numpy, names)
+    np.testing.assert_allclose(names["L"], loss.item(), rtol=1e-12)
+
+
+def test_a_layer_that_stands_alone_has_the_letters_of_others():
+    first, second = nn.Dense(2, 3, seed=0), nn.Dense(3, 1, seed=1)
+    text = str(derivation((first(data("x", 4, 2)) ** 2).sum()))
+    assert "z = x W + b" in text and "dW = xᵀ dz" in text
+    assert "where W is weight (2, 3)\n  and b is bias (3,)" in text
+    text = str(derivation((second(np.tanh(first(data("x", 4, 2)))) ** 2).sum()))
+    assert "z₂ = a₁ W₂ + b₂" in text and "and W₂ is weight (3, 1)" in text
+    norm = nn.LayerNorm(3)
+    assert "γ is weight (3,)" in str(formula((norm(parameter("x", 4, 3)) ** 2).sum()))
+    assert "x weight" in str(formula((data("x", 4, 2) @ parameter("weight", 2, 1)).sum()))
 
 
 def test_the_names_of_steps_are_nobody_elses():
