@@ -245,13 +245,15 @@ def _quotient(over: Any, under: Any, numerators: list[Expression], denominators:
 def simplified(a: Expression, reciprocals: dict[Expression, Expression]) -> Expression:
     """A gradient as textbooks have it: a * (1 - b) for a - a * b, and v * (1 - v) for the logistic function.
 
-    Wherever a variable v was defined as 1 / D with D = 1 + e, v stands for 1 / D and 1 - v for v * e.
+    Wherever a variable v was defined as 1 / D with D = 1 + e, v stands for 1 / D and 1 - v for v * e; without such
+    a variable, sigma(x) stands for 1 / (1 + exp(-x)).
     """
     parts = tuple(simplified(part, reciprocals) for part in a.parts)
     if parts != a.parts:
         a = Expression(a.kind, parts, a.value, a.shape)
-    if a.kind == "sum" and a.value in ((1, 1), (1, -1)):
-        return _factored(a)
+    if a.kind == "sum" and len(a.parts) > 1:
+        factored = _factored(a) if a.value in ((1, 1), (1, -1)) else a
+        return factored if factored is not a else _over_one_number(a)
     if a.kind != "product":
         return a
     over, under, count = a.value
@@ -260,6 +262,9 @@ def simplified(a: Expression, reciprocals: dict[Expression, Expression]) -> Expr
         base, exponent = _base(factor)
         if base in reciprocals:
             above.append(power(reciprocals[base], number(exponent)))
+        elif _is_one_and_exp(base) and base.parts[1] not in above:
+            x = negative(base.parts[1].parts[0])
+            above.append(power(call("σ", "expit", "", (x,), base.shape), number(exponent)))
         else:
             below.append(factor)
     for whole, v in reciprocals.items():
@@ -315,6 +320,25 @@ def _factored(a: Expression) -> Expression:
         return a
     rest = _quotient(1, 1, above, below_2[len(below) :])
     return multiply(first, add(ONE, rest) if a.value[1] > 0 else minus(ONE, rest))
+
+
+def _over_one_number(a: Expression) -> Expression:
+    """(a - b) / n for a / n - b / n."""
+    split = [_factors(part) for part in a.parts]
+    over, under = split[0][1:3]
+    if under == 1 or any(scale != [over, under] or below or not above for _, *scale, above, below in split):
+        return a
+    terms = [
+        (sign * inner, _quotient(1, 1, above, [])) for sign, (inner, _, _, above, _) in zip(a.value, split, strict=True)
+    ]
+    return divide(multiply(number(over), _sum(terms)), number(under))
+
+
+def _is_one_and_exp(a: Expression) -> bool:
+    """Whether it is 1 + exp(x)."""
+    if a.kind != "sum" or a.value != (1, 1) or a.parts[0] != ONE:
+        return False
+    return a.parts[1].kind == "call" and a.parts[1].value[1] == "exp"
 
 
 def _base(factor: Expression) -> tuple[Expression, int]:

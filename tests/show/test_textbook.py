@@ -110,6 +110,8 @@ MODELS = {
     "tanh network": lambda: perceptron(np.tanh, np.tanh),
     "relu network": lambda: perceptron(nn.relu),
     "silu network": lambda: perceptron(nn.silu),
+    "log-sigmoid": lambda: nn.log_sigmoid(parameter("w", 3)).sum(),
+    "softplus by hand": lambda: np.log(1 + np.exp(parameter("w", 3))).sum(),
     "sigmoid alone": lambda: (data("x", 3) * nn.sigmoid(parameter("w", 3))).sum(),
     "sigmoid, second order": gradient_of_a_sigmoid,
     "binary cross-entropy of nn": lambda: nn.binary_cross_entropy_with_logits(
@@ -156,9 +158,11 @@ EXPECTED = {
     "tanh network": ["dz₂ = da₂ ⊙ (1 − a₂²)", "dz₁ = da₁ ⊙ (1 − a₁²)"],
     "relu network": ["a₁ = where(z₁ ≤ 0, 0, z₁)", "dz₁ = where(z₁ ≤ 0, 0, da₁)"],
     "silu network": ["a₁ = z₁ ⊙ σ(z₁)", "z₂ = a₁ W₂ + b₂", "dz₁ = da₁ ⊙ σ(z₁) ⊙ (1 + z₁ ⊙ (1 − σ(z₁)))"],
+    "log-sigmoid": ["L = −sum(ln(1 + exp(−w)))", "dw = σ(−w)"],
+    "softplus by hand": ["L = sum(ln(1 + exp(w)))", "dw = exp(w) / (1 + exp(w))"],
     "sigmoid alone": ["L = sum(x ⊙ σ(w))", "dw = x ⊙ σ(w) ⊙ (1 − σ(w))"],
     "sigmoid, second order": ["L = sum((2 · t₁² ⊙ (1 − t₁) ⊙ x)²)", "dw = dt₁ ⊙ t₁ ⊙ (1 − t₁) ⊙ x"],
-    "binary cross-entropy of nn": ["L = mean(ln(1 + exp(z)) − z ⊙ y)", "dz = 1 / (4 · (1 + exp(−z))) − y / 4"],
+    "binary cross-entropy of nn": ["L = mean(ln(1 + exp(z)) − z ⊙ y)", "dz = (σ(z) − y) / 4", "where σ(x) is"],
     "layer norm": [
         "t₁ = x − mean(x, axis=-1, keepdims=True)",
         "t₂ = sqrt(mean(t₁², axis=-1, keepdims=True) + 10⁻⁵)",
