@@ -183,6 +183,33 @@ def test_predict_first_hides_the_gradient_until_it_is_typed(tmp_path):
     assert found["read"] == ["t9 (1, 1)"]  # the gradient of t9 ** 2 can be worked out from t9
 
 
+def test_the_gradient_through_a_sigmoid_can_be_predicted_from_its_value(tmp_path):
+    v = nn.sigmoid(Tensor([[0.5]], requires_grad=True, name="w"))
+    v.name = "v"
+    found = browse(
+        explain((2 * v).sum()),
+        """
+        document.getElementById("predict").click();
+        press("Home");
+        while (!document.getElementById("step-title").textContent.includes("expit passes")) press("ArrowRight");
+        const sent = () => document.querySelectorAll('#parts [data-array^="s"]').length;
+        found.read = [...document.querySelectorAll(".reads figcaption")].map((caption) => caption.textContent);
+        found.formula = document.querySelector("#parts math").textContent;
+        const field = document.querySelector("input.guess");
+        field.value = "0.235";
+        press("Enter", field);
+        found.wrongly = sent();
+        field.value = "%.3g";
+        press("Enter", field);
+        found.shown = sent();
+        """
+        % (2 * v.item() * (1 - v.item())),
+        tmp_path,
+    )
+    assert found["read"] == ["v (1, 1)"] and found["formula"] == "∂L∂w=∂L∂v·v·(1−v)"
+    assert (found["wrongly"], found["shown"]) == (0, 1)
+
+
 EVERY_STEP = """
     found.bad = [];
     const frame = document.getElementById("graph");
@@ -225,12 +252,19 @@ def second_order():
     return (w.grad**2).sum()
 
 
+def sigmoids():
+    model = nn.Sequential(nn.Dense(2, 2, seed=0), nn.sigmoid, nn.Dense(2, 1, seed=1), nn.sigmoid)
+    ag.name(net=model)
+    return nn.mse_loss(model(Tensor([[0.0, 1.0]], name="x")), Tensor([[1.0]], name="y"))
+
+
 def one_sample():
     return xor()[0]
 
 
 @pytest.mark.parametrize(
-    ("model", "width"), [(transformer, 1200), (with_nan, 1200), (second_order, 500), (one_sample, 500)]
+    ("model", "width"),
+    [(transformer, 1200), (with_nan, 1200), (second_order, 500), (one_sample, 500), (sigmoids, 1200), (sigmoids, 500)],
 )
 def test_every_step_can_be_read_on_a_wide_and_on_a_narrow_screen(model, width, tmp_path):
     found = browse(explain(model()), EVERY_STEP, tmp_path, width=width)
