@@ -30,7 +30,7 @@ def _expit(x: Any) -> Any:
 expit: Primitive = rule(
     _expit,
     lambda g, y, x: g * (y - y * y) if g.dtype.kind != "c" else g * conj(y - y * y),
-    name="expit",
+    name="sigmoid",
     prints="σ({})",
     sample=[elementwise("real"), call(real(16, 16))],
 )

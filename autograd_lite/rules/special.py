@@ -282,7 +282,7 @@ def _error_functions(special: Any) -> None:
 def _entropies(special: Any) -> None:
     expit = special.expit
     positive = elementwise("positive", "positive")
-    rule(expit, lambda g, y, x: g * (y - y * y), prints="σ({})", sample=elementwise("real"))
+    rule(expit, lambda g, y, x: g * (y - y * y), name="sigmoid", prints="σ({})", sample=elementwise("real"))
     rule(special.log_expit, lambda g, y, x: g * expit(-x), prints="ln σ({})", sample=elementwise("real"))
     rule(special.logit, lambda g, y, x: g / (x * (1.0 - x)), prints="logit({})", sample=elementwise("fraction"))
 

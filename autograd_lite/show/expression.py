@@ -264,7 +264,7 @@ def simplified(a: Expression, reciprocals: dict[Expression, Expression]) -> Expr
             above.append(power(reciprocals[base], number(exponent)))
         elif _is_one_and_exp(base) and base.parts[1] not in above:
             x = negative(base.parts[1].parts[0])
-            above.append(power(call("σ", "expit", "", (x,), base.shape), number(exponent)))
+            above.append(power(call("σ", "sigmoid", "", (x,), base.shape), number(exponent)))
         else:
             below.append(factor)
     for whole, v in reciprocals.items():
@@ -521,7 +521,7 @@ def identity(n: int) -> Expression:
 
 def spelled_out(e: Expression) -> Expression:
     """What NumPy does not have, the logistic function, softmax, log_softmax, by exp and sum; anything else as it is."""
-    if e.kind == "call" and e.value[1] == "expit":
+    if e.kind == "call" and e.value[1] == "sigmoid":
         return divide(ONE, add(ONE, call("exp", "exp", "", (negative(e.parts[0]),), e.shape)))
     if e.kind != "call" or e.value[1] not in ("softmax", "log_softmax"):
         return e

@@ -42,7 +42,7 @@ __all__ = ["derivation", "formula", "rule_of"]
 
 #: columns of a gradient that had better have a line of its own, and how often that is looked for
 _LONG, _ROUNDS = 48, 4
-_SIGMA = call("σ", "expit", "", (named("x", ()),), ())
+_SIGMA = call("σ", "sigmoid", "", (named("x", ()),), ())
 _WORDS = {
     "log_softmax(x, axis)": "ln(exp(x) / sum(exp(x), axis, keepdims=True))",
     "softmax(x, axis)": "exp(x) / sum(exp(x), axis, keepdims=True)",
@@ -193,7 +193,7 @@ class _Derivation:
         for equation in itertools.chain(*parts):
             words |= equation.expression.words
         symbols = [(named(symbol, ()), meaning) for symbol, meaning in meanings(self.graph, self.names)]
-        if "expit" in words:
+        if "sigmoid" in words:
             symbols.append((_SIGMA, "1 / (1 + exp(−x))"))
         return (*symbols, *((word(short, ()), long) for short, long in _WORDS.items() if short.split("(")[0] in words))
 

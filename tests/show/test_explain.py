@@ -81,10 +81,10 @@ def test_the_page_of_a_sigmoid_says_what_it_is_and_has_its_rule():
     v = ag.nn.sigmoid(Tensor([[0.2, 1.0]], name="x") @ w)
     v.name = "v"
     data = data_of(explain((v * v).sum()))
-    (made,) = [step for step in data["steps"] if step["title"] == "Forward: expit makes v"]
+    (made,) = [step for step in data["steps"] if step["title"] == "Forward: sigmoid makes v"]
     assert made["latex"] == r"v = \sigma\left(z\right) = \frac{1}{1 + e^{-z}}"
     assert "<mi>σ</mi>" in made["parts"][0]["math"] and "<mfrac>" in made["parts"][0]["math"]
-    (passed,) = [step for step in data["steps"] if step["title"] == "Backward: expit passes on the gradient of v"]
+    (passed,) = [step for step in data["steps"] if step["title"] == "Backward: sigmoid passes on the gradient of v"]
     by = [r"\frac{\partial L}{\partial z}", r"\frac{\partial L}{\partial v}"]
     assert passed["latex"] == rf"{by[0]} = {by[1]} \cdot v \cdot \left(1 - v\right)"
     (part,) = passed["parts"]

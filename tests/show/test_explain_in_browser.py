@@ -191,7 +191,7 @@ def test_the_gradient_through_a_sigmoid_can_be_predicted_from_its_value(tmp_path
         """
         document.getElementById("predict").click();
         press("Home");
-        while (!document.getElementById("step-title").textContent.includes("expit passes")) press("ArrowRight");
+        while (!document.getElementById("step-title").textContent.includes("sigmoid passes")) press("ArrowRight");
         const sent = () => document.querySelectorAll('#parts [data-array^="s"]').length;
         found.read = [...document.querySelectorAll(".reads figcaption")].map((caption) => caption.textContent);
         found.formula = document.querySelector("#parts math").textContent;
