@@ -111,6 +111,11 @@ def test_a_number_has_an_axis_to_reduce_as_in_numpy(axis):
         assert_agrees(lambda x, f=ufunc: f.reduce(x, axis=axis) * x, x)
 
 
-def test_methods_take_all_of_numpys_arguments():
+@pytest.mark.skipif(not hasattr(np, "unstack"), reason="reshape has copy= from NumPy 2.1 on")
+def test_reshape_takes_copy():
     assert_agrees(lambda x: x.reshape(3, 2, copy=True), X)
+
+
+def test_methods_take_all_of_numpys_arguments():
+    assert_agrees(lambda x: x.reshape((3, 2), order="F"), X)
     assert_agrees(lambda x: x.astype(np.float64, order="C", casting="same_kind", subok=False, copy=True), X)

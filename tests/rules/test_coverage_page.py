@@ -105,6 +105,7 @@ def page() -> str:
 def test_the_page_shows_the_table_as_it_is():
     shown = {line.split("`")[1]: line for line in PAGE.read_text(encoding="utf-8").splitlines() if line[:3] == "| `"}
     here = table()
+    here.pop("np.trapz", None)  # which left NumPy with 2.4
     # Another NumPy may lack a function that the page has; it must not have one that the page lacks.
     assert {name: line for name, line in shown.items() if name in here} == here, f"run: python {Path(__file__).name}"
     for name in shown.keys() - here.keys():
