@@ -82,7 +82,7 @@ def sweep(
     retain_graph: bool,
     create_graph: bool,
     targets: Collection[Node] = (),
-    useful: dict[Any, None] | None = None,
+    useful: dict[Any, Any] | None = None,
     lift: Lift | None = None,
 ) -> dict[Any, Any]:
     """Send the gradients `seeds` backwards; return what arrives at the leaves, or at `targets` if there are any.
@@ -90,7 +90,8 @@ def sweep(
     On arrays the rules run at NumPy's speed. Where the seeds are Tensors the rules record; with `create_graph`
     they read the saved values as Tensors too, and so record the derivative's whole graph. With `targets` only
     the paths that lead to them are followed, and none beyond; `useful` are the nodes of those paths, where they are
-    known from `leading_to` already. `lift` puts something else in the place of the saved values of a node.
+    known already, in topological order as from `leading_to`. `lift` puts something else in the place of the saved
+    values of a node.
     """
     waiting = dict(seeds)
     tensors = create_graph
@@ -114,7 +115,7 @@ def _sweep(
     retain_graph: bool,
     lift: Lift | None,
     targets: Collection[Node],
-    useful: dict[Any, None] | None,
+    useful: dict[Any, Any] | None,
     nans: bool,
 ) -> dict[Any, Any]:
     """The loop of `sweep`. `waiting` holds the gradients of operations that were not swept yet."""

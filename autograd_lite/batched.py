@@ -79,7 +79,7 @@ class Batched(StandIn):
         """Each member in another dtype."""
         return Batched(self.members.astype(dtype))
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Batched:
+    def sum(self, axis: Any = None, *, keepdims: bool = False) -> Batched:
         """The sum of each member over some of its axes."""
         return np.add.reduce(self, axis=axis, keepdims=keepdims)  # type: ignore[call-overload]
 
@@ -93,7 +93,7 @@ class Batched(StandIn):
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Batched:
         if method == "__call__" and not kwargs and ufunc.nout == 1:
-            inputs = tuple([x if isinstance(x, (Batched, *_NUMBERS)) else np.asarray(x) for x in inputs])
+            inputs = _shaped(*inputs)
             shortest = min(getattr(x, "ndim", 0) for x in inputs)
             if ufunc.signature is None or (ufunc is np.matmul and shortest >= 2):
                 longest = max(getattr(x, "ndim", 0) for x in inputs)
@@ -143,6 +143,11 @@ def members_of(g: Any, count: int) -> Any:
     return g.members if isinstance(g, Batched) else np.broadcast_to(g, (count, *g.shape))
 
 
+def _shaped(*operands: Any) -> tuple[Any, ...]:
+    """The operands, with arrays in the place of lists: only of what shows its shape can the axes be lined up."""
+    return tuple([x if isinstance(x, (Batched, *_NUMBERS)) else np.asarray(x) for x in operands])
+
+
 def _lifted(value: Any, ndim: int) -> Any:
     """What broadcasts as `value` does against arrays of `ndim` axes, with the members of a Batched in front."""
     if not isinstance(value, Batched):
@@ -167,8 +172,9 @@ def _broadcast_to(g: Batched, shape: tuple[int, ...]) -> Batched:
 
 
 def _where(condition: Any, x: Any, y: Any) -> Batched:
-    longest = max(getattr(part, "ndim", 0) for part in (condition, x, y))
-    return Batched(np.where(*[_lifted(part, longest) for part in (condition, x, y)]))
+    parts = _shaped(condition, x, y)
+    longest = max(getattr(part, "ndim", 0) for part in parts)
+    return Batched(np.where(*[_lifted(part, longest) for part in parts]))
 
 
 #: NumPy functions that take the whole stack at once, as rules call them

@@ -38,7 +38,6 @@ _LINEAR_FUNCTIONS = (
 )
 _PRODUCTS = (np.matmul, np.dot, np.outer, np.inner)
 
-
 _ELEMENTWISE, _LINEAR, _PRODUCT = range(3)
 
 
@@ -144,14 +143,14 @@ class Dual(StandIn):
         """The same in another dtype."""
         return Dual(self._array.astype(dtype), self.tangent.astype(dtype))
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Dual:
+    def sum(self, axis: Any = None, *, keepdims: bool = False) -> Dual:
         """The sum over some axes."""
         return Dual(self._array.sum(axis=axis, keepdims=keepdims), self.tangent.sum(axis=axis, keepdims=keepdims))
 
     def __getitem__(self, index: Any) -> Dual:
         return Dual(self._array[index], self.tangent[index])
 
-    # The four operations that most rules are made of, past the protocols
+    # The operators that most rules are made of go past the protocols, which take longer.
 
     def __mul__(self, other: Any) -> Any:
         if other.__class__ is Dual:

@@ -213,6 +213,6 @@ def _forward_over_reverse(trace: Trace, seed: Any, directions: Sequence[Any]) ->
     except (StandInError, TypeError, ValueError):  # what is wrong without Duals too, shows again without
         return None
     return [
-        np.array(arrived[node]) if node in arrived else np.zeros(tensor.shape, tensor.dtype)
+        np.array(arrived[node], tensor.dtype) if node in arrived else np.zeros(tensor.shape, tensor.dtype)
         for node, tensor in zip(trace.targets, trace.inputs, strict=True)
     ]
