@@ -14,11 +14,12 @@ import numpy as np
 
 from autograd_lite.backprop import sweep
 from autograd_lite.errors import InPlaceError, NotDifferentiableError
-from autograd_lite.record import Leaf, enable_grad, no_grad, topological
+from autograd_lite.record import Leaf, Primitive, enable_grad, no_grad, topological
 from autograd_lite.rules.table import numbers_of
 from autograd_lite.tensor import Tensor, wrap
+from autograd_lite.transforms import flatten
 
-__all__ = ["Function", "fingerprint", "frontier", "stand_in"]
+__all__ = ["Arguments", "Function", "fingerprint", "frontier", "stand_in"]
 
 
 class Function:
@@ -95,9 +96,25 @@ class Function:
             rows.append(np.reshape(found.get(targets[0], np.zeros(n)), (n,)))
         return np.stack(rows)
 
-    def stand_ins(self) -> list[Any]:
-        """Tensors at the places of `closed` in the graph."""
-        return [stand_in(node) for node in self.closed]
+    def record(self, solution: Any, inputs: Sequence[Any], gradients: Callable[[Any, Any, Any], list[Any]]) -> Any:
+        """The solution as a Tensor, whose gradient flows to the inputs and to `closed`.
+
+        `gradients(g, solution, inputs)` are those of the inputs and of `closed`, all at once.
+        """
+        count = len(inputs)
+        last: list[Any] = [None, None]  # a gradient and what it gave: the rule is asked input by input
+
+        def rule(g: Any, y: Any, position: int, *saved: Any) -> Any:
+            if last[0] is not g:
+                self.check_unchanged()
+                last[:] = g, gradients(g, y, saved[:count])
+            r = last[1][position]
+            if position == len(saved) - 1:
+                last[:] = None, None
+            return r
+
+        op = Primitive(lambda *_: solution, (rule,), name=self.name, prints=f"{self.name}(...)", variadic=True)
+        return op(*[x if x.dtype == float else x.astype(float) for x in inputs], *map(stand_in, self.closed))
 
     def check_unchanged(self) -> None:
         """Raise if a parameter outside was changed since."""
@@ -140,6 +157,32 @@ class Function:
                 f"not seen beforehand; pass it in args"
             )
         self._strange = strange
+
+
+class Arguments:
+    """What a user's function is given beside the unknown: nested containers of arrays, some of which require grad.
+
+    Attributes:
+        parameters: the Tensors among them that require grad.
+        tensors: whether there are Tensors at all.
+    """
+
+    def __init__(self, args: Any) -> None:
+        self._leaves, self._rebuild = flatten(args if isinstance(args, tuple) else (args,))
+        live = [isinstance(leaf, Tensor) and leaf.requires_grad for leaf in self._leaves]
+        self._places = [i for i, one in enumerate(live) if one]
+        self.parameters = [self._leaves[place] for place in self._places]
+        self.tensors = any(isinstance(leaf, Tensor) for leaf in self._leaves)
+        # The adjoint needs the numbers of now, whatever the user does to the arrays until then.
+        numbers = [numbers_of(leaf) for leaf in self._leaves]
+        self._numbers = [x.copy() if isinstance(x, np.ndarray) else x for x in numbers]
+
+    def filled(self, parameters: Sequence[Any]) -> Any:
+        """The arguments as plain values, with `parameters` in their places."""
+        values = list(self._numbers)
+        for place, value in zip(self._places, parameters, strict=True):
+            values[place] = value
+        return self._rebuild(values)
 
 
 def _one(result: Any) -> Any:

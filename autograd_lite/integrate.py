@@ -13,12 +13,11 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import NotDifferentiableError, OperandError
-from autograd_lite.implicit import Function
-from autograd_lite.record import Primitive, is_grad_enabled
+from autograd_lite.implicit import Arguments, Function
+from autograd_lite.record import is_grad_enabled
 from autograd_lite.rules.products import as_operand
 from autograd_lite.rules.table import numbers_of
 from autograd_lite.tensor import Tensor, wrap
-from autograd_lite.transforms import flatten
 
 __all__ = ["odeint"]
 
@@ -60,18 +59,13 @@ def odeint(func: Callable[..., Any], y0: Any, t: Any, args: Any = (), *, tfirst:
     _check(y0, t, options)
     y0 = y0.reshape((1,)) if y0.ndim == 0 else y0
     kind = y0.dtype if y0.dtype.kind == "f" else np.dtype(float)
-    leaves, rebuild = flatten(args if isinstance(args, tuple) else (args,))
-    places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor) and leaf.requires_grad]
-    constants = [numbers_of(leaf) for leaf in leaves]
+    given = Arguments(args)
 
     def field(y: Any, time: Any, *parameters: Any) -> Any:
-        filled = list(constants)
-        for place, value in zip(places, parameters, strict=True):
-            filled[place] = value
-        given = rebuild(filled)
-        return func(time, y, *given) if tfirst else func(y, time, *given)
+        rest = given.filled(parameters)
+        return func(time, y, *rest) if tfirst else func(y, time, *rest)
 
-    inputs = [y0, t, *[leaves[place] for place in places]]
+    inputs = [y0, t, *given.parameters]
     numbers = [np.asarray(numbers_of(x), float) for x in inputs]
     right = Function("odeint", field)
     y = _solve(right, *numbers, options=options)
@@ -80,29 +74,16 @@ def odeint(func: Callable[..., Any], y0: Any, t: Any, args: Any = (), *, tfirst:
         if right.closed or any(isinstance(x, Tensor) and x.requires_grad for x in inputs):
             return _recorded(right, y, inputs, options).astype(kind)
     y = y.astype(kind, copy=False)
-    return wrap(y) if right.gives_tensors or any(isinstance(x, Tensor) for x in (y0, t, *leaves)) else y
+    tensors = right.gives_tensors or given.tensors or any(isinstance(x, Tensor) for x in (y0, t))
+    return wrap(y) if tensors else y
 
 
 def _recorded(right: Function, y: Any, inputs: list[Any], options: dict[str, Any]) -> Any:
     """The solution as a Tensor, whose gradient flows to the inputs and to what else the right-hand side uses."""
-    count = len(inputs)
     timed = isinstance(inputs[1], Tensor) and inputs[1].requires_grad
     kinds = [x.dtype for x in inputs] + [node.spec.dtype for node in right.closed]
     options = _backward_options(options, single=np.float32 in kinds)
-    inputs = [x if x.dtype == float else x.astype(float) for x in inputs]
-    last: list[Any] = [None, None]  # a gradient and what it gave: the rule is asked input by input
-
-    def rule(g: Any, y: Any, position: int, *saved: Any) -> Any:
-        if last[0] is not g:
-            right.check_unchanged()
-            last[:] = g, _adjoint(right, g, y, saved[:count], timed, options)
-        r = last[1][position]
-        if position == len(saved) - 1:
-            last[:] = None, None
-        return r
-
-    op = Primitive(lambda *_: y, (rule,), name="odeint", prints="odeint(...)", variadic=True)
-    return op(*inputs, *right.stand_ins())
+    return right.record(y, inputs, lambda g, y, inputs: _adjoint(right, g, y, inputs, timed, options))
 
 
 def _adjoint(right: Function, g: Any, y: Any, inputs: Any, timed: bool, options: dict[str, Any]) -> list[Any]:

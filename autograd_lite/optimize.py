@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import NotDifferentiableError, OperandError
-from autograd_lite.implicit import Function
-from autograd_lite.record import Primitive, is_grad_enabled
+from autograd_lite.implicit import Arguments, Function
+from autograd_lite.record import is_grad_enabled
 from autograd_lite.rules.products import as_operand
 from autograd_lite.rules.table import numbers_of
 from autograd_lite.tensor import Tensor, wrap
-from autograd_lite.transforms import flatten
 
 __all__ = ["fixed_point", "root"]
 
@@ -136,19 +135,9 @@ def _implicit(
     if x0.dtype.kind not in "biuf":
         raise OperandError(f"{name}: a start of dtype {x0.dtype}; take real and imaginary part as two")
     kind = x0.dtype if x0.dtype.kind == "f" else np.dtype(float)
-    leaves, rebuild = flatten(args if isinstance(args, tuple) else (args,))
-    places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, Tensor) and leaf.requires_grad]
-    constants = [numbers_of(leaf) for leaf in leaves]
-
-    def field(x: Any, *parameters: Any) -> Any:
-        filled = list(constants)
-        for place, value in zip(places, parameters, strict=True):
-            filled[place] = value
-        return residual(x, func(x, *rebuild(filled)))
-
-    function = Function(name, field)
-    parameters = [leaves[place] for place in places]
-    numbers = [np.asarray(numbers_of(p), float) for p in parameters]
+    given = Arguments(args)
+    function = Function(name, lambda x, *parameters: residual(x, func(x, *given.filled(parameters))))
+    numbers = [np.asarray(numbers_of(p), float) for p in given.parameters]
 
     def step(x: Any) -> Any:
         value = function.values(x, *numbers)
@@ -162,29 +151,15 @@ def _implicit(
     found = np.asarray(found, float).reshape(x0.shape)
     if is_grad_enabled():
         function.look((found, *numbers))
-        if function.closed or places:
-            return _recorded(function, found, parameters).astype(kind), report
+        if function.closed or given.parameters:
+
+            def gradients(g: Any, x: Any, parameters: Any) -> list[Any]:
+                return _gradients(function, g, x, parameters)
+
+            return function.record(found, given.parameters, gradients).astype(kind), report
     found = found.astype(kind, copy=False)
-    tensors = function.gives_tensors or any(isinstance(x, Tensor) for x in (x0, *leaves))
+    tensors = function.gives_tensors or given.tensors or isinstance(x0, Tensor)
     return wrap(found) if tensors else found, report
-
-
-def _recorded(function: Function, x: Any, parameters: list[Any]) -> Any:
-    """The solution as a Tensor, whose gradient flows to the parameters and to what else the function uses."""
-    count = len(parameters)
-    last: list[Any] = [None, None]  # a gradient and what it gave: the rule is asked input by input
-
-    def rule(g: Any, y: Any, position: int, *saved: Any) -> Any:
-        if last[0] is not g:
-            function.check_unchanged()
-            last[:] = g, _gradients(function, g, y, saved[:count])
-        r = last[1][position]
-        if position == len(saved) - 1:
-            last[:] = None, None
-        return r
-
-    op = Primitive(lambda *_: x, (rule,), name=function.name, prints=f"{function.name}(...)", variadic=True)
-    return op(*[p if p.dtype == float else p.astype(float) for p in parameters], *function.stand_ins())
 
 
 def _gradients(function: Function, g: Any, x: Any, parameters: Any) -> list[Any]:

@@ -36,3 +36,13 @@ def test_the_arguments_of_two_transforms_are_told_apart():
 
     mixed = ag.grad(lambda scale: ag.grad(lambda w: f(w, scale))(1.3))(2.0)
     np.testing.assert_allclose(mixed, 0.7 * np.cos(0.91))
+
+
+def test_an_argument_may_change_after_the_call():
+    pytest.importorskip("scipy")
+    factor, rate = np.array([2.0]), ag.Tensor([3.0], requires_grad=True)
+    x = ag.optimize.root(lambda x, rate, factor: x - rate * factor, [1.0], args=(rate, factor)).x
+    y = ag.integrate.odeint(lambda y, t, rate, factor: rate * factor, [0.0], [0.0, 1.0], args=(rate, factor))
+    factor[0] = 100.0
+    (x.sum() + y[-1].sum()).backward()
+    np.testing.assert_allclose(rate.grad, [4.0], rtol=1e-6)
