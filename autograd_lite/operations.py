@@ -466,7 +466,10 @@ def reshape(tensor: Tensor, *shape: Any, order: str = "C", copy: bool | None = N
     wanted = shape[0] if len(shape) == 1 else shape
     if not isinstance(wanted, (tuple, list)):
         wanted = (wanted,)
-    kwargs: dict[str, Any] = {"shape": tuple(map(operator.index, wanted))}
+    try:
+        kwargs: dict[str, Any] = {"shape": tuple(map(operator.index, wanted))}
+    except TypeError as error:
+        raise OperandError(f"reshape: {_short(shape)} is no shape for {tensor.shape}; give whole numbers") from error
     if order != "C":
         kwargs["order"] = order
     if copy is not None:

@@ -240,3 +240,9 @@ def test_complex_results_need_a_gradient():
     z = Tensor([1.0 + 1j], requires_grad=True)
     with pytest.raises(ag.BackwardError, match="complex"):
         (z * z).sum().backward()
+
+
+@pytest.mark.parametrize("shape", [(1.5, 2), ((1.5, 2),), ("ab",), (None,)])
+def test_a_shape_of_other_than_whole_numbers(shape):
+    with pytest.raises(ag.OperandError, match=r"reshape.*\(3,\); give whole numbers"):
+        Tensor(np.ones(3), requires_grad=True).reshape(*shape)
