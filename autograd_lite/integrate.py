@@ -5,7 +5,6 @@ SciPy, from which the solution comes, is imported when `odeint` is called; it mu
 
 from __future__ import annotations
 
-import importlib
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +16,7 @@ from autograd_lite.implicit import Arguments, Function
 from autograd_lite.record import is_grad_enabled
 from autograd_lite.rules.products import as_operand
 from autograd_lite.rules.table import numbers_of
+from autograd_lite.scipy_rooms import scipy_room
 from autograd_lite.tensor import Tensor, wrap
 
 __all__ = ["odeint"]
@@ -160,12 +160,7 @@ def _backward_options(options: dict[str, Any], *, single: bool) -> dict[str, Any
 
 
 def _solve(right: Function, y0: Any, t: Any, *parameters: Any, options: dict[str, Any]) -> Any:
-    try:
-        integrate = importlib.import_module("scipy.integrate")
-    except ImportError as error:
-        raise ImportError(
-            "autograd_lite.integrate: the solution comes from SciPy, which is not installed; run: pip install scipy"
-        ) from error
+    integrate = scipy_room("integrate")
 
     def f(y: Any, time: Any) -> Any:
         slope = right.values(y, time, *parameters)

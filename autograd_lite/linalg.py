@@ -18,13 +18,13 @@ from autograd_lite.rules.matrix_functions import (
     exponential,
     lu,
     permutation,
-    scipy_linalg,
     square_root,
     sylvester,
     triangular,
 )
 from autograd_lite.rules.products import as_operand
 from autograd_lite.rules.table import conj, numbers_of
+from autograd_lite.scipy_rooms import scipy_room
 
 __all__ = [
     "block_diag",
@@ -177,7 +177,7 @@ def lu_factor(
            [0.5, 3. ]]), array([0, 1], dtype=int32))
     """
     a = _matrix("lu_factor", a)
-    return lu(a), scipy_linalg().lu_factor(numbers_of(a))[1]
+    return lu(a), scipy_room("linalg").lu_factor(numbers_of(a))[1]
 
 
 def lu_solve(

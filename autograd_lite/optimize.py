@@ -7,7 +7,6 @@ of the memory of all steps. SciPy finds the solution; it must be installed (`pip
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -18,18 +17,10 @@ from autograd_lite.implicit import Arguments, Function
 from autograd_lite.record import is_grad_enabled
 from autograd_lite.rules.products import as_operand
 from autograd_lite.rules.table import numbers_of
+from autograd_lite.scipy_rooms import scipy_room
 from autograd_lite.tensor import Tensor, wrap
 
 __all__ = ["fixed_point", "root"]
-
-
-def _scipy() -> Any:
-    try:
-        return importlib.import_module("scipy.optimize")
-    except ImportError as error:
-        raise ImportError(
-            "autograd_lite.optimize: the solution comes from SciPy, which is not installed; run: pip install scipy"
-        ) from error
 
 
 def fixed_point(
@@ -71,7 +62,7 @@ def fixed_point(
 
     def search(f: Callable[..., Any], start: Any) -> tuple[Any, Any]:
         try:
-            return _scipy().fixed_point(f, start, xtol=xtol, maxiter=maxiter, method=method), None
+            return scipy_room("optimize").fixed_point(f, start, xtol=xtol, maxiter=maxiter, method=method), None
         except (RuntimeError, ValueError) as error:
             raise OperandError(
                 f"fixed_point: no fixed point found from a start of shape {start.shape} ({error}); start nearer, or "
@@ -109,7 +100,7 @@ def root(
     """
 
     def search(f: Callable[..., Any], start: Any) -> tuple[Any, Any]:
-        result = _scipy().root(f, start, method=method, tol=tol, options=options)
+        result = scipy_room("optimize").root(f, start, method=method, tol=tol, options=options)
         if not result.success:
             raise OperandError(
                 f"root: no root found from a start of shape {start.shape} ({' '.join(result.message.split())}); start "

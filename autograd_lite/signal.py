@@ -14,6 +14,7 @@ from autograd_lite.errors import OperandError
 from autograd_lite.rules import signals
 from autograd_lite.rules.products import as_operand
 from autograd_lite.rules.table import numbers_of
+from autograd_lite.scipy_rooms import scipy_room
 
 __all__ = ["convolve", "correlate", "fftconvolve"]
 
@@ -60,7 +61,7 @@ def _convolve(name: str, a: Any, b: Any, mode: str, method: str) -> Any:
     if not (a.size and b.size):
         raise OperandError(f"{name}: operands of shape {a.shape} and {b.shape}; neither may be empty")
     if method == "auto":  # once for all orders, or the derivative's sums could be rounded in another way
-        method = signals.scipy_signal().choose_conv_method(numbers_of(a), numbers_of(b), mode=mode)
+        method = scipy_room("signal").choose_conv_method(numbers_of(a), numbers_of(b), mode=mode)
     if mode == "valid":
         a, b = _larger_first(name, a, b, range(a.ndim))
         return signals.valid(a, b, method=method)

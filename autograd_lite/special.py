@@ -13,7 +13,6 @@ SciPy's own ufuncs work on Tensors as well (`scipy.special.erf(tensor)`); its Py
 
 from __future__ import annotations
 
-import importlib
 import math
 from typing import Any
 
@@ -23,6 +22,7 @@ from autograd_lite.errors import OperandError
 from autograd_lite.rules import logistic as _logistic
 from autograd_lite.rules import special as _rules
 from autograd_lite.rules.table import numbers_of
+from autograd_lite.scipy_rooms import scipy_room
 
 __all__ = [
     "expit",
@@ -40,13 +40,7 @@ _OF_SCIPY = frozenset((__doc__ or "").split("asked for:")[1].split("SciPy's own"
 
 
 def _scipy() -> Any:
-    try:
-        module = importlib.import_module("scipy.special")
-    except ImportError as error:
-        raise ImportError(
-            "autograd_lite.special: the values of this function come from SciPy, which is not installed; "
-            "run: pip install scipy"
-        ) from error
+    module = scipy_room("special")
     _rules.load(module)
     return module
 

@@ -5,7 +5,6 @@ Only when one of them is called is SciPy imported.
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 import numpy as np
@@ -14,19 +13,9 @@ from autograd_lite.record import Primitive
 from autograd_lite.rules.linear_algebra import square
 from autograd_lite.rules.products import H, T, complex_
 from autograd_lite.rules.table import Input, call, conj, numbers_of, real, rule
+from autograd_lite.scipy_rooms import scipy_room
 
-__all__ = ["banded", "exponential", "lu", "permutation", "scipy_linalg", "square_root", "sylvester", "triangular"]
-
-
-def scipy_linalg() -> Any:
-    """scipy.linalg, or an ImportError that says what to install."""
-    try:
-        return importlib.import_module("scipy.linalg")
-    except ImportError as error:
-        raise ImportError(
-            "autograd_lite.linalg: the values of this function come from SciPy, which is not installed; "
-            "run: pip install scipy"
-        ) from error
+__all__ = ["banded", "exponential", "lu", "permutation", "square_root", "sylvester", "triangular"]
 
 
 def _columns(x: Any) -> Any:
@@ -46,7 +35,7 @@ def _expm_rule(g: Any, y: Any, a: Any) -> Any:
 
 
 exponential: Primitive = rule(
-    lambda a: scipy_linalg().expm(a),
+    lambda a: scipy_room("linalg").expm(a),
     _expm_rule,
     name="expm",
     prints="expm({})",
@@ -55,7 +44,7 @@ exponential: Primitive = rule(
 
 
 square_root: Primitive = rule(
-    lambda a: scipy_linalg().sqrtm(a),
+    lambda a: scipy_room("linalg").sqrtm(a),
     lambda g, y, a: sylvester(H(y), H(y), g),
     name="sqrtm",
     prints="sqrtm({})",
@@ -67,7 +56,7 @@ square_root: Primitive = rule(
 
 
 sylvester: Primitive = rule(
-    lambda a, b, q: scipy_linalg().solve_sylvester(a, b, q),
+    lambda a, b, q: scipy_room("linalg").solve_sylvester(a, b, q),
     lambda g, y, a, b, q: -(sylvester(H(a), H(b), g) @ H(y)),
     lambda g, y, a, b, q: -(H(y) @ sylvester(H(a), H(b), g)),
     lambda g, y, a, b, q: sylvester(H(a), H(b), g),
@@ -81,7 +70,7 @@ sylvester: Primitive = rule(
 
 
 def _triangular_values(a: Any, b: Any, trans: int = 0, lower: bool = False, unit_diagonal: bool = False) -> Any:
-    return scipy_linalg().solve_triangular(a, b, trans=trans, lower=lower, unit_diagonal=unit_diagonal)
+    return scipy_room("linalg").solve_triangular(a, b, trans=trans, lower=lower, unit_diagonal=unit_diagonal)
 
 
 def _triangular_by_b(
@@ -136,7 +125,7 @@ def _lu_rule(g: Any, y: Any, a: Any) -> Any:
     n = y.shape[-1]
     below = np.tri(n, n, -1, dtype=g.dtype)
     upper = 1 - below
-    order = permutation(scipy_linalg().lu_factor(numbers_of(a))[1])
+    order = permutation(scipy_room("linalg").lu_factor(numbers_of(a))[1])
     lower_factor = y * below + np.eye(n, dtype=g.dtype)
     inside = below * (H(lower_factor) @ (g * below)) + upper * ((g * upper) @ H(y * upper))
     r = triangular(y, inside, trans=2, lower=True, unit_diagonal=True)
@@ -144,7 +133,7 @@ def _lu_rule(g: Any, y: Any, a: Any) -> Any:
 
 
 lu: Primitive = rule(
-    lambda a: scipy_linalg().lu_factor(a)[0],
+    lambda a: scipy_room("linalg").lu_factor(a)[0],
     _lu_rule,
     name="lu_factor",
     sample=[call(square(3, 3)), call(real(3, 3)), call(real(4, 4)), call(complex_(2, 2))],
@@ -178,7 +167,7 @@ def _banded_by_ab(g: Any, y: Any, ab: Any, b: Any, lower: int = 0, upper: int = 
 
 
 banded: Primitive = rule(
-    lambda ab, b, lower=0, upper=0: scipy_linalg().solve_banded((lower, upper), ab, b),
+    lambda ab, b, lower=0, upper=0: scipy_room("linalg").solve_banded((lower, upper), ab, b),
     _banded_by_ab,
     _banded_by_b,
     name="solve_banded",

@@ -7,7 +7,6 @@ Only when one of them is called is SciPy imported.
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 import numpy as np
@@ -15,19 +14,9 @@ import numpy as np
 from autograd_lite.record import Primitive
 from autograd_lite.rules.products import complex_
 from autograd_lite.rules.table import call, conj, real, rule
+from autograd_lite.scipy_rooms import scipy_room
 
-__all__ = ["full", "scipy_signal", "turned", "valid"]
-
-
-def scipy_signal() -> Any:
-    """scipy.signal, or an ImportError that says what to install."""
-    try:
-        return importlib.import_module("scipy.signal")
-    except ImportError as error:
-        raise ImportError(
-            "autograd_lite.signal: the values of this function come from SciPy, which is not installed; "
-            "run: pip install scipy"
-        ) from error
+__all__ = ["full", "turned", "valid"]
 
 
 def turned(x: Any) -> Any:
@@ -36,7 +25,7 @@ def turned(x: Any) -> Any:
 
 
 def _values(a: Any, b: Any, mode: str, method: str) -> Any:
-    y = scipy_signal().convolve(a, b, mode=mode, method=method)
+    y = scipy_room("signal").convolve(a, b, mode=mode, method=method)
     kind = np.result_type(a, b)
     return y if y.dtype == kind else y.astype(kind)
 
