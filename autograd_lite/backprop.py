@@ -31,15 +31,23 @@ def backward(tensor: Tensor, gradient: Any, retain_graph: bool | None, create_gr
             f"backward: this Tensor of shape {tensor.shape} does not depend on any that requires grad; create a "
             f"parameter with Tensor(..., requires_grad=True), and compute with it outside no_grad()"
         )
-    g = _seed(tensor, gradient, create_graph)
+    g = _seed(tensor, root.spec, gradient, create_graph)
     if retain_graph is None:
         retain_graph = create_graph
-    arrived = sweep({root: g}, retain_graph=retain_graph, create_graph=create_graph)
+    if create_graph or root.__class__ is Leaf or recording() != ON:
+        arrived = sweep({root: g}, retain_graph=retain_graph, create_graph=create_graph)
+    else:  # the same, sooner begun
+        token = _recording.set(OFF)
+        try:
+            arrived = _sweep({root: g}, {}, retain_graph)
+        finally:
+            _recording.reset(token)
     # Only now, when nothing can fail any more, do the leaves change.
     given: set[int] = set()
     for leaf, g in arrived.items():
-        if leaf.grad is not None:
-            g = leaf.grad + g
+        held = leaf.grad
+        if held is not None:
+            g = held + g
         if g.__class__ is np.ndarray and g.base is None and id(g) not in given:
             given.add(id(g))
         elif not isinstance(g, Tensor):
@@ -47,9 +55,8 @@ def backward(tensor: Tensor, gradient: Any, retain_graph: bool | None, create_gr
         leaf.grad = g
 
 
-def _seed(tensor: Tensor, gradient: Any, create_graph: bool) -> Any:
+def _seed(tensor: Tensor, spec: Spec, gradient: Any, create_graph: bool) -> Any:
     """The gradient to start from, checked, in the dtype of `tensor`."""
-    spec = tensor._leaf().spec
     if gradient is None:
         if spec.size != 1:
             raise BackwardError(
@@ -60,7 +67,7 @@ def _seed(tensor: Tensor, gradient: Any, create_graph: bool) -> Any:
             raise BackwardError(
                 "backward: a complex result has no gradient of its own; take .real or abs, or pass a gradient"
             )
-        one = np.ones(spec.shape, spec.dtype) if spec.ndim else spec.dtype.type(1)
+        one = spec.dtype.type(1) if not spec.ndim else np.ones(spec.shape, spec.dtype)
         return wrap(one) if create_graph else one
     if not isinstance(gradient, Tensor):
         gradient = np.array(gradient)
@@ -91,126 +98,150 @@ def sweep(
     they read the saved values as Tensors too, and so record the derivative's whole graph. With `targets` only
     the paths that lead to them are followed, and none beyond; `useful` are the nodes of those paths, where they are
     known already, in topological order as from `leading_to`. `lift` puts something else in the place of the saved
-    values of a node.
+    values of a node. The dictionary of the seeds is used up.
     """
-    waiting = dict(seeds)
+    how = recording()
     tensors = create_graph
     for node, g in seeds.items():
         if isinstance(g, Tensor):
             tensors = True
         elif create_graph:
-            waiting[node] = wrap(g)
-    how = recording()
+            seeds[node] = wrap(g)
+    watched = tuple(seeds) if how & NANS else ()
     token = _recording.set(how | ON if tensors else OFF)
     try:
         if targets and useful is None:
             useful = leading_to(targets, seeds)
-        return _sweep(waiting, retain_graph, _as_tensors if create_graph else lift, targets, useful, bool(how & NANS))
+        arrived: dict[Any, Any] = {}
+        for root in tuple(seeds):
+            if root.__class__ is Leaf:
+                arrived[root] = seeds.pop(root)
+            elif useful is not None and root not in useful:
+                del seeds[root]
+        return _sweep(seeds, arrived, retain_graph, _as_tensors if create_graph else lift, targets, useful, watched)
     finally:
         _recording.reset(token)
 
 
 def _sweep(
     waiting: dict[Any, Any],
+    arrived: dict[Any, Any],
     retain_graph: bool,
-    lift: Lift | None,
-    targets: Collection[Node],
-    useful: dict[Any, Any] | None,
-    nans: bool,
+    lift: Lift | None = None,
+    targets: Collection[Node] = (),
+    useful: dict[Any, Any] | None = None,
+    watched: tuple[Node, ...] = (),
 ) -> dict[Any, Any]:
-    """The loop of `sweep`. `waiting` holds the gradients of operations that were not swept yet."""
-    arrived: dict[Any, Any] = {}
-    roots = tuple(waiting)
-    order: list[Any] | None = None
-    for root in roots:
-        if root.__class__ is not Node:
-            arrived[root] = waiting.pop(root)
-        elif useful is not None and root not in useful:
-            del waiting[root]
+    """The loop of `sweep`: from the gradients `waiting` at operations to those that have `arrived`.
 
+    `watched` are the results whose gradients are looked through for the first NaN, if any.
+    """
+    order: list[Any] | None = None
+    special = bool(targets) or lift is not None
     # While one operation only waits, nothing can send to it any more and no order has to be found: it is the
     # `chain`, and `sent` is its gradient.
     chain: Any = None
     sent: Any = None
     if len(waiting) == 1:
         chain, sent = waiting.popitem()
-    while chain is not None or waiting:
+    while True:
         if chain is not None:
-            node, g, chain = chain, sent, None
-        else:  # several wait, and the order in which they are swept matters; it stays right once a chain has begun
+            node = chain
+            g = sent
+            chain = None
+        elif waiting:  # several, and the order in which they are swept matters; it stays right once a chain has begun
             if order is None:
                 order = topological(waiting) if useful is None else list(useful)
             node = order.pop()
             if node not in waiting:
                 continue
             g = waiting.pop(node)
-        kwargs = None
+        else:
+            break
         details = node.details
-        if details is not None:
+        if details is None:
+            kwargs = None
+        else:
             kwargs = details.get("kwargs")
             if "hooks" in details or "retain" in details:
                 g = _attend(node, g, retain=not targets)
-        if targets and node in targets:
-            arrived[node] = g
-            continue
-        saved, inputs, rules, spec = node.saved, node.inputs, node.op.rules, node.spec
+        saved = node.saved
+        if special:
+            if node in targets:
+                arrived[node] = g
+                continue
+            if lift is not None and saved is not None:
+                saved = lift(node, saved)
         if saved is None:
             raise FreedGraphError(
                 f"backward: the values saved by {describe(node)} were freed by an earlier backward; "
                 f"pass retain_graph=True to the first one, or compute the result again"
             )
-        if lift is not None:
-            saved = lift(node, saved)
+        inputs = node.inputs
+        rules = node.op.rules
+        width = len(inputs)
         position = 0
         try:
             # The last branch is what happens, for any inputs. The first two are the same without its loop and its
             # starred arguments: one or two inputs are the inner loop of every small model.
-            if len(saved) == 2 and not nans:
-                (source,) = inputs
-                y, a = saved
-                kind = source.__class__
-                if (kind is Node or source.requires_grad) and (useful is None or source in useful):
-                    r = rules[0](g, y, a) if kwargs is None else rules[0](g, y, a, **kwargs)
-                    if source.spec is not spec:
-                        r = fit(r, source.spec)
-                    if kind is Node and not waiting:
-                        chain, sent = source, r
-                    else:
-                        _add(arrived if kind is Leaf else waiting, source, r)
-            elif len(saved) == 3 and kwargs is None and not nans:
-                source, other = inputs
+            if width == 2 and kwargs is None and not watched:
                 y, a, b = saved
+                source, other = inputs
                 kind = source.__class__
                 if kind is Node or (kind is Leaf and source.requires_grad):
                     rule = rules[0]
                     if rule is not None and (useful is None or source in useful):
                         r = rule(g, y, a, b)
-                        if source.spec is not spec:
+                        if source.spec is not node.spec:
                             r = fit(r, source.spec)
-                        if kind is Node and not waiting:
-                            chain, sent = source, r
+                        if kind is Leaf:
+                            held = arrived.get(source)
+                            arrived[source] = r if held is None else held + r
+                        elif not waiting:
+                            chain = source
+                            sent = r
                         else:
-                            _add(arrived if kind is Leaf else waiting, source, r)
+                            held = waiting.get(source)
+                            waiting[source] = r if held is None else held + r
                 kind = other.__class__
                 if kind is Node or (kind is Leaf and other.requires_grad):
                     rule = rules[1]
                     if rule is not None and (useful is None or other in useful):
                         position = 1
                         r = rule(g, y, a, b)
-                        if other.spec is not spec:
+                        if other.spec is not node.spec:
                             r = fit(r, other.spec)
                         if kind is Leaf:
                             held = arrived.get(other)
                             arrived[other] = r if held is None else held + r
                         elif chain is None and not waiting:
-                            chain, sent = other, r
+                            chain = other
+                            sent = r
                         elif chain is other:
                             sent = sent + r
                         else:
                             if chain is not None:
                                 waiting[chain] = sent
                                 chain = None
-                            _add(waiting, other, r)
+                            held = waiting.get(other)
+                            waiting[other] = r if held is None else held + r
+            elif width == 1 and not watched:
+                (source,) = inputs
+                y, a = saved
+                kind = source.__class__
+                if (kind is Node or source.requires_grad) and (useful is None or source in useful):
+                    r = rules[0](g, y, a) if kwargs is None else rules[0](g, y, a, **kwargs)
+                    if source.spec is not node.spec:
+                        r = fit(r, source.spec)
+                    if kind is Leaf:
+                        held = arrived.get(source)
+                        arrived[source] = r if held is None else held + r
+                    elif not waiting:
+                        chain = source
+                        sent = r
+                    else:
+                        held = waiting.get(source)
+                        waiting[source] = r if held is None else held + r
             else:
                 position = -1
                 for source in inputs:
@@ -222,12 +253,13 @@ def _sweep(
                     if rule is None or (useful is not None and source not in useful):
                         continue
                     r = rule(g, *saved) if kwargs is None else rule(g, *saved, **kwargs)
-                    if nans:
-                        watch_backward(roots, node, position, g, r)
-                    if source.spec is not spec:
+                    if watched:
+                        watch_backward(watched, node, position, g, r)
+                    if source.spec is not node.spec:
                         r = fit(r, source.spec)
                     if kind is Leaf:
-                        _add(arrived, source, r)
+                        held = arrived.get(source)
+                        arrived[source] = r if held is None else held + r
                     elif source is chain:
                         sent = sent + r
                     elif chain is None and not waiting:
@@ -236,7 +268,8 @@ def _sweep(
                         if chain is not None:
                             waiting[chain] = sent
                             chain = None
-                        _add(waiting, source, r)
+                        held = waiting.get(source)
+                        waiting[source] = r if held is None else held + r
         except Exception as error:
             error.add_note(f"raised by the derivative rule of {describe(node)}, input {position}")
             raise
@@ -249,11 +282,6 @@ def _sweep(
         if leaf.details is not None and leaf.__class__ is Leaf:
             arrived[leaf] = _attend(leaf, g, retain=not targets)
     return arrived
-
-
-def _add(sums: dict[Any, Any], node: Any, g: Any) -> None:
-    held = sums.get(node)
-    sums[node] = g if held is None else held + g
 
 
 def leading_to(targets: Collection[Node], roots: Iterable[Node]) -> dict[Any, None]:

@@ -317,7 +317,7 @@ class Tensor(ArrayMethods):
                 )
             if value.dtype != self.dtype:
                 value = value.astype(self.dtype)
-        node = self._leaf()
+        node = self._node or self._leaf()
         if node.__class__ is Leaf:
             node.grad = value
         else:
