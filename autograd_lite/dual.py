@@ -22,7 +22,8 @@ from autograd_lite.operations import by_name, static_arguments
 from autograd_lite.operators import bound
 from autograd_lite.record import Node, Primitive, Spec, enable_grad
 from autograd_lite.rules.indexing import scatter
-from autograd_lite.rules.piecewise import choice
+from autograd_lite.rules.logistic import expit
+from autograd_lite.rules.piecewise import choice, relu
 from autograd_lite.rules.products import product
 from autograd_lite.rules.reductions import masked
 from autograd_lite.rules.table import COMPOSED, SAMPLES, TABLE, Elementwise
@@ -52,7 +53,8 @@ def _kinds() -> dict[Primitive, int]:
     }
     kinds.update((TABLE[function], _LINEAR) for function in _LINEAR_FUNCTIONS if function in TABLE)
     kinds.update((TABLE[function], _PRODUCT) for function in _PRODUCTS if function in TABLE)
-    return kinds | {scatter: _LINEAR, masked: _LINEAR, choice: _ELEMENTWISE}
+    kinds.update(dict.fromkeys((choice, relu, expit), _ELEMENTWISE))  # whose samples are not of elementwise rows only
+    return kinds | {scatter: _LINEAR, masked: _LINEAR}
 
 
 def _tangent(op: Primitive, result: Any, y: Any, values: Sequence[Any], tangents: Sequence[Any], kwargs: Any) -> Any:

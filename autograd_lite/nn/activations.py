@@ -1,4 +1,4 @@
-"""Activations, each a composition of Tensor operations in a form that neither overflows nor turns into NaN.
+"""Activations, made of rows of the table in a form that neither overflows nor turns into NaN.
 
 All take Tensors or plain arrays of any shape and return what they were given: a Tensor for a Tensor, an array for
 an array. Formulas without a source are the definitions in Goodfellow, Bengio and Courville, "Deep Learning", 6.2-6.3.
@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.rules import piecewise
 from autograd_lite.rules.logistic import expit
 from autograd_lite.rules.softmax import columns_of
 from autograd_lite.rules.table import numbers_of
@@ -72,8 +73,7 @@ def relu(x: Any) -> Any:
     >>> relu(np.array([-1.0, 0.0, 2.0]))
     array([0., 0., 2.])
     """
-    x = operand(x)
-    return np.where(x <= 0, 0.0, x)
+    return piecewise.relu(operand(x))
 
 
 def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:

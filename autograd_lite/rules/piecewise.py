@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import InPlaceError
+from autograd_lite.record import Primitive
+from autograd_lite.rules.reductions import masked
 from autograd_lite.rules.table import Input, call, composed, conj, elementwise, numbers_of, real, rule
 
 _AWAY = elementwise("away")
@@ -206,6 +208,25 @@ choice = rule(
         call(Input((3, 1), "boolean"), real(4), real(3, 4)),
         call(Input((4,), "boolean"), real(3, 4), 0.0),
     ],
+)
+
+
+def _relu(x: Any) -> Any:
+    return np.maximum(x, 0)
+
+
+def _relu_rule(g: Any, y: Any, x: Any) -> Any:
+    passed = np.not_equal(numbers_of(y), 0)  # y is at least 0, or NaN
+    return _inside(passed, g) if g.__class__ is np.ndarray else masked(g, mask=passed)
+
+
+#: the rectified linear unit max(x, 0), with derivative 0 at 0, where `np.maximum` shares
+relu: Primitive = rule(
+    _relu,
+    _relu_rule,
+    name="relu",
+    prints="relu({})",
+    sample=[elementwise("nonzero"), call(Input((64, 40), "nonzero"))],
 )
 
 

@@ -520,9 +520,11 @@ def identity(n: int) -> Expression:
 
 
 def spelled_out(e: Expression) -> Expression:
-    """What NumPy does not have, the logistic function, softmax, log_softmax, by exp and sum; anything else as it is."""
+    """What NumPy does not have, sigmoid, relu, softmax and log_softmax, by what it has; anything else as it is."""
     if e.kind == "call" and e.value[1] == "sigmoid":
         return divide(ONE, add(ONE, call("exp", "exp", "", (negative(e.parts[0]),), e.shape)))
+    if e.kind == "call" and e.value[1] == "relu":
+        return call("max", "maximum", "", (e.parts[0], number(0)), e.shape)
     if e.kind != "call" or e.value[1] not in ("softmax", "log_softmax"):
         return e
     (x,), axes = e.parts, e.value[2]

@@ -43,6 +43,7 @@ __all__ = ["derivation", "formula", "rule_of"]
 #: columns of a gradient that had better have a line of its own, and how often that is looked for
 _LONG, _ROUNDS = 48, 4
 _SIGMA = call("σ", "sigmoid", "", (named("x", ()),), ())
+_RELU = call("relu", "relu", "", (named("x", ()),), ())
 _WORDS = {
     "log_softmax(x, axis)": "ln(exp(x) / sum(exp(x), axis, keepdims=True))",
     "softmax(x, axis)": "exp(x) / sum(exp(x), axis, keepdims=True)",
@@ -195,6 +196,8 @@ class _Derivation:
         symbols = [(named(symbol, ()), meaning) for symbol, meaning in meanings(self.graph, self.names)]
         if "sigmoid" in words:
             symbols.append((_SIGMA, "1 / (1 + exp(−x))"))
+        if "relu" in words:
+            symbols.append((_RELU, "max(x, 0)"))
         return (*symbols, *((word(short, ()), long) for short, long in _WORDS.items() if short.split("(")[0] in words))
 
     def _long_gradients(self) -> set[str]:
@@ -341,6 +344,8 @@ def _mask(entry: Entry, index: int, y: Expression, inputs: list[Expression]) -> 
     if entry.operation in ("maximum", "fmax", "minimum", "fmin"):
         sign, function = (">", "greater") if "max" in entry.operation else ("<", "less")
         return Expression("infix", (x, inputs[1 - index]), (sign, function), entry.shape)
+    if entry.operation == "relu":
+        return Expression("infix", (x, number(0)), (">", "greater"), entry.shape)
     axis = entry.static.get("axis")
     plain = entry.static.keys() <= {"axis", "keepdims", "dtype"} and (axis is None or isinstance(axis, int))
     if entry.operation in ("max", "amax", "min", "amin") and plain:

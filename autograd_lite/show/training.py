@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd_lite.record import Leaf, Node, enable_grad, no_grad, topological
+from autograd_lite.rules.piecewise import relu
 from autograd_lite.show.curves import curves
 from autograd_lite.show.digits import count, number
 from autograd_lite.show.heatmaps import LEVELS
@@ -239,10 +240,8 @@ def _zero_where(node: Any) -> Any:
     """Where a ReLU is not positive; None if the node is no ReLU. It is written as `nn.relu` or as np.maximum(x, 0)."""
     if node.saved is None or node.op is None:
         return None
-    if node.op.name == "where":
-        test, then, _ = node.inputs
-        compares = getattr(getattr(test, "op", None), "name", None) == "less_equal" and _is_zero(test.inputs[1])
-        return node.saved[1] if compares and _is_zero(then) else None
+    if node.op is relu:
+        return node.saved[0] <= 0
     if node.op.name == "maximum":
         for side, other in ((0, 1), (1, 0)):
             if _is_zero(node.inputs[side]) and isinstance(node.saved[1 + other], np.ndarray):

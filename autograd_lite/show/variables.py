@@ -254,7 +254,7 @@ def _is_elementwise(full: Expression) -> bool:
     if full.kind == "call":
         function = getattr(np, full.value[1], None)
         ufunc = isinstance(function, np.ufunc) and function.signature is None
-        if not ufunc and full.value[1] not in ("where", "sigmoid"):
+        if not ufunc and full.value[1] not in ("where", "sigmoid", "relu"):
             return False
     elif full.kind not in ("name", "number", "constant", "sum", "product", "power", "infix", "text", "magnitude"):
         return False

@@ -156,7 +156,7 @@ EXPECTED = {
         "and σ(x) is 1 / (1 + exp(−x))",
     ],
     "tanh network": ["dz₂ = da₂ ⊙ (1 − a₂²)", "dz₁ = da₁ ⊙ (1 − a₁²)"],
-    "relu network": ["a₁ = where(z₁ ≤ 0, 0, z₁)", "dz₁ = where(z₁ ≤ 0, 0, da₁)"],
+    "relu network": ["a₁ = relu(z₁)", "dz₁ = da₁ ⊙ (z₁ > 0)", "and relu(x) is max(x, 0)"],
     "silu network": ["a₁ = z₁ ⊙ σ(z₁)", "z₂ = a₁ W₂ + b₂", "dz₁ = da₁ ⊙ σ(z₁) ⊙ (1 + z₁ ⊙ (1 − σ(z₁)))"],
     "log-sigmoid": ["L = −sum(ln(1 + exp(−w)))", "dw = σ(−w)"],
     "softplus by hand": ["L = sum(ln(1 + exp(w)))", "dw = exp(w) / (1 + exp(w))"],
