@@ -193,8 +193,10 @@ def static_arguments(op: Primitive, kwargs: dict[str, Any]) -> dict[str, Any]:
                     f"requires grad; pass {key}.item(), .numpy() or .detach() instead"
                 )
             value = value.numpy()
-        if isinstance(value, (np.ndarray, list)):
-            value = deepcopy(value)  # a mask or an index that the user may change before the backward pass
+        if isinstance(value, np.ndarray):  # a mask or an index that the user may change before the backward pass
+            value = value.copy()
+        elif isinstance(value, list):
+            value = deepcopy(value)
         if value is not np._NoValue:
             made[key] = value
     return made
@@ -371,9 +373,11 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
         if kept is None:
             look()
         keep_y, keep_a, keep_b = kept[flows]
-        x = self._array if self._shared is None else self._settled(keep_a == VALUE)
+        shared = self._shared
+        x = self._array if shared is None or (shared is LENT and keep_a != VALUE) else self._settled()
         if kind is Tensor:
-            z = other._array if other._shared is None else other._settled(keep_b == VALUE)
+            shared = other._shared
+            z = other._array if shared is None or (shared is LENT and keep_b != VALUE) else other._settled()
         else:
             z = other
         try:
@@ -386,7 +390,8 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
         if kind is Tensor:
             if b is None:
                 b = other._leaf()
-            if spec is not b.spec or not same_shape:
+            its = b.spec
+            if (spec is not its and (its.ndim or its.dtype is not spec.dtype)) or not same_shape:
                 spec = spec_of(y)
         elif kind is np.ndarray:
             b, z = _borrowed(other, keep_b)

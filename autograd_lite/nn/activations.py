@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.operations import elementwise
 from autograd_lite.rules import piecewise
 from autograd_lite.rules.logistic import expit
 from autograd_lite.rules.softmax import columns_of
 from autograd_lite.rules.table import numbers_of
-from autograd_lite.tensor import wrap
+from autograd_lite.tensor import Tensor, wrap
 
 __all__ = [
     "elu",
@@ -46,7 +47,7 @@ def sigmoid(x: Any) -> Any:
     >>> sigmoid(np.array([-1e4, 0.0, 1e4]))
     array([0. , 0.5, 1. ])
     """
-    return expit(operand(x))
+    return _sigmoid(x) if isinstance(x, Tensor) else expit(np.asarray(x))
 
 
 def log_sigmoid(x: Any) -> Any:
@@ -67,13 +68,16 @@ def tanh(x: Any) -> Any:
     return np.tanh(operand(x))
 
 
+_relu, _sigmoid = elementwise(piecewise.relu), elementwise(expit)
+
+
 def relu(x: Any) -> Any:
     """max(x, 0), whose derivative at 0 is 0; NaN stays NaN.
 
     >>> relu(np.array([-1.0, 0.0, 2.0]))
     array([0., 0., 2.])
     """
-    return piecewise.relu(operand(x))
+    return _relu(x) if isinstance(x, Tensor) else piecewise.relu(np.asarray(x))
 
 
 def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:

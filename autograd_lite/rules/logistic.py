@@ -13,6 +13,8 @@ __all__ = ["expit"]
 
 # Up to so many numbers the fewer calls of NumPy decide, beyond them the cheaper functions.
 _FEW = 128
+# A number of Python's would be converted each time, at a fifth of the cost of the whole.
+_ZERO = {kind: np.zeros((), kind) for kind in "efdg"}
 
 
 def _expit(x: Any) -> Any:
@@ -21,7 +23,7 @@ def _expit(x: Any) -> Any:
     if kind in "biu":
         x = x.astype(float)
     if x.size <= _FEW and kind != "c":
-        return np.exp(-np.logaddexp(0.0, -x))
+        return np.exp(-np.logaddexp(_ZERO[x.dtype.char], -x))
     with np.errstate(over="ignore"):  # where exp(-x) is infinite the result is the 0 that it should be
         return 1.0 / (1.0 + np.exp(-x))
 

@@ -66,7 +66,7 @@ def matmul_by_a(g: Any, y: Any, a: Any, b: Any) -> Any:
     """The gradient of a @ b by a: g @ bᴴ."""
     # g and b tell what a must have been.
     if g.ndim == 2 == b.ndim and b.dtype.kind != "c":
-        return product(g, b.T)
+        return g.dot(b.T) if g.__class__ is np.ndarray is b.__class__ else g @ b.T
     if b.ndim == 1:  # y has the axes of a without the last
         return g[..., None] * conj(b) if g.ndim else g * conj(b)
     if g.ndim == b.ndim - 1:  # a is a vector
@@ -76,8 +76,11 @@ def matmul_by_a(g: Any, y: Any, a: Any, b: Any) -> Any:
 
 def matmul_by_b(g: Any, y: Any, a: Any, b: Any) -> Any:
     """The gradient of a @ b by b: aᴴ @ g."""
-    if g.ndim == 2 == a.ndim and a.dtype.kind != "c":
-        return product(a.T, g)
+    if a.ndim == 2 and a.dtype.kind != "c":
+        if g.ndim == 2:
+            return a.T.dot(g) if g.__class__ is np.ndarray is a.__class__ else a.T @ g
+        if g.ndim == 1:  # b is a vector
+            return product(g, a)
     if a.ndim == 1:  # y has the axes of b without the last but one
         return conj(a)[:, None] * g[..., None, :] if g.ndim else g * conj(a)
     if g.ndim == a.ndim - 1:  # b is a vector

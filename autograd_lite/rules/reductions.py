@@ -116,12 +116,12 @@ rule(np.sum, _sum_rule, fn=_sum, prints="sum({})", sample=reduction())
 
 def _mean(x: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False, where: Any = True) -> Any:
     # np.mean is mostly overhead on a small array; what it does for half floats and integers is left to it.
-    if dtype is None and where is True and x.dtype.char in "dfDF" and x.size:
+    if dtype is None and where is True and x.dtype.char in "dfDF" and (size := x.size):
         if axis is None and not keepdims:
-            return _add(x, None) / x.size
+            return _add(x, None) / size if size > 1 else x.reshape(())[()]
         if axis is None or x.ndim:
             total = _add(x, axis, None, None, keepdims)
-            return total / (x.size // total.size)
+            return total / (size // total.size)
     return np.mean(x, axis, dtype, keepdims=keepdims, where=where)
 
 

@@ -9,7 +9,7 @@ from itertools import cycle
 
 import numpy as np
 
-from .engines import Unavailable, lookup
+from .engines import lookup
 from .workload import Step, Workload
 
 LEARNING_RATE, BETA1, BETA2, EPSILON = 1e-3, 0.9, 0.999, 1e-8
