@@ -38,7 +38,7 @@ def backward(tensor: Tensor, gradient: Any, retain_graph: bool | None, create_gr
         retain_graph = create_graph
     if create_graph or root.__class__ is Leaf or recording() != ON:
         arrived = sweep({root: g}, retain_graph=retain_graph, create_graph=create_graph)
-    else:  # the same, sooner begun
+    else:  # the same, without what only transforms need
         token = _recording.set(OFF)
         try:
             arrived = _sweep({root: g}, {}, retain_graph)

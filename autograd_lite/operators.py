@@ -164,6 +164,15 @@ def _operator(function: Any, *, reflected: bool = False) -> Any:
     return method
 
 
+def _comparison(function: Any) -> Any:
+    op = TABLE[function]
+
+    def method(self: Tensor, other: Any) -> Any:
+        return apply(op, (self, other), {}) if isinstance(other, OPERANDS) else NotImplemented
+
+    return method
+
+
 _ARITHMETIC: tuple[tuple[str, str, Any, Any], ...] = (
     ("add", "+=", np.add, operator.add),
     ("sub", "-=", np.subtract, operator.sub),
@@ -207,7 +216,7 @@ _METHODS: tuple[Any, ...] = (
 _UNARY: dict[Any, Any] = {}
 #: ufunc -> the operator that it comes to, and its reflected form
 _DIRECT: dict[Any, tuple[Any, Any]] = {
-    ufunc: binary(ufunc, ufunc) for ufunc in (np.maximum, np.minimum, np.arctan2, np.hypot, np.logaddexp)
+    ufunc: binary(ufunc, TABLE[ufunc].fn) for ufunc in (np.maximum, np.minimum, np.arctan2, np.hypot, np.logaddexp)
 }
 
 setattr(Tensor, "T", property(transpose))  # noqa: B010  # past the dispatcher, since every layer may use it
@@ -226,7 +235,7 @@ for _name, _symbol, _function in _OTHER_OPERATORS:
     if _symbol:
         setattr(Tensor, f"__i{_name}__", _in_place(_operator(_function), _symbol))
 for _name, _function in _COMPARISONS:
-    setattr(Tensor, f"__{_name}__", _operator(_function))
+    setattr(Tensor, f"__{_name}__", _comparison(_function))
 for _name, _function in _SIGNS:
     setattr(Tensor, f"__{_name}__", _sign(_function))
 for _function in _METHODS:

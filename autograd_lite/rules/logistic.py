@@ -9,10 +9,10 @@ import numpy as np
 from autograd_lite.record import Primitive
 from autograd_lite.rules.table import call, conj, elementwise, real, rule
 
-__all__ = ["expit"]
+__all__ = ["FEW", "expit"]
 
-# Up to so many numbers the fewer calls of NumPy decide, beyond them the cheaper functions.
-_FEW = 128
+#: up to so many numbers the fewer calls of NumPy decide, beyond them the cheaper functions
+FEW = 128
 # A number of Python's would be converted each time, at a fifth of the cost of the whole.
 _ZERO = {kind: np.zeros((), kind) for kind in "efdg"}
 
@@ -22,7 +22,7 @@ def _expit(x: Any) -> Any:
     kind = x.dtype.kind
     if kind in "biu":
         x = x.astype(float)
-    if x.size <= _FEW and kind != "c":
+    if x.size <= FEW and kind != "c":
         return np.exp(-np.logaddexp(_ZERO[x.dtype.char], -x))
     with np.errstate(over="ignore"):  # where exp(-x) is infinite the result is the 0 that it should be
         return 1.0 / (1.0 + np.exp(-x))

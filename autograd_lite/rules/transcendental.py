@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.record import Primitive
+from autograd_lite.rules.logistic import FEW, expit
 from autograd_lite.rules.table import call, conj, elementwise, numbers_of, real, rule
 
 LN2 = math.log(2.0)
@@ -43,13 +44,23 @@ def _weight(x: Any, other: Any, logaddexp: Any, exp: Any) -> Any:
     same = np.isinf(numbers_of(x)) & np.equal(numbers_of(x), numbers_of(other))
     if same.any():
         x, other = np.where(same, 0.0, x), np.where(same, 0.0, other)
+    if exp is np.exp and x.__class__ is np.ndarray is other.__class__:
+        return expit.fn(x - other)
     return exp(-logaddexp(0.0, other - x))
+
+
+def _logaddexp(a: Any, b: Any) -> Any:
+    """NumPy's; of 0 and many numbers, which softplus is, by functions that take a tenth of its time."""
+    if a.__class__ is float and a == 0 and b.__class__ is np.ndarray and b.size > FEW and b.dtype.char in "fd":
+        return np.maximum(b, 0) + np.log1p(np.exp(-np.abs(b)))
+    return np.logaddexp(a, b)
 
 
 rule(
     np.logaddexp,
     lambda g, y, a, b: g * _weight(a, b, np.logaddexp, np.exp),
     lambda g, y, a, b: g * _weight(b, a, np.logaddexp, np.exp),
+    fn=_logaddexp,
     prints="ln(exp({}) + exp({}))",
     sample=elementwise("real", "real"),
 )

@@ -1,6 +1,7 @@
 """Activations against finite differences, PyTorch where it is installed, and at extreme inputs."""
 
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis.extra import numpy as hnp
 
 from autograd_lite import Tensor, nn
 from autograd_lite.errors import OperandError
+from autograd_lite.nn import activations
 from autograd_lite.nn.activations import peak
 
 ELEMENTWISE = {
@@ -116,6 +118,33 @@ def test_impossible_classes():
     assert nn.logsumexp(np.array([-np.inf, -np.inf])) == -np.inf
     assert nn.logsumexp(np.ones((2, 3)), axis=None) == pytest.approx(1 + math.log(6))
     assert nn.logsumexp(np.ones((2, 3)), axis=0, keepdims=True).shape == (1, 3)
+
+
+def test_gelu_is_the_same_without_scipy(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = np.linspace(-6.0, 6.0, 49)
+    usual = nn.gelu(x)
+    monkeypatch.setitem(sys.modules, "scipy.special", None)
+    activations._error_function.cache_clear()
+    try:
+        np.testing.assert_allclose(nn.gelu(x), usual, rtol=1e-13)
+        assert activations._error_function().__class__ is np.ufunc
+        assert activations._error_function().nargs == 2
+    finally:
+        activations._error_function.cache_clear()
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_softplus_of_many_numbers_is_exact_in_both_tails(dtype: type) -> None:
+    x = np.concatenate([np.linspace(-80.0, 80.0, 601), [np.inf, -np.inf, 0.0, -0.0, 1e-30, -1e-30]]).astype(dtype)
+    with np.errstate(all="ignore"):
+        expected = np.log1p(np.exp(-np.abs(x.astype(np.longdouble)))) + np.maximum(x, 0)
+    y = Tensor(x, requires_grad=True)
+    z = nn.softplus(y)
+    z.sum().backward()
+    few = 4 * np.finfo(dtype).eps
+    np.testing.assert_allclose(z.numpy(), expected.astype(dtype), rtol=few)
+    np.testing.assert_allclose(y.grad, nn.sigmoid(x), rtol=8 * few)
+    assert nn.softplus(Tensor(np.full(200, np.nan))).numpy().tolist() == pytest.approx([np.nan] * 200, nan_ok=True)
 
 
 def test_an_unknown_approximation_is_refused():

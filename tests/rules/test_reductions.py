@@ -281,6 +281,45 @@ def test_running_from_an_initial_value(function: Any) -> None:
         function(Tensor(X, requires_grad=True))
 
 
+# --- many reductions of a few elements each, which are combined slice by slice ---------------------------------
+
+WIDE = np.round(RNG.normal(size=(16, 4, 8, 2, 6, 3)), 1)  # rounded, so that some are equal
+SHORT_AXES = [-1, 5, (3, 5), (-1, -3), (0,), (4, 5)]
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("axis", SHORT_AXES, ids=str)
+@pytest.mark.parametrize("function", [np.max, np.min, np.sum, np.mean], ids=by_name)
+def test_short_axes_of_a_large_array(function: Any, axis: Any, keepdims: bool) -> None:
+    spoiled = WIDE.copy()
+    spoiled[3, 1, 2, :, 4] = [[np.nan, 1, 2], [np.inf, -np.inf, 0]]
+    for dtype in (np.float64, np.float32):
+        x = Tensor(spoiled.astype(dtype), requires_grad=True)
+        with np.errstate(invalid="ignore"):  # infinity less infinity
+            y = function(x, axis=axis, keepdims=keepdims)
+            expected = function(x.numpy(), axis=axis, keepdims=keepdims)
+        assert y.dtype == dtype
+        np.testing.assert_allclose(y.numpy(), expected, rtol=1e-6 if dtype is np.float32 else 1e-14)
+    x = Tensor(WIDE, requires_grad=True)
+    y = function(x, axis=axis, keepdims=keepdims)
+    g = RNG.normal(size=y.shape)
+    y.backward(g)
+    lifted = g.reshape(np.sum(WIDE, axis=axis, keepdims=True).shape)
+    if function in (np.max, np.min):
+        chosen = function(WIDE, axis=axis, keepdims=True) == WIDE
+        expected = lifted * chosen / chosen.sum(axis=axis, keepdims=True)
+    else:
+        expected = lifted * np.ones(WIDE.shape) / (WIDE.size // y.size if function is np.mean else 1)
+    np.testing.assert_allclose(x.grad, expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("function", [np.max, np.sum, np.mean], ids=by_name)
+def test_an_axis_twice_or_out_of_range_is_refused_in_a_large_array_too(function: Any) -> None:
+    for axis in ((5, -1), 6, (-7, 5)):
+        with pytest.raises((OperandError, np.exceptions.AxisError)):
+            function(Tensor(WIDE, requires_grad=True), axis=axis)
+
+
 # --- NaN -----------------------------------------------------------------------------------------------------
 
 HOLES = np.array([[0.5, np.nan, 2.0, -1.0], [np.nan, 1.5, np.nan, 0.3], [1.0, -2.0, 0.7, np.nan]])
