@@ -139,6 +139,7 @@ def _sweep(
     `watched` are the results whose gradients are looked through for the first NaN, if any.
     """
     order: list[Any] | None = None
+    own: set[Any] = set()
     special = bool(targets) or lift is not None
     # While one operation only waits, nothing can send to it any more and no order has to be found: it is the
     # `chain`, and `sent` is its gradient.
@@ -198,7 +199,12 @@ def _sweep(
                             r = fit(r, source.spec)
                         if kind is Leaf:
                             held = arrived.get(source)
-                            arrived[source] = r if held is None else held + r
+                            if held is None:
+                                arrived[source] = r
+                            elif source.spec.size < _LARGE:
+                                arrived[source] = held + r
+                            else:
+                                _add_to(arrived, own, source, r)
                         elif not waiting:
                             chain = source
                             sent = r
@@ -215,7 +221,12 @@ def _sweep(
                             r = fit(r, other.spec)
                         if kind is Leaf:
                             held = arrived.get(other)
-                            arrived[other] = r if held is None else held + r
+                            if held is None:
+                                arrived[other] = r
+                            elif other.spec.size < _LARGE:
+                                arrived[other] = held + r
+                            else:
+                                _add_to(arrived, own, other, r)
                         elif chain is None and not waiting:
                             chain = other
                             sent = r
@@ -237,7 +248,12 @@ def _sweep(
                         r = fit(r, source.spec)
                     if kind is Leaf:
                         held = arrived.get(source)
-                        arrived[source] = r if held is None else held + r
+                        if held is None:
+                            arrived[source] = r
+                        elif source.spec.size < _LARGE:
+                            arrived[source] = held + r
+                        else:
+                            _add_to(arrived, own, source, r)
                     elif not waiting:
                         chain = source
                         sent = r
@@ -261,7 +277,12 @@ def _sweep(
                         r = fit(r, source.spec)
                     if kind is Leaf:
                         held = arrived.get(source)
-                        arrived[source] = r if held is None else held + r
+                        if held is None:
+                            arrived[source] = r
+                        elif source.spec.size < _LARGE:
+                            arrived[source] = held + r
+                        else:
+                            _add_to(arrived, own, source, r)
                     elif source is chain:
                         sent = sent + r
                     elif chain is None and not waiting:
@@ -284,6 +305,21 @@ def _sweep(
         if leaf.details is not None and leaf.__class__ is Leaf:
             arrived[leaf] = _attend(leaf, g, retain=not targets)
     return arrived
+
+
+#: from so many elements on, the sum of the gradients of a leaf is added to in place
+_LARGE = 4096
+
+
+def _add_to(sums: dict[Any, Any], own: set[Any], leaf: Leaf, g: Any) -> None:
+    """Add `g` to what has arrived at `leaf`: in place from the third on, for the sum of two is nobody else's."""
+    held = sums[leaf]
+    if leaf in own and g.__class__ is np.ndarray and g.dtype is held.dtype:
+        held += g
+    else:
+        sums[leaf] = held = held + g
+        if held.__class__ is np.ndarray:
+            own.add(leaf)
 
 
 def leading_to(targets: Collection[Node], roots: Iterable[Node]) -> dict[Any, None]:

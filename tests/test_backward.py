@@ -379,3 +379,25 @@ def test_a_rule_of_another_precision_leaves_the_gradient_in_that_of_its_leaf():
     leaking(x).sum().backward()
     assert x.grad.dtype == np.float32
     assert ag.grad(lambda x: leaking(x).sum())(np.ones(2, np.float32)).dtype == np.float32
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_large_leaf_used_many_times_adds_up_without_touching_what_another_holds(dtype: type) -> None:
+    shape = (80, 80)
+    W, V = (Tensor(np.ones(shape, dtype), requires_grad=True) for _ in range(2))
+    seen: list[np.ndarray] = []
+    loss = Tensor(np.zeros((), dtype))
+    for k in range(6):
+        both = W + V  # one array is the gradient of both
+        both.register_hook(seen.append)
+        loss = loss + (both * float(k)).sum()
+    loss.backward()
+    assert W.grad is not V.grad
+    for leaf in (W, V):
+        assert leaf.grad.dtype == dtype
+        np.testing.assert_array_equal(leaf.grad, np.full(shape, 15.0))
+    assert sorted(float(g.flat[0]) for g in seen) == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+    assert all((g == g.flat[0]).all() for g in seen)
+    first = W.grad
+    (W * 2.0).sum().backward()
+    assert (first == 15.0).all() and (W.grad == 17.0).all()
