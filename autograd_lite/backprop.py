@@ -139,7 +139,7 @@ def _sweep(
     `watched` are the results whose gradients are looked through for the first NaN, if any.
     """
     order: list[Any] | None = None
-    own: set[Any] = set()
+    own: set[Leaf] = set()  # leaves where a sum has arrived that nobody else holds
     special = bool(targets) or lift is not None
     # While one operation only waits, nothing can send to it any more and no order has to be found: it is the
     # `chain`, and `sent` is its gradient.
@@ -182,12 +182,12 @@ def _sweep(
             )
         inputs = node.inputs
         rules = node.op.rules
-        width = len(inputs)
+        width = 0 if watched else len(inputs)
         position = 0
         try:
             # The last branch is what happens, for any inputs. The first two are the same without its loop and its
             # starred arguments: one or two inputs are the inner loop of every small model.
-            if width == 2 and kwargs is None and not watched:
+            if width == 2 and kwargs is None:
                 y, a, b = saved
                 source, other = inputs
                 kind = source.__class__
@@ -199,12 +199,7 @@ def _sweep(
                             r = fit(r, source.spec)
                         if kind is Leaf:
                             held = arrived.get(source)
-                            if held is None:
-                                arrived[source] = r
-                            elif source.spec.size < _LARGE:
-                                arrived[source] = held + r
-                            else:
-                                _add_to(arrived, own, source, r)
+                            arrived[source] = r if held is None else _sum(held, r, source, own)
                         elif not waiting:
                             chain = source
                             sent = r
@@ -221,12 +216,7 @@ def _sweep(
                             r = fit(r, other.spec)
                         if kind is Leaf:
                             held = arrived.get(other)
-                            if held is None:
-                                arrived[other] = r
-                            elif other.spec.size < _LARGE:
-                                arrived[other] = held + r
-                            else:
-                                _add_to(arrived, own, other, r)
+                            arrived[other] = r if held is None else _sum(held, r, other, own)
                         elif chain is None and not waiting:
                             chain = other
                             sent = r
@@ -238,7 +228,7 @@ def _sweep(
                                 chain = None
                             held = waiting.get(other)
                             waiting[other] = r if held is None else held + r
-            elif width == 1 and not watched:
+            elif width == 1:
                 (source,) = inputs
                 y, a = saved
                 kind = source.__class__
@@ -248,12 +238,7 @@ def _sweep(
                         r = fit(r, source.spec)
                     if kind is Leaf:
                         held = arrived.get(source)
-                        if held is None:
-                            arrived[source] = r
-                        elif source.spec.size < _LARGE:
-                            arrived[source] = held + r
-                        else:
-                            _add_to(arrived, own, source, r)
+                        arrived[source] = r if held is None else _sum(held, r, source, own)
                     elif not waiting:
                         chain = source
                         sent = r
@@ -277,12 +262,7 @@ def _sweep(
                         r = fit(r, source.spec)
                     if kind is Leaf:
                         held = arrived.get(source)
-                        if held is None:
-                            arrived[source] = r
-                        elif source.spec.size < _LARGE:
-                            arrived[source] = held + r
-                        else:
-                            _add_to(arrived, own, source, r)
+                        arrived[source] = r if held is None else _sum(held, r, source, own)
                     elif source is chain:
                         sent = sent + r
                     elif chain is None and not waiting:
@@ -307,19 +287,24 @@ def _sweep(
     return arrived
 
 
-#: from so many elements on, the sum of the gradients of a leaf is added to in place
-_LARGE = 4096
+def _sum(held: Any, g: Any, leaf: Leaf, own: set[Leaf]) -> Any:
+    """`held + g`, what has arrived at `leaf` by now; in place where the sum is large and, as for `own`, the sweep's.
 
-
-def _add_to(sums: dict[Any, Any], own: set[Any], leaf: Leaf, g: Any) -> None:
-    """Add `g` to what has arrived at `leaf`: in place from the third on, for the sum of two is nobody else's."""
-    held = sums[leaf]
+    The weights of a recurrent layer get one gradient for each step.
+    """
+    if held.size < _LARGE or held.__class__ is not np.ndarray:
+        return held + g
     if leaf in own and g.__class__ is np.ndarray and g.dtype is held.dtype:
         held += g
-    else:
-        sums[leaf] = held = held + g
-        if held.__class__ is np.ndarray:
-            own.add(leaf)
+        return held
+    total = held + g
+    if total.__class__ is np.ndarray:
+        own.add(leaf)
+    return total
+
+
+#: from so many elements on memory costs more than the calls
+_LARGE = 4096
 
 
 def leading_to(targets: Collection[Node], roots: Iterable[Node]) -> dict[Any, None]:

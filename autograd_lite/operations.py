@@ -336,6 +336,20 @@ def _borrowed(array: Any, keep: int) -> tuple[Leaf, Any]:
     return Leaf(None, spec_of(array)), array.copy() if keep == VALUE else None
 
 
+#: what a product keeps: both operands
+_OPERANDS = (NOTHING, VALUE, VALUE)
+
+
+def _of_three(keep: tuple[int, int, int], y: Any, x: Any, z: Any, a: Any, b: Any) -> tuple[Any, Any, Any]:
+    """What is saved of the result `y` and the operands, whose nodes are `a` and `b`."""
+    keep_y, keep_a, keep_b = keep
+    return (
+        y if keep_y else None,
+        x if keep_a == VALUE else a.spec if keep_a else None,
+        z if keep_b == VALUE else b.spec if keep_b else None,
+    )
+
+
 def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: bool = True) -> tuple[Any, Any]:
     """An operator and its reflected form.
 
@@ -350,7 +364,7 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
         nonlocal kept, blank
         if_a, if_b = op.keeps
         both = tuple(map(max, if_a, if_b))
-        kept = ((), if_a, if_b, both)
+        kept = [_OPERANDS if keep == _OPERANDS else keep for keep in ((), if_a, if_b, both)]
         blank = (None, None, None) if both == (NOTHING,) * 3 else None
 
     def method(self: Tensor, other: Any) -> Any:
@@ -359,10 +373,13 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
         kind = other.__class__
         if kind is Tensor:
             b = other._node
+            z = other._array
+            shared = other._shared
             if b is not None and (b.__class__ is Node or b.requires_grad):
                 flows += 2
         elif kind is float or kind is int or (kind is np.ndarray and other.dtype.kind in "biufc"):
-            b = other
+            b = z = other
+            shared = None
         else:
             return apply(op, (self, other), {}) if isinstance(other, OPERANDS) else NotImplemented
         how = recording()
@@ -372,14 +389,12 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
             return apply(op, (self, other), {})
         if kept is None:
             look()
-        keep_y, keep_a, keep_b = kept[flows]
-        shared = self._shared
-        x = self._array if shared is None or (shared is LENT and keep_a != VALUE) else self._settled()
-        if kind is Tensor:
-            shared = other._shared
-            z = other._array if shared is None or (shared is LENT and keep_b != VALUE) else other._settled()
-        else:
-            z = other
+        keep = kept[flows]
+        x = self._array
+        if self._shared is not None and (self._shared is not LENT or keep[1] == VALUE):
+            x = self._settled()
+        if shared is not None and (shared is not LENT or keep[2] == VALUE):
+            z = other._settled()
         try:
             y = forward(x, z)
         except (TypeError, ValueError) as error:
@@ -394,7 +409,7 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
             if (spec is not its and (its.ndim or its.dtype is not spec.dtype)) or not same_shape:
                 spec = spec_of(y)
         elif kind is np.ndarray:
-            b, z = _borrowed(other, keep_b)
+            b, z = _borrowed(other, keep[2])
             if spec is not b.spec or not same_shape:
                 spec = spec_of(y)
         out = _new(Tensor)
@@ -403,11 +418,10 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
         out._node = node = Node()
         node.op = op
         node.inputs = (a, b)
-        node.saved = blank or (
-            y if keep_y else None,
-            x if keep_a == VALUE else a.spec if keep_a else None,
-            z if keep_b == VALUE else b.spec if keep_b else None,
-        )
+        if keep is _OPERANDS:
+            node.saved = (None, x, z)
+        else:
+            node.saved = blank or _of_three(keep, y, x, z, a, b)
         node.spec = spec
         node.details = None
         return out
@@ -420,8 +434,8 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
             return apply(op, (other, self), {}) if isinstance(other, OPERANDS) else NotImplemented
         if kept is None:
             look()
-        keep_y, keep_a, keep_b = kept[2]
-        z = self._array if self._shared is None else self._settled(keep_b == VALUE)
+        keep = kept[2]
+        z = self._array if self._shared is None else self._settled(keep[2] == VALUE)
         try:
             y = forward(other, z)
         except (TypeError, ValueError) as error:
@@ -429,7 +443,7 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
         spec = b.spec
         a = x = other
         if kind is np.ndarray:
-            a, x = _borrowed(other, keep_a)
+            a, x = _borrowed(other, keep[1])
             if spec is not a.spec or not same_shape:
                 spec = spec_of(y)
         out = _new(Tensor)
@@ -438,11 +452,7 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
         out._node = node = Node()
         node.op = op
         node.inputs = (a, b)
-        node.saved = blank or (
-            y if keep_y else None,
-            x if keep_a == VALUE else a.spec if keep_a else None,
-            z if keep_b == VALUE else b.spec if keep_b else None,
-        )
+        node.saved = blank or _of_three(keep, y, x, z, a, b)
         node.spec = spec
         node.details = None
         return out
