@@ -78,7 +78,12 @@ def _convolve(name: str, x: Any, weight: Any, bias: Any, stride: Any, padding: A
     order = (0, 1, *range(2 + axes, 2 + 2 * axes), *range(2, 2 + axes))
     columns = windows.transpose(order).reshape(samples, channels * math.prod(size), math.prod(places))
     y = (weight.reshape(filters, channels * math.prod(size)) @ columns).reshape(samples, filters, *places)
-    return y if bias is None else y + operand(bias).reshape(filters, *[1] * axes)
+    if bias is None:
+        return y
+    bias = operand(bias)
+    if bias.shape != (filters,):
+        raise OperandError(f"{name}: a bias of shape {bias.shape} for {filters} filters; it must be ({filters},)")
+    return y + bias.reshape(filters, *[1] * axes)
 
 
 def conv1d(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0) -> Any:

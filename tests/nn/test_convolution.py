@@ -101,3 +101,9 @@ def test_equal_to_pytorch(settings):
         gradients = ag.grad(lambda *a, f=ours: (f(*a, **settings) ** 2).sum(), argnums=(0, 1, 2))(*arrays)
         for a, b in zip(gradients, inputs, strict=True):
             np.testing.assert_allclose(a, b.grad.numpy(), rtol=1e-10, atol=1e-11)
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (3,), ()])
+def test_a_bias_is_one_number_for_each_filter(shape):
+    with pytest.raises(OperandError, match=r"for 4 filters; it must be \(4,\)"):
+        nn.conv1d(np.ones((1, 1, 4)), np.ones((4, 1, 2)), np.ones(shape))
