@@ -40,6 +40,12 @@ def operand(x: Any) -> Any:
     return x if hasattr(x, "_node") else np.asarray(x)
 
 
+def signed(x: Any) -> Any:
+    """`operand(x)` in floating point if it is of whole numbers, whose differences may wrap round (uint8: 1 - 2 = 255)."""
+    x = operand(x)
+    return x.astype(float) if x.dtype.kind in "biu" else x
+
+
 def sigmoid(x: Any) -> Any:
     """The logistic function 1 / (1 + exp(-x)), which is `special.expit`: it neither overflows nor loses digits near 0.
 
@@ -57,7 +63,7 @@ def log_sigmoid(x: Any) -> Any:
     >>> log_sigmoid(np.array([-1e4, 0.0]))
     array([-1.0000e+04, -6.9315e-01])
     """
-    return -softplus(-operand(x))
+    return -softplus(-signed(x))
 
 
 def tanh(x: Any) -> Any:
@@ -187,7 +193,9 @@ def softmax(x: Any, axis: int = -1) -> Any:
     >>> softmax(np.array([1e4, 1e4, -np.inf]))
     array([0.5, 0.5, 0. ])
     """
-    x = operand(x)
+    x = signed(x)
+    if not x.size:
+        return x
     exps = np.exp(x - peak(x, axis))
     return exps * (1.0 / exps.sum(axis=axis, keepdims=True))  # few divisions, forward and back
 
@@ -198,7 +206,9 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
     >>> log_softmax(np.array([0.0, 1e4]))
     array([-10000.,      0.])
     """
-    x = operand(x)
+    x = signed(x)
+    if not x.size:
+        return x
     shifted = x - peak(x, axis)
     return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
 
@@ -209,7 +219,7 @@ def logsumexp(x: Any, axis: Any = -1, keepdims: bool = False) -> Any:
     >>> logsumexp(np.array([1e4, 1e4])).item()
     10000.6931
     """
-    x = operand(x)
+    x = signed(x)
     largest = numbers_of(peak(x, axis))
     largest = np.where(np.isfinite(largest), largest, largest.dtype.type(0))  # -inf - -inf would be NaN
     with np.errstate(divide="ignore"):  # the logarithm of a sum of zeros is what it should be, -inf

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import OperandError
-from autograd_lite.nn.activations import log_softmax, operand, softplus
+from autograd_lite.nn.activations import log_softmax, operand, signed, softplus
 from autograd_lite.rules.softmax import log_softmax as log_softmax_in_one
 from autograd_lite.rules.table import numbers_of
 
@@ -39,7 +39,7 @@ _maximum: Any = np.maximum.reduce
 
 
 def _pair(name: str, x: Any, target: Any) -> tuple[Any, Any]:
-    x, target = operand(x), operand(target)
+    x, target = signed(x), operand(target)
     if x.shape != target.shape:
         raise OperandError(
             f"{name}: an input of shape {x.shape} and a target of shape {target.shape}; reshape one of them so that "
@@ -184,7 +184,7 @@ def cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Any:
     array([0.    , 0.6931])
     """
     name = "cross_entropy"
-    input, target = operand(input), operand(target)
+    input, target = signed(input), operand(target)
     if target.dtype.kind in "iu":
         logits, labels = _labels(name, input, target)
         chosen = log_softmax_in_one(logits, axis=1)[np.arange(len(labels)), labels]
@@ -274,6 +274,12 @@ def gaussian_nll_loss(
     name = "gaussian_nll_loss"
     input, target = _pair(name, input, target)
     var = operand(var)
+    widths = zip(reversed(var.shape), reversed(input.shape), strict=False)
+    if var.ndim > input.ndim or any(width not in (1, wanted) for width, wanted in widths):
+        raise OperandError(
+            f"{name}: variances of shape {var.shape} for an input of shape {input.shape}; give one for each element, or "
+            f"a shape that broadcasts to the input's"
+        )
     if var.size and numbers_of(var).min() < 0:
         raise OperandError(f"{name}: a variance of {numbers_of(var).min()} is negative; pass the exp of a free number")
     bounded = np.where(var <= eps, eps, var)
@@ -302,5 +308,8 @@ def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: float =
     name = "cosine_embedding_loss"
     cosine = cosine_similarity(input1, input2)
     cosine, target = _pair(name, cosine, target)
+    together = numbers_of(target) == 1
+    if not (together | (numbers_of(target) == -1)).all():
+        raise OperandError(f"{name}: targets must be -1 or 1; for labels 0 and 1 pass 2 * target - 1")
     excess = cosine - margin
-    return _reduced(name, np.where(target == 1, 1.0 - cosine, np.where(excess <= 0, 0.0, excess)), reduction)
+    return _reduced(name, np.where(together, 1.0 - cosine, np.where(excess <= 0, 0.0, excess)), reduction)

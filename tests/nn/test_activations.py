@@ -178,3 +178,16 @@ def test_equal_to_pytorch():
         (y**2).sum().backward()
         (z**2).sum().backward()
         np.testing.assert_allclose(a.grad, b.grad.numpy(), rtol=1e-7, atol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize("function", [nn.softmax, nn.log_softmax, nn.logsumexp, nn.log_sigmoid])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, bool])
+def test_whole_numbers_do_not_wrap_round(function, dtype):
+    x = np.array([1, 0, 100]).astype(dtype)
+    np.testing.assert_array_equal(function(x), function(x.astype(float)))
+    np.testing.assert_array_equal(function(Tensor(x)).numpy(), function(x.astype(float)))
+
+
+def test_softmax_of_no_classes_is_empty():
+    x = Tensor(np.zeros((2, 0)), requires_grad=True)
+    assert nn.softmax(x).shape == nn.log_softmax(x).shape == (2, 0)

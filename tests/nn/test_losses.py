@@ -175,3 +175,23 @@ def test_equal_to_pytorch():
             (y * y).sum().backward()
             (z * z).sum().backward()
             np.testing.assert_allclose(a.grad, b.grad.numpy(), rtol=10 * rtol, atol=1e-12, err_msg=name)
+
+
+def test_a_variance_that_would_enlarge_the_loss_is_refused():
+    for shape in [(3, 1), (2, 3), (2,)]:
+        with pytest.raises(OperandError, match="variances of shape"):
+            nn.gaussian_nll_loss(np.zeros(3), np.zeros(3), np.ones(shape))
+    assert nn.gaussian_nll_loss(X, Y, np.ones((4, 1)), reduction="none").shape == X.shape
+
+
+def test_a_target_of_the_cosine_loss_is_one_or_minus_one():
+    with pytest.raises(OperandError, match="-1 or 1"):
+        nn.cosine_embedding_loss(np.eye(2), np.eye(2), np.array([1, 0]))
+
+
+def test_losses_of_whole_numbers_do_not_wrap_round():
+    small, large = np.array([1, 2], np.uint8), np.array([2, 5], np.uint8)
+    for loss in (nn.mse_loss, nn.l1_loss, nn.huber_loss):
+        assert loss(small, large) == loss(small.astype(float), large.astype(float)) == loss(Tensor(small), large).item()
+    assert nn.cross_entropy(small[None], np.array([0])) == nn.cross_entropy(small[None] * 1.0, np.array([0]))
+    assert nn.l1_loss(np.array([True]), np.array([False])) == 1
