@@ -28,16 +28,26 @@ def scaled_dot_product_attention(query: Any, key: Any, value: Any, mask: Any = N
         mask: booleans that broadcast to (..., positions, sources), true where a position may look; or None.
 
     Raises:
-        OperandError: a mask that is not boolean, or leaves a position nothing to look at.
+        OperandError: widths that differ; no sources; a mask that is not boolean, or leaves a position nothing to look at.
 
     >>> scaled_dot_product_attention(np.zeros((1, 2)), np.zeros((2, 2)), np.array([[1.0], [3.0]]))
     array([[2.]])
     """
     query, key, value = operand(query), operand(key), operand(value)
+    shapes = query.shape, key.shape, value.shape
+    if min(map(len, shapes)) < 2 or query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
+        raise OperandError(
+            f"scaled_dot_product_attention: query, key and value of shapes {', '.join(map(str, shapes))}; they must be "
+            f"(..., positions, width), (..., sources, width) and (..., sources, value width)"
+        )
+    if query.shape[-2] and not key.shape[-2]:
+        raise OperandError(
+            f"scaled_dot_product_attention: a key of shape {key.shape} has no sources to look at; give at least one"
+        )
     scores = query @ np.swapaxes(key, -1, -2) * (1 / math.sqrt(query.shape[-1]))
     if mask is not None:
         mask = np.asarray(numbers_of(mask))
-        if mask.dtype != bool or not mask.any(axis=-1).all():
+        if mask.dtype != bool or not np.atleast_1d(mask).any(axis=-1).all():
             raise OperandError(
                 f"scaled_dot_product_attention: a mask of dtype {mask.dtype} and shape {mask.shape}; it must be "
                 f"boolean and true at least once in every row"
@@ -85,7 +95,7 @@ class MultiheadAttention(Module):
             raise OperandError(f"{self!r}: an input of shape {x.shape}; it must be (..., positions, features)")
         query, key, value = self._split(self.query(x)), self._split(self.key(source)), self._split(self.value(source))
         mixed = np.swapaxes(scaled_dot_product_attention(query, key, value, mask), -2, -3)
-        return self.output(mixed.reshape(x.shape))
+        return self.output(mixed.reshape(*mixed.shape[:-2], x.shape[-1]))
 
     def _split(self, z: Any) -> Any:
         """(..., positions, features) -> (..., heads, positions, width)"""

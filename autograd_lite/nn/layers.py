@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import OperandError
-from autograd_lite.nn.activations import operand
+from autograd_lite.nn.activations import operand, signed
 from autograd_lite.nn.initializers import generator, initial
 from autograd_lite.nn.module import Module
 from autograd_lite.rules.table import numbers_of
@@ -100,7 +100,7 @@ class Dropout(Module):
 
     def forward(self, x: Any) -> Any:
         """`x` of any shape."""
-        x = operand(x)
+        x = signed(x)
         if not self.training or not self.p:
             return x
         kept = self._rng.random(x.shape) >= self.p

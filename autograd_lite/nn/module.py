@@ -46,15 +46,19 @@ class Module:
         if isinstance(value, Tensor):
             _is_parameter(self, value)
 
-    def forward(self, *inputs: Any) -> Any:
+    def forward(self, *inputs: Any, **options: Any) -> Any:
         """Compute the output; a subclass defines it."""
         raise OperandError(f"{type(self).__name__}: it has no forward method; define forward(self, x)")
 
-    def __call__(self, *inputs: Any) -> Any:
-        """Run `forward`, then the forward hooks."""
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        """Run `forward`, then the forward hooks, which see keyword arguments after the others."""
         number = next(_calls)
         hooks = self.__dict__.get("_hooks")
-        output = self.forward(*inputs)
+        if options:
+            output = self.forward(*inputs, **options)
+            inputs = (*inputs, *options.values())
+        else:
+            output = self.forward(*inputs)
         if hooks:
             for hook in tuple(hooks.values()):
                 replaced = hook(self, inputs, output)

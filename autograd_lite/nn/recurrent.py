@@ -42,19 +42,22 @@ class _Cell(Module):
         """The state before the first step: zeros."""
         return np.zeros((samples, self.hidden_size), self.weight_ih.dtype)
 
-    def _check(self, x: Any, h: Any) -> tuple[Any, Any]:
+    def _input(self, x: Any) -> Any:
         x = operand(x)
         if x.ndim != 2 or x.shape[1] != self.weight_ih.shape[0]:
             raise OperandError(
                 f"{self!r}: an input of shape {x.shape}; it must be (samples, {self.weight_ih.shape[0]})"
             )
+        return x
+
+    def _state(self, x: Any, h: Any) -> Any:
         h = operand(h)
         if h.shape != (x.shape[0], self.hidden_size):
             raise OperandError(
                 f"{self!r}: a state of shape {h.shape} for {x.shape[0]} samples; it must be "
                 f"({x.shape[0]}, {self.hidden_size})"
             )
-        return x, h
+        return h
 
     def _split(self, z: Any) -> list[Any]:
         size = self.hidden_size
@@ -81,7 +84,8 @@ class RNNCell(_Cell):
 
     def forward(self, x: Any, h: Any = None) -> Any:
         """One step; without `h` from zeros."""
-        x, h = self._check(x, self.start(len(operand(x))) if h is None else h)
+        x = self._input(x)
+        h = self._state(x, self.start(len(x)) if h is None else h)
         return np.tanh(x @ self.weight_ih + self.bias_ih + (h @ self.weight_hh + self.bias_hh))
 
 
@@ -99,7 +103,8 @@ class GRUCell(_Cell):
 
     def forward(self, x: Any, h: Any = None) -> Any:
         """One step; without `h` from zeros."""
-        x, h = self._check(x, self.start(len(operand(x))) if h is None else h)
+        x = self._input(x)
+        h = self._state(x, self.start(len(x)) if h is None else h)
         from_x = self._split(x @ self.weight_ih + self.bias_ih)
         from_h = self._split(h @ self.weight_hh + self.bias_hh)
         reset, update = sigmoid(from_x[0] + from_h[0]), sigmoid(from_x[1] + from_h[1])
@@ -126,9 +131,11 @@ class LSTMCell(_Cell):
 
     def forward(self, x: Any, state: Any = None) -> Any:
         """One step; without `state` from zeros."""
-        h, c = self.start(len(operand(x))) if state is None else state
-        x, h = self._check(x, h)
-        _, c = self._check(x, c)
+        x = self._input(x)
+        state = self.start(len(x)) if state is None else state
+        if not hasattr(state, "__len__") or len(state) != 2:
+            raise OperandError(f"{self!r}: the state is no pair; it must be (h, c)")
+        h, c = self._state(x, state[0]), self._state(x, state[1])
         z = self._split(x @ self.weight_ih + self.bias_ih + (h @ self.weight_hh + self.bias_hh))
         c = sigmoid(z[1]) * c + sigmoid(z[0]) * np.tanh(z[2])
         return sigmoid(z[3]) * np.tanh(c), c

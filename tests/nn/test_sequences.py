@@ -167,3 +167,36 @@ def test_attention_and_norms_equal_to_pytorch():
         if isinstance(own, nn.LayerNorm):
             continue
         np.testing.assert_allclose(own.running_var, their.running_var.numpy(), rtol=1e-12)
+
+
+def test_dropout_of_whole_numbers_scales_them():
+    y = nn.Dropout(0.3, seed=0)(np.ones(50, int))
+    np.testing.assert_allclose(np.unique(y), [0, 1 / 0.7])
+
+
+def test_attention_says_what_does_not_fit():
+    attend = nn.scaled_dot_product_attention
+    for query, key, value in [((2,), (2,), (2,)), ((2, 2), (3, 4), (3, 2)), ((2, 2), (3, 2), (4, 2))]:
+        with pytest.raises(OperandError, match="query, key and value of shapes"):
+            attend(np.ones(query), np.ones(key), np.ones(value))
+    with pytest.raises(OperandError, match="no sources"):
+        attend(np.ones((2, 2)), np.ones((0, 2)), np.ones((0, 2)))
+    assert attend(np.ones((2, 2)), np.ones((2, 2)), np.ones((2, 2)), np.True_).tolist() == [[1, 1], [1, 1]]
+
+
+def test_attention_takes_no_positions_a_source_of_more_axes_and_the_mask_by_name():
+    layer = nn.MultiheadAttention(4, 2, seed=0)
+    assert layer(np.ones((2, 0, 4))).shape == (2, 0, 4)
+    x, source = np.random.default_rng(0).standard_normal((2, 3, 4))
+    mask = np.tri(3, dtype=bool)
+    several = layer(x, np.stack([source, x])).numpy()
+    np.testing.assert_allclose(several, [layer(x, source).numpy(), layer(x, x).numpy()])
+    np.testing.assert_array_equal(layer(x, mask=mask).numpy(), layer(x, None, mask).numpy())
+
+
+def test_a_cell_says_what_is_wrong_with_input_and_state():
+    with pytest.raises(OperandError, match=r"an input of shape \(\)"):
+        nn.RNNCell(3, 4)(5.0)
+    for state in (np.zeros((3, 2, 4)), 5):
+        with pytest.raises(OperandError, match=r"it must be \(h, c\)"):
+            nn.LSTM(3, 4)(np.ones((2, 5, 3)), state)
