@@ -41,7 +41,7 @@ def operand(x: Any) -> Any:
 
 
 def signed(x: Any) -> Any:
-    """`operand(x)` in floating point if it is of whole numbers, whose differences may wrap round (uint8: 1 - 2 = 255)."""
+    """`operand(x)`, but whole numbers in floating point: differences of theirs may wrap round (uint8: 1 - 2 = 255)."""
     x = operand(x)
     return x.astype(float) if x.dtype.kind in "biu" else x
 

@@ -28,7 +28,7 @@ def scaled_dot_product_attention(query: Any, key: Any, value: Any, mask: Any = N
         mask: booleans that broadcast to (..., positions, sources), true where a position may look; or None.
 
     Raises:
-        OperandError: widths that differ; no sources; a mask that is not boolean, or leaves a position nothing to look at.
+        OperandError: shapes that do not fit; a mask that is not boolean, or leaves a position nothing to look at.
 
     >>> scaled_dot_product_attention(np.zeros((1, 2)), np.zeros((2, 2)), np.array([[1.0], [3.0]]))
     array([[2.]])

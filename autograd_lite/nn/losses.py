@@ -277,8 +277,8 @@ def gaussian_nll_loss(
     widths = zip(reversed(var.shape), reversed(input.shape), strict=False)
     if var.ndim > input.ndim or any(width not in (1, wanted) for width, wanted in widths):
         raise OperandError(
-            f"{name}: variances of shape {var.shape} for an input of shape {input.shape}; give one for each element, or "
-            f"a shape that broadcasts to the input's"
+            f"{name}: variances of shape {var.shape} for an input of shape {input.shape}; give one for each element, "
+            f"or a shape that broadcasts to the input's"
         )
     if var.size and numbers_of(var).min() < 0:
         raise OperandError(f"{name}: a variance of {numbers_of(var).min()} is negative; pass the exp of a free number")
