@@ -45,6 +45,10 @@ class Module:
         object.__setattr__(self, name, value)
         if isinstance(value, Tensor):
             _is_parameter(self, value)
+        elif isinstance(value, (list, tuple, dict)):
+            # seen now, while they require grad: frozen before the first look they would never be known
+            for _ in _entries(value, "", set(), deep=False, owner=self):
+                pass
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """Compute the output; a subclass defines it."""
@@ -154,6 +158,11 @@ class Module:
         Raises:
             OperandError: a name is missing or not known, a shape differs, a value is not numeric; it says which.
         """
+        if not isinstance(state, Mapping):
+            raise OperandError(
+                f"load_state_dict: the state is a {type(state).__name__}; give a dict of arrays by name, for a file "
+                f"saving.load(path)"
+            )
         places = {name: value for name, value in self.named_entries() if isinstance(value, (Tensor, np.ndarray))}
         missing, unknown = [n for n in places if n not in state], [n for n in state if n not in places]
         if strict and (missing or unknown):
@@ -166,7 +175,10 @@ class Module:
             if name not in state:
                 continue
             given = state[name]
-            array = np.asarray(given.numpy() if isinstance(given, Tensor) else given)
+            try:
+                array = np.asarray(given.numpy() if isinstance(given, Tensor) else given)
+            except ValueError as error:
+                raise OperandError(f"load_state_dict: {name} is no array: {error}") from error
             if array.shape != value.shape:
                 raise OperandError(
                     f"load_state_dict: {name} has shape {value.shape} and is given {array.shape}; "
@@ -176,6 +188,8 @@ class Module:
                 raise OperandError(
                     f"load_state_dict: {name} has dtype {value.dtype} and is given {array.dtype}; convert it first"
                 )
+            if isinstance(value, np.ndarray) and not value.flags.writeable:
+                raise OperandError(f"load_state_dict: the array {name} is read-only; give the module a copy of it")
             new[name] = np.array(array, value.dtype)
         for name, array in new.items():
             value = places[name]
@@ -346,8 +360,8 @@ class Sequential(Module):
         return iter(self._layers)
 
     def parts(self) -> Any:
-        """The layers, named by their positions."""
-        return list(enumerate(self._layers))
+        """The layers, named by their positions, and what a subclass has besides."""
+        return [*enumerate(self._layers), *super().parts()]
 
     def forward(self, x: Any) -> Any:
         """Give `x` to the first layer, its output to the second, and so on."""

@@ -227,3 +227,48 @@ def test_fans_of_filters_and_orthogonal_rows():
     q = nn.initial("orthogonal", (3, 5), rng=0, scale=2.0)
     np.testing.assert_allclose(q @ q.T, 4 * np.eye(3), atol=1e-12)
     assert not nn.initial("zeros", (2, 2)).any() and nn.initial("ones", (2, 2)).all()
+
+
+def test_a_parameter_in_a_list_stays_one_when_it_is_frozen_at_once():
+    class Weights(nn.Module):
+        def __init__(self):
+            self.weights = [Tensor([1.0], requires_grad=True), {"b": Tensor([2.0], requires_grad=True)}]
+
+    part = Weights()
+    part.weights[0].requires_grad = False
+    part.weights[1]["b"].requires_grad = False
+    assert list(part.state_dict()) == ["weights.0", "weights.1.b"]
+
+
+def test_a_subclass_of_sequential_may_have_parameters_besides_its_layers():
+    class Scaled(nn.Sequential):
+        def __init__(self):
+            super().__init__(nn.Dense(2, 1, seed=0), np.tanh)
+            self.scale = Tensor([2.0], requires_grad=True)
+            self.head = nn.Dense(1, 1, seed=1)
+
+        def forward(self, x):
+            return self.head(super().forward(x)) * self.scale
+
+    net = Scaled()
+    names = ["0.weight", "0.bias", "scale", "head.weight", "head.bias"]
+    assert [name for name, _ in net.named_parameters()] == names == list(net.state_dict())
+    assert "scale" not in repr(net) and "head: Dense(1, 1)" in repr(net)
+    assert net.summary(np.ones((3, 2))).splitlines()[-1].split() == ["6"]
+
+
+@pytest.mark.parametrize("state", ["model.npz", None, [1, 2], {"weight": [[1], [2, 3]], "bias": [1.0]}])
+def test_what_is_no_state_is_refused_and_changes_nothing(state):
+    layer = nn.Dense(1, 1, seed=0)
+    before = layer.state_dict()
+    with pytest.raises(OperandError, match="load_state_dict"):
+        layer.load_state_dict(state)
+    assert layer.weight.item() == before["weight"].item()
+
+
+def test_a_state_that_cannot_be_written_to_is_refused_before_anything_changes():
+    part = nn.Module()
+    part.first, part.fixed = Tensor([1.0], requires_grad=True), np.broadcast_to(0.0, 3)
+    with pytest.raises(OperandError, match="fixed is read-only"):
+        part.load_state_dict({"first": [5.0], "fixed": [1.0, 2.0, 3.0]})
+    assert part.first.item() == 1
