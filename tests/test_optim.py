@@ -336,6 +336,14 @@ def test_a_state_that_does_not_fit_changes_nothing():
         ({**good, "state": {**good["state"], 0: {"step": 1}}}, "sum of parameter 0 is missing"),
         ({**good, "state": {0: {**one, "sum": np.zeros(5)}}}, r"has shape \(5,\); it must have shape \(3, 2\)"),
         ({**good, "param_groups": [{**good["param_groups"][0], "lr": math.nan}]}, "lr=nan"),
+        ({**good, "param_groups": [{**good["param_groups"][0], "lr": "0.1"}]}, "lr=0.1; it must be a finite number"),
+        ({**good, "param_groups": [{**good["param_groups"][0], "lr": None}]}, "lr=None"),
+        ({**good, "param_groups": [{**good["param_groups"][0], "betas": (0.9,)}]}, "betas=.0.9,.; they must be a pair"),
+        ({**good, "param_groups": 5}, "cannot be read"),
+        ({**good, "state": []}, "cannot be read"),
+        ({**good, "state": {0: None}}, "cannot be read"),
+        ({**good, "state": {0: {**one, "step": math.nan}}}, "step of parameter 0 must be a whole number"),
+        ({**good, "state": {0: {**one, "sum": one["sum"] * 1j}}}, "sum of parameter 0 must be real numbers"),
     ]:
         with pytest.raises(OperandError, match=message):
             optimizer.load_state_dict(bad)
@@ -492,3 +500,101 @@ def test_clipping():
     for clip in (optim.clip_grad_norm_, optim.clip_grad_value_):
         with pytest.raises(OperandError, match="must be positive"):
             clip([a], 0.0)
+
+
+@pytest.mark.parametrize("method", ["Adam", "AdamW"])
+@pytest.mark.parametrize("saved", [False, True])
+def test_betas_may_change_between_steps(method, saved):
+    own = [Tensor([1.0, -2.0], requires_grad=True), Tensor([0.5], requires_grad=True)]
+    optimizer = getattr(optim, method)([{"params": own[:1]}, {"params": own[1:]}], lr=0.1, weight_decay=0.0)
+    rng = np.random.default_rng(0)
+    values, means, squares = own[0].numpy().copy(), np.zeros(2), np.zeros(2)
+    for step in range(1, 9):
+        beta1, beta2 = (0.9, 0.999) if step < 4 else (0.5, 0.99) if step < 7 else (0.8, 0.9)
+        optimizer.param_groups[0]["betas"] = (beta1, beta2)
+        if saved:
+            state = optimizer.state_dict()
+            optimizer = getattr(optim, method)([{"params": own[:1]}, {"params": own[1:]}], lr=0.5, betas=(0.0, 0.0))
+            optimizer.load_state_dict(state)
+        own[0].grad, own[1].grad = rng.standard_normal(2), rng.standard_normal(1)
+        means = beta1 * means + (1 - beta1) * own[0].grad
+        squares = beta2 * squares + (1 - beta2) * own[0].grad ** 2
+        root = np.sqrt(squares / (1 - beta2**step)) + 1e-8
+        values -= 0.1 * means / (1 - beta1**step) / root
+        optimizer.step()
+        np.testing.assert_allclose(own[0].numpy(), values, rtol=1e-12)
+    before = own[0].numpy().copy()
+    optimizer.param_groups[0]["betas"] = (1.0, 0.9)
+    with pytest.raises(OperandError, match="betas"):
+        optimizer.step()
+    assert (own[0].numpy() == before).all()
+
+
+def test_what_is_no_list_of_parameters_or_no_number_is_refused():
+    w = Tensor([1.0], requires_grad=True)
+    for given in (None, nn.Dense(1, 1), 3, w):
+        with pytest.raises(OperandError, match="give a list"):
+            optim.SGD(given, lr=0.1)
+    for lr in ("0.1", None, [0.1, 0.2], 1j):
+        with pytest.raises(OperandError, match="lr="):
+            optim.SGD([w], lr=lr)
+    for betas in (0.9, (0.9,), (0.9, 0.9, 0.9), "ab"):
+        with pytest.raises(OperandError, match="betas="):
+            optim.Adam([w], betas=betas)
+
+
+def test_clipping_takes_one_tensor_and_narrow_dtypes():
+    w = Tensor([0.0, 0.0], requires_grad=True)
+    w.grad = np.array([3.0, 4.0])
+    assert optim.clip_grad_norm_(w, 1.0) == 5
+    np.testing.assert_allclose(w.grad, [0.6, 0.8])
+    optim.clip_grad_value_(w, 0.7)
+    np.testing.assert_allclose(w.grad, [0.6, 0.7])
+    for dtype, value in [(np.float16, 100.0), (np.float32, 1e25)]:
+        w = Tensor(np.zeros(400, dtype), requires_grad=True)
+        w.grad = np.full(400, value, dtype)
+        assert optim.clip_grad_norm_([w], 1.0) == pytest.approx(20 * value, rel=1e-3)
+        assert w.grad.dtype == dtype
+        np.testing.assert_allclose(w.grad, 0.05, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "schedule", [lambda o: optim.StepLR(o, 1, 0.5), lambda o: optim.ReduceLROnPlateau(o, decay=0.5, patience=1)]
+)
+def test_a_group_that_comes_later_is_scheduled_from_its_own_rate(schedule):
+    w, b = Tensor([1.0], requires_grad=True), Tensor([1.0], requires_grad=True)
+    optimizer = optim.SGD([w], lr=1.0)
+    made = schedule(optimizer)
+    plateau = isinstance(made, optim.ReduceLROnPlateau)
+    optimizer.add_param_group({"params": [b], "lr": 0.2})
+    state = made.state_dict()
+    assert state["base_lrs"] == [1.0, 0.2]
+    for _ in range(3 if plateau else 1):
+        made.step(*[1.0] * plateau)
+    assert made.get_last_lr() == [0.5, 0.1]
+    made.load_state_dict(state)
+    assert made.get_last_lr() == [1.0, 0.2]
+    for bad in ({**state, "base_lrs": [1.0]}, {**state, "epoch": "1"}, {**state, "base_lrs": [1.0, None]}):
+        with pytest.raises(OperandError, match="load_state_dict"):
+            made.load_state_dict(bad)
+        assert made.state_dict() == state and made.get_last_lr() == [1.0, 0.2]
+
+
+def test_lbfgs_is_not_left_at_a_trial_point_when_the_closure_raises():
+    w = Tensor([3.0, -2.0], requires_grad=True)
+    optimizer = optim.LBFGS([w], max_iter=1)
+    calls = []
+
+    def closure():
+        calls.append(w.numpy().copy())
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        optimizer.zero_grad()
+        loss = (w**4).sum()
+        loss.backward()
+        return loss
+
+    with pytest.raises(KeyboardInterrupt):
+        optimizer.step(closure)
+    assert (calls[1] != [3.0, -2.0]).any() and w.numpy().tolist() == [3.0, -2.0]
+    assert optimizer.step(closure) == 97 and (w.numpy() != [3.0, -2.0]).all()

@@ -82,6 +82,15 @@ class LBFGS(Optimizer):
 
         flat.gather()
         x = flat.values.copy()
+        try:
+            return self._minimise(evaluate, x, group)
+        finally:  # whatever the closure raised, the parameters are not left at a point that was only tried
+            flat.secure()
+            flat.values[...] = x
+            flat.publish()
+
+    def _minimise(self, evaluate: Callable[[Any], tuple[float, Any]], x: Any, group: dict[str, Any]) -> float:
+        """Up to `max_iter` iterations, each of which moves x in place; returns the loss before the first."""
         loss, g = evaluate(x)
         first = loss
         if not (math.isfinite(loss) and np.isfinite(g).all()):
@@ -106,10 +115,8 @@ class LBFGS(Optimizer):
             moved, turned = t * direction, new_g - g
             if float(moved @ turned) > 1e-10 * float(turned @ turned):
                 self._pairs.append((moved, turned))
-            x, loss, g = x + moved, new_loss, new_g
-        flat.secure()
-        flat.values[...] = x
-        flat.publish()
+            x += moved
+            loss, g = new_loss, new_g
         return first
 
     def _times_inverse_hessian(self, g: Any) -> Any:

@@ -6,7 +6,7 @@ They agree with PyTorch's of the same names and arguments to rounding.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -110,6 +110,35 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
+
+    def _settle(self) -> None:
+        """Where the betas of a group were changed, rescale its sums, so that the means stay what they were."""
+        settled = self.__dict__.setdefault("_settled", [])
+        for position, (group, flats) in enumerate(zip(self.param_groups, self._flats, strict=True)):
+            betas = tuple(group["betas"])
+            if position == len(settled):
+                settled.append(betas)
+            elif settled[position] != betas:
+                self._check(group)
+                for name, before, now in zip(self.state_names, settled[position], betas, strict=True):
+                    for flat in flats:
+                        flat.states[name] *= (1 - before) / (1 - now)
+                settled[position] = betas
+
+    def step(self) -> None:
+        """Update every parameter that has a gradient."""
+        self._settle()
+        super().step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """As for every optimiser."""
+        self._settle()
+        return super().state_dict()
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over what `state_dict` returned."""
+        super().load_state_dict(state_dict)
+        self._settled = [tuple(group["betas"]) for group in self.param_groups]
 
     def _update(self, group: dict[str, Any], run: Run) -> None:
         lr, (beta1, beta2) = group["lr"], group["betas"]

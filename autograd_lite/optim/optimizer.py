@@ -19,6 +19,8 @@ def tensors_of(name: str, params: Any) -> list[Tensor]:
     """A list of leaves that can be trained, or an error that says what is none."""
     if isinstance(params, Tensor):
         raise OperandError(f"{name}: params is one Tensor of shape {params.shape}; give a list, [tensor]")
+    if not isinstance(params, Iterable):
+        raise OperandError(f"{name}: params is a {type(params).__name__}; give a list of Tensors, model.parameters()")
     tensors = list(params)
     if not tensors:
         raise OperandError(f"{name}: no parameters given; pass model.parameters() of a model that has some")
@@ -59,10 +61,9 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[dict[str, Any]] = []
         self._flats: list[list[Flat]] = []
-        if isinstance(params, Tensor):
-            tensors_of(self._name, params)
-        given = list(params)
-        for group in given if given and isinstance(given[0], Mapping) else [{"params": given}]:
+        given: Any = params if isinstance(params, Tensor) or not isinstance(params, Iterable) else list(params)
+        grouped = isinstance(given, list) and given and isinstance(given[0], Mapping)
+        for group in given if grouped else [{"params": given}]:
             self.add_param_group(group)
 
     @property
@@ -101,12 +102,17 @@ class Optimizer:
     def _check(self, group: dict[str, Any]) -> None:
         """Refuse hyperparameters out of their range; at every step, because a schedule may have set them."""
         for key, value in group.items():
-            if key == "params" or value is None or isinstance(value, (bool, str)):
+            if key == "params" or isinstance(value, bool):
                 continue
-            numbers = value if isinstance(value, (tuple, list)) else (value,)
-            for number in numbers:
+            if key == "betas" and not (isinstance(value, (tuple, list)) and len(value) == 2):
+                raise OperandError(f"{self._name}: betas={value!r}; they must be a pair of numbers")
+            for number in value if key == "betas" else (value,):
                 below_one = key in ("betas", "momentum", "alpha")
-                if not 0 <= number < (1 if below_one else math.inf):
+                try:
+                    fits = bool(0 <= number < (1 if below_one else math.inf))
+                except (TypeError, ValueError):  # no number
+                    fits = False
+                if not fits:
                     wanted = "at least 0 and below 1" if below_one else "a finite number, not negative"
                     raise OperandError(f"{self._name}: {key}={value}; it must be {wanted}")
 
@@ -170,7 +176,11 @@ class Optimizer:
             raise OperandError(f"{name}: {' and '.join(sorted(missing))} missing; pass what state_dict() returned")
         groups, state = state_dict["param_groups"], state_dict["state"]
         sizes = [len(group["params"]) for group in self.param_groups]
-        given = [len(group["params"]) for group in groups]
+        try:
+            given = [len(group["params"]) for group in groups]
+            entries = {number: dict(entry) for number, entry in state.items()}
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            raise OperandError(f"{name}: it cannot be read, {error!r}; pass what state_dict() returned") from error
         if sizes != given:
             raise OperandError(f"{name}: groups of {given} parameters do not fit groups of {sizes}; use the same model")
         changed = []
@@ -182,16 +192,20 @@ class Optimizer:
             self._check(changed[-1])
         places = self._places()
         for number, (flat, position) in enumerate(places):
-            entry = state.get(number)
-            for key in ("step", *flat.states) if entry is not None else ():
+            entry = entries.get(number, {})
+            for key in ("step", *flat.states) if number in entries else ():
                 shape = () if key == "step" else flat.tensors[position].shape
                 if key not in entry or np.shape(entry[key]) != shape:
                     found = f"has shape {np.shape(entry[key])}" if key in entry else "is missing"
                     raise OperandError(f"{name}: {key} of parameter {number} {found}; it must have shape {shape}")
+                kind = np.asarray(entry[key]).dtype.kind
+                if kind not in ("iu" if key == "step" else "iuf"):
+                    wanted = "a whole number" if key == "step" else "real numbers"
+                    raise OperandError(f"{name}: {key} of parameter {number} must be {wanted}; use what was saved")
         for own, new in zip(self.param_groups, changed, strict=True):
             own.update(new)
         for number, (flat, position) in enumerate(places):
-            entry = state.get(number, {})
+            entry = entries.get(number, {})
             flat.steps[position] = int(entry.get("step", 0))
             for key, buffer in flat.states.items():
                 buffer[flat.slices[position]] = np.ravel(entry[key]) if entry else 0
@@ -202,7 +216,7 @@ class Optimizer:
         return f"{self._name}({count:,} numbers; {settings})"
 
 
-def clip_grad_norm_(params: Iterable[Tensor], max_norm: float) -> float:
+def clip_grad_norm_(params: Iterable[Tensor] | Tensor, max_norm: float) -> float:
     """Scale the gradients, together, so that their Euclidean norm is at most `max_norm`; returns the norm before.
 
     Raises:
@@ -217,8 +231,10 @@ def clip_grad_norm_(params: Iterable[Tensor], max_norm: float) -> float:
     """
     if not max_norm > 0:
         raise OperandError(f"clip_grad_norm_: max_norm={max_norm}; it must be positive")
-    tensors = [tensor for tensor in params if tensor.grad is not None]
-    norm = math.sqrt(sum(float(np.vdot(g, g)) for g in (_array(t.grad) for t in tensors)))
+    tensors = _with_gradient(params)
+    # in double precision, where the squares of what is finite in a narrower one are finite too
+    gradients = [np.asarray(g, np.result_type(g, float)) for g in (_array(t.grad) for t in tensors)]
+    norm = math.sqrt(sum(float(np.vdot(g, g).real) for g in gradients))
     if not math.isfinite(norm):
         raise OperandError(
             f"clip_grad_norm_: the gradients have norm {norm}; find where that begins with ag.trace_nan, or lower lr"
@@ -229,7 +245,7 @@ def clip_grad_norm_(params: Iterable[Tensor], max_norm: float) -> float:
     return norm
 
 
-def clip_grad_value_(params: Iterable[Tensor], clip_value: float) -> None:
+def clip_grad_value_(params: Iterable[Tensor] | Tensor, clip_value: float) -> None:
     """Clip every element of the gradients to [-clip_value, clip_value].
 
     >>> w = Tensor([0.0, 0.0], requires_grad=True)
@@ -240,9 +256,13 @@ def clip_grad_value_(params: Iterable[Tensor], clip_value: float) -> None:
     """
     if not clip_value > 0:
         raise OperandError(f"clip_grad_value_: clip_value={clip_value}; it must be positive")
-    for tensor in params:
-        if tensor.grad is not None:
-            tensor.grad = np.clip(_array(tensor.grad), -clip_value, clip_value)
+    for tensor in _with_gradient(params):
+        tensor.grad = np.clip(_array(tensor.grad), -clip_value, clip_value)
+
+
+def _with_gradient(params: Any) -> list[Tensor]:
+    """Those of the parameters, or the one, that have a gradient."""
+    return [tensor for tensor in ([params] if isinstance(params, Tensor) else params) if tensor.grad is not None]
 
 
 def _array(gradient: Any) -> Any:

@@ -21,11 +21,14 @@ __all__ = [
 
 
 class Schedule:
-    """What all schedules share: the learning rate is the one the group started with, times `factor(epoch)`."""
+    """What all schedules share: the learning rate is the one the group started with, times `factor(epoch)`.
+
+    A group that is added to the optimiser later starts with the learning rate it has when `step` first meets it.
+    """
 
     def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
-        self.base_lrs = [float(group["lr"]) for group in optimizer.param_groups]
+        self.base_lrs: list[float] = []
         self.epoch = 0
         self._set()
 
@@ -33,9 +36,19 @@ class Schedule:
         """What the learning rate is multiplied by at `epoch`, counted from 0; a subclass defines it."""
         raise OperandError(f"{type(self).__name__}: it defines no factor(epoch)")
 
+    def _meet(self) -> None:
+        """Note the learning rates of the groups that are new."""
+        self.base_lrs += [float(group["lr"]) for group in self.optimizer.param_groups[len(self.base_lrs) :]]
+
     def _set(self) -> None:
-        for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
-            group["lr"] = base * self.factor(self.epoch)
+        self._meet()
+        rates = [self._lr(base) for base in self.base_lrs]
+        for group, lr in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = lr
+
+    def _lr(self, base: float) -> float:
+        """What a learning rate that started as `base` is now."""
+        return base * self.factor(self.epoch)
 
     def step(self) -> None:
         """Go to the next epoch."""
@@ -48,17 +61,24 @@ class Schedule:
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs."""
+        self._meet()
         return {"epoch": self.epoch, "base_lrs": list(self.base_lrs)}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take over what `state_dict` returned, and set the learning rates by it."""
         own = self.state_dict()
+        name = f"{type(self).__name__}.load_state_dict"
         missing = set(own) - set(state)
-        if missing or len(state["base_lrs"]) != len(self.base_lrs):
-            what = f"{', '.join(sorted(missing))} missing" if missing else "another number of groups"
-            raise OperandError(f"{type(self).__name__}.load_state_dict: {what}; pass what state_dict() returned")
-        for key in own:
-            setattr(self, key, state[key])
+        if missing:
+            raise OperandError(f"{name}: {', '.join(sorted(missing))} missing; pass what state_dict() returned")
+        new = {key: state[key] for key in own}
+        rates = new["base_lrs"]
+        if not isinstance(rates, (list, tuple)) or len(rates) != len(self.base_lrs):
+            raise OperandError(f"{name}: base_lrs={rates}; there must be one for each of {len(self.base_lrs)} groups")
+        for value in (*rates, *(value for key, value in new.items() if key != "base_lrs")):
+            if not isinstance(value, (int, float)):
+                raise OperandError(f"{name}: {value!r} is no number; pass what state_dict() returned")
+        vars(self).update({**new, "base_lrs": list(rates)})
         self._set()
 
 
@@ -132,9 +152,8 @@ class CosineAnnealingLR(Schedule):
         """(1 + cos(pi * epoch / T_max)) / 2."""
         return 0.5 * (1 + math.cos(math.pi * min(epoch, self.T_max) / self.T_max))
 
-    def _set(self) -> None:
-        for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
-            group["lr"] = self.eta_min + (base - self.eta_min) * self.factor(self.epoch)
+    def _lr(self, base: float) -> float:
+        return self.eta_min + (base - self.eta_min) * self.factor(self.epoch)
 
 
 class LinearWarmup(Schedule):
@@ -190,9 +209,8 @@ class ReduceLROnPlateau(Schedule):
         """decay to the number of reductions so far."""
         return float(self.decay**self.reduced)
 
-    def _set(self) -> None:
-        for group, base in zip(self.optimizer.param_groups, self.base_lrs, strict=True):
-            group["lr"] = max(base * self.factor(self.epoch), min(self.min_lr, base))
+    def _lr(self, base: float) -> float:
+        return max(base * self.factor(self.epoch), min(self.min_lr, base))
 
     def step(self, metric: float | None = None) -> None:
         """Note the metric of an epoch; smaller is better."""
