@@ -130,6 +130,35 @@ def test_a_resumed_run_is_bit_for_bit_the_one_that_was_not_interrupted(tmp_path,
     assert os.listdir(tmp_path) == [path.name]
 
 
+def test_resuming_a_run_that_was_stopped_gives_its_best_weights(tmp_path):
+    def go(resume=None):
+        return run(
+            epochs=50, lr=0.5, callbacks=[train.EarlyStopping(3), train.Checkpoint(tmp_path / "run.npz")], resume=resume
+        )
+
+    whole, history = go()
+    assert history.best_epoch < len(history) - 1 < 49
+    again, resumed = go(tmp_path / "run.npz")
+    assert resumed.records == history.records and same(whole.state_dict(), again.state_dict())
+
+
+@pytest.mark.parametrize("more", [{"validation": (X, Y)}, {"metrics": {"two": lambda outputs, y: 2.0}}])
+def test_a_resumed_run_has_no_records_that_began_in_the_middle(tmp_path, more):
+    run(epochs=2, callbacks=[train.Checkpoint(tmp_path / "run.npz")])
+    net = model(5)
+    with pytest.raises(OperandError, match=r"was not recorded before the checkpoint"):
+        run(net, epochs=4, callbacks=[train.Checkpoint(tmp_path / "other.npz")], resume=tmp_path / "run.npz", **more)
+    assert same(net.state_dict(), load(tmp_path / "run.npz")["model"])
+
+
+def test_a_record_that_is_not_of_every_epoch_makes_no_table():
+    history = train.History()
+    history.add({"loss": 2.0, "extra": 1.0})
+    history.add({"loss": 1.0})
+    with pytest.raises(OperandError, match="extra has not one number for each of 2 epochs"):
+        history.to_csv()
+
+
 def test_a_checkpoint_that_does_not_fit_changes_nothing(tmp_path):
     path = tmp_path / "run.npz"
     run(callbacks=[train.Checkpoint(path)])
@@ -140,13 +169,22 @@ def test_a_checkpoint_that_does_not_fit_changes_nothing(tmp_path):
         ({"callbacks": []}, "0 callbacks, this run 1"),
         ({"generators": []}, "0 generators, this run 1"),
         ({"schedule": {"epoch": 1, "base_lrs": [1.0]}}, "differ in having a schedule"),
+        ({"model": None}, "the state is a NoneType"),
+        ({"generators": [{"bit_generator": "PCG64"}]}, "the checkpoint is damaged"),
+        ({"history": None}, "the checkpoint is damaged"),
+        ({"history": {**state["history"], "records": {"loss": 1.0}}}, "records must be lists"),
+        ({"history": {**state["history"], "best_state": {"0.weight": np.zeros(2)}}}, "best weights of the checkpoint"),
+        ({"epoch": "4"}, "epoch='4'"),
+        ({"seed": None}, "seed=None"),
     ]:
         save(path, {**state, **change})
         net = model(5)
-        before = net.state_dict()
+        optimizer = optim.Adam(net.parameters(), lr=0.7)
+        before, random = net.state_dict(), net[1]._rng.bit_generator.state
         with pytest.raises(OperandError, match=message):
-            run(net, callbacks=[train.Checkpoint(tmp_path / "other.npz")], resume=path)
-        assert same(before, net.state_dict())
+            run(net, optimizer=optimizer, callbacks=[train.Checkpoint(tmp_path / "other.npz")], resume=path)
+        assert same(before, net.state_dict()) and random == net[1]._rng.bit_generator.state
+        assert optimizer.state_dict()["state"] == {} and optimizer.param_groups[0]["lr"] == 0.7
     save(path, {"model": state["model"]})
     with pytest.raises(OperandError, match="the checkpoint lacks optimizer"):
         run(resume=path)
@@ -227,6 +265,19 @@ def test_arguments_that_make_no_sense_are_refused():
         ({"batch_size": 0}, "batch_size=0"),
         ({"loss": lambda outputs, y: outputs - y}, "it must be one number"),
         ({"loss": lambda outputs, y: 1.0}, "it must be one number"),
+        ({"loss": lambda outputs, y: outputs.sum() * 1j}, "it must be one number"),
+        ({"epochs": 1.5}, "epochs=1.5; it must be a whole number"),
+        ({"epochs": "3"}, "epochs='3'"),
+        ({"batch_size": None}, "batch_size=None"),
+        ({"callbacks": train.EarlyStopping()}, "give a list of functions of a Run"),
+        ({"callbacks": [3]}, "give a list of functions of a Run"),
+        ({"metrics": [train.accuracy]}, "give functions by name"),
+        ({"metrics": {"all": lambda outputs, y: outputs}}, "the metric all returned array"),
+        ({"schedule": optim.StepLR}, "give one such as"),
+        ({"optimizer": optim.Adam}, "the optimizer is <class"),
+        ({"seed": -1}, "seed=-1; it must be a whole number"),
+        ({"seed": np.random.default_rng(0)}, "seed=Generator"),
+        ({"data": ([[1.0], [2.0, 3.0]], [[1.0], [2.0]])}, "all samples must have one shape"),
         ({"optimizer": optim.LBFGS(net.parameters())}, "L-BFGS needs a loop of its own"),
         ({"optimizer": optim.SGD(model(1).parameters())}, "has no parameter of this model"),
     ]:

@@ -53,7 +53,7 @@ class EarlyStopping:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what `state_dict` returned."""
-        self.best, self.waited = state["best"], state["waited"]
+        self.best, self.waited = float(state["best"]), int(state["waited"])
 
     def __repr__(self) -> str:
         return f"EarlyStopping(patience={self.patience})"

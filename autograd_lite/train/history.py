@@ -67,7 +67,17 @@ class History:
             self.records.setdefault(name, []).append(float(value))
 
     def to_csv(self, path: str | os.PathLike[str] | None = None) -> str:
-        """The records as comma-separated values, one line per epoch; written to `path` if one is given."""
+        """The records as comma-separated values, one line per epoch; written to `path` if one is given.
+
+        Raises:
+            OperandError: a record has not one number for each epoch, because it was not added to in each.
+        """
+        short = [name for name, values in self.records.items() if len(values) != len(self)]
+        if short:
+            raise OperandError(
+                f"History.to_csv: {', '.join(short)} has not one number for each of {len(self)} epochs; add nan where "
+                f"there is none"
+            )
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["epoch", *self.records])
@@ -121,5 +131,9 @@ class History:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take over what `state_dict` returned."""
-        self.records = {name: values.tolist() for name, values in state["records"].items()}
-        self.best_epoch, self.best_state = state["best_epoch"], state["best_state"]
+        records = {name: np.asarray(values, float) for name, values in state["records"].items()}
+        best_epoch, best_state = state["best_epoch"], dict(state["best_state"])
+        if not isinstance(best_epoch, int) or any(values.ndim != 1 for values in records.values()):
+            raise OperandError("History.load_state_dict: records must be lists of numbers; pass what state_dict() gave")
+        self.records = {name: values.tolist() for name, values in records.items()}
+        self.best_epoch, self.best_state = best_epoch, best_state

@@ -17,7 +17,10 @@ def checked_data(name: str, data: Any) -> tuple[Any, Any]:
     """Inputs and targets as arrays of the same length, without NaN or infinity."""
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         raise OperandError(f"{name}: the data are a {type(data).__name__}; give a pair (inputs, targets)")
-    arrays = [np.asarray(part.numpy() if isinstance(part, Tensor) else part) for part in data]
+    try:
+        arrays = [np.asarray(part.numpy() if isinstance(part, Tensor) else part) for part in data]
+    except ValueError as error:
+        raise OperandError(f"{name}: the data are no arrays, {error}; all samples must have one shape") from error
     for what, array in zip(("inputs", "targets"), arrays, strict=True):
         if not array.ndim or not len(array):
             raise OperandError(f"{name}: {what} of shape {array.shape} are empty; there must be at least one sample")
@@ -35,6 +38,15 @@ def checked_data(name: str, data: Any) -> tuple[Any, Any]:
             f"be equal"
         )
     return arrays[0], arrays[1]
+
+
+def checked_seed(name: str, seed: Any) -> Any:
+    """`seed`, if NumPy can make a generator of it."""
+    try:
+        np.random.default_rng([seed, 0])
+    except (TypeError, ValueError) as error:
+        raise OperandError(f"{name}: seed={seed!r:.60}; it must be a whole number, not negative") from error
+    return seed
 
 
 class Loader:
@@ -61,10 +73,11 @@ class Loader:
         self, inputs: Any, targets: Any, batch_size: int = 32, shuffle: bool = True, seed: int | None = None
     ) -> None:
         self.inputs, self.targets = checked_data("Loader", (inputs, targets))
-        if batch_size < 1:
-            raise OperandError(f"Loader: batch_size={batch_size}; it must be at least 1")
+        if not hasattr(batch_size, "__index__") or batch_size < 1:
+            raise OperandError(f"Loader: batch_size={batch_size!r}; it must be a whole number of at least 1")
         self.batch_size, self.shuffle = batch_size, shuffle
-        self.seed = int(np.random.default_rng().integers(2**63)) if seed is None else seed
+        drawn = int(np.random.default_rng().integers(2**63)) if seed is None else seed
+        self.seed = checked_seed("Loader", drawn)
 
     def __len__(self) -> int:
         return (len(self.inputs) + self.batch_size - 1) // self.batch_size

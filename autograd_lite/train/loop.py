@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from autograd_lite.record import no_grad
 from autograd_lite.tensor import Tensor
 from autograd_lite.train.callbacks import Checkpoint
 from autograd_lite.train.history import History
-from autograd_lite.train.loader import Loader, checked_data
+from autograd_lite.train.loader import Loader, checked_data, checked_seed
 from autograd_lite.train.progress import ProgressBar
 
 __all__ = ["Run", "accuracy", "fit", "generators_of"]
@@ -80,14 +80,26 @@ class Run:
             "seed": self.loader.seed,
             "epoch": self.epoch,
             "stop": self.stop,
+            "restore_best": self.restore_best,
         }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Any) -> None:
         """Go on where `state_dict` was called; nothing is changed unless everything fits."""
         expected = self.state_dict()
-        missing = [name for name in expected if name not in state]
+        missing = [name for name in expected if not isinstance(state, Mapping) or name not in state]
         if missing:
             raise OperandError(f"fit: the checkpoint lacks {', '.join(missing)}; resume from what Checkpoint wrote")
+        try:
+            self._take(state, expected)
+        except Exception as error:
+            self._take(expected, expected)
+            self.optimizer.load_state_dict(expected["optimizer"])  # a learning rate that was set by hand, too
+            if isinstance(error, OperandError):
+                raise
+            raise OperandError(f"fit: the checkpoint is damaged, {error!r}; resume from another") from error
+
+    def _take(self, state: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+        """Take over `state`, which has the names of `expected`, or fail on the way."""
         for name in ("callbacks", "generators"):
             if len(state[name]) != len(expected[name]):
                 raise OperandError(
@@ -96,22 +108,23 @@ class Run:
                 )
         if (state["schedule"] is None) != (self.schedule is None):
             raise OperandError("fit: the checkpoint and this run differ in having a schedule; resume with the same")
-        try:
-            self.model.load_state_dict(state["model"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            if self.schedule is not None:
-                self.schedule.load_state_dict(state["schedule"])
-            for rng, its_state in zip(generators_of(self.model), state["generators"], strict=True):
-                rng.bit_generator.state = its_state
-            for callback, its_state in zip(self.callbacks, state["callbacks"], strict=True):
-                if hasattr(callback, "load_state_dict"):
-                    callback.load_state_dict(its_state)
-            self.history.load_state_dict(state["history"])
-        except Exception:
-            self.model.load_state_dict(expected["model"])
-            self.optimizer.load_state_dict(expected["optimizer"])
-            raise
-        self.loader.seed, self.epoch, self.stop = state["seed"], state["epoch"], state["stop"]
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        if self.schedule is not None:
+            self.schedule.load_state_dict(state["schedule"])
+        for rng, its_state in zip(generators_of(self.model), state["generators"], strict=True):
+            rng.bit_generator.state = its_state
+        for callback, its_state in zip(self.callbacks, state["callbacks"], strict=True):
+            if hasattr(callback, "load_state_dict"):
+                callback.load_state_dict(its_state)
+        self.history.load_state_dict(state["history"])
+        best, own = self.history.best_state, expected["model"]
+        if {name: np.shape(best[name]) for name in best} != {name: own[name].shape for name in own}:
+            raise OperandError("fit: the best weights of the checkpoint are of another model; resume with the same")
+        if not isinstance(state["epoch"], int) or state["epoch"] < -1:
+            raise OperandError(f"fit: epoch={state['epoch']!r} in the checkpoint; it must be a whole number")
+        self.loader.seed, self.epoch = checked_seed("fit", state["seed"]), state["epoch"]
+        self.stop, self.restore_best = bool(state["stop"]), bool(state["restore_best"])
 
 
 def generators_of(model: Module) -> list[np.random.Generator]:
@@ -180,22 +193,14 @@ def fit(
     >>> history["loss"][-1] < 1e-3 < history["loss"][0]
     True
     """
-    if not isinstance(model, Module):
-        raise OperandError(f"fit: the model is a {type(model).__name__}; give an nn.Module, such as nn.Sequential")
-    if optimizer.closure_needed:
-        raise OperandError(
-            f"fit: {type(optimizer).__name__} is no optimiser for batches; give one such as optim.Adam (L-BFGS needs "
-            f"a loop of its own)"
-        )
-    if epochs < 1:
-        raise OperandError(f"fit: epochs={epochs}; it must be at least 1")
+    callbacks = _check_arguments(model, optimizer, epochs, schedule, callbacks, metrics)
     if not {id(p) for g in optimizer.param_groups for p in g["params"]} & {id(p) for p in model.parameters()}:
         raise OperandError("fit: the optimiser has no parameter of this model; make it with model.parameters()")
     loader = Loader(*checked_data("fit", data), batch_size=batch_size, shuffle=shuffle, seed=seed)
     held_out = None if validation is None else checked_data("fit: validation", validation)
     metrics = dict(metrics or {})
     monitor = "loss" if held_out is None else "validation loss"
-    run = Run(model, optimizer, schedule, loader, tuple(callbacks), monitor, loss, epochs)
+    run = Run(model, optimizer, schedule, loader, callbacks, monitor, loss, epochs)
     if resume is not None:
         from autograd_lite.saving import load
 
@@ -225,6 +230,29 @@ def fit(
     return run.history
 
 
+def _check_arguments(model: Any, optimizer: Any, epochs: Any, schedule: Any, callbacks: Any, metrics: Any) -> Any:
+    """Refuse what cannot be trained, or trained with; returns the callbacks as a tuple."""
+    if not isinstance(model, Module):
+        raise OperandError(f"fit: the model is a {type(model).__name__}; give an nn.Module, such as nn.Sequential")
+    if not isinstance(optimizer, Optimizer):
+        raise OperandError(f"fit: the optimizer is {optimizer!r:.60}; give one such as optim.Adam(model.parameters())")
+    if optimizer.closure_needed:
+        raise OperandError(
+            f"fit: {type(optimizer).__name__} is no optimiser for batches; give one such as optim.Adam (L-BFGS needs "
+            f"a loop of its own)"
+        )
+    if not hasattr(epochs, "__index__") or epochs < 1:
+        raise OperandError(f"fit: epochs={epochs!r}; it must be a whole number of at least 1")
+    if schedule is not None and not isinstance(schedule, Schedule):
+        raise OperandError(f"fit: schedule={schedule!r:.60}; give one such as optim.StepLR(optimizer, 10)")
+    found = tuple(callbacks) if isinstance(callbacks, Iterable) else (None,)
+    if not all(map(callable, found)):
+        raise OperandError(f"fit: callbacks={callbacks!r:.60}; give a list of functions of a Run")
+    if not isinstance(metrics, Mapping | None) or not all(map(callable, (metrics or {}).values())):
+        raise OperandError(f"fit: metrics={metrics!r:.60}; give functions by name, {{'accuracy': train.accuracy}}")
+    return found
+
+
 def _epoch(
     run: Run,
     loss: Callable[[Any, Any], Any],
@@ -241,7 +269,7 @@ def _epoch(
         optimizer.zero_grad()
         outputs = model(x)
         value = loss(outputs, y)
-        if not isinstance(value, Tensor) or value.size != 1:
+        if not isinstance(value, Tensor) or value.size != 1 or value.dtype.kind == "c":
             raise OperandError(f"fit: the loss returned {value!r:.60}; it must be one number made from the outputs")
         number_of_loss = value.item()
         if not math.isfinite(number_of_loss):
@@ -255,7 +283,7 @@ def _epoch(
         optimizer.step()
         totals["loss"] += number_of_loss * len(x)
         for name, metric in metrics.items():
-            totals[name] += metric(outputs.numpy(), y) * len(x)
+            totals[name] += _measured(name, metric, outputs, y) * len(x)
     record = {name: total / len(run.loader.inputs) for name, total in totals.items()}
     if held_out is not None:
         found = _evaluate(model, loss, metrics, held_out, run.loader.batch_size)
@@ -265,6 +293,11 @@ def _epoch(
         record[f"gradient {name}"] = 0.0 if p.grad is None else _magnitude(p.grad)
         record[f"weight {name}"] = _magnitude(p.data)
     history = run.history
+    new = [name for name in record if name not in history.records]
+    if new and history.records:
+        raise OperandError(
+            f"fit: {', '.join(new)} was not recorded before the checkpoint; resume with the same metrics and validation"
+        )
     smallest = min(history.records.get(run.monitor, [math.inf]))
     history.add(record)
     if record[run.monitor] < smallest or history.best_epoch < 0:
@@ -277,6 +310,14 @@ def _epoch(
     bar.show(number, record)
     for callback in sorted(run.callbacks, key=lambda c: isinstance(c, Checkpoint)):  # it saves the others
         callback(run)
+
+
+def _measured(name: str, metric: Metric, outputs: Any, targets: Any) -> float:
+    """What a metric says of one batch."""
+    value = metric(outputs.numpy(), targets)
+    if np.size(value) != 1 or np.asarray(value).dtype.kind not in "biuf":
+        raise OperandError(f"fit: the metric {name} returned {value!r:.60}; it must return one number")
+    return float(np.asarray(value).item())
 
 
 def _magnitude(array: Any) -> float:
@@ -299,7 +340,7 @@ def _evaluate(
             outputs = model(x)
             totals["loss"] += loss(outputs, y).item() * len(x)
             for name, metric in metrics.items():
-                totals[name] += metric(outputs.numpy(), y) * len(x)
+                totals[name] += _measured(name, metric, outputs, y) * len(x)
     return {name: total / len(data[0]) for name, total in totals.items()}
 
 
