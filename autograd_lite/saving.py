@@ -66,7 +66,7 @@ def save(path: str | os.PathLike[str], state: Any) -> None:
         from safetensors.numpy import save as serialize
 
         for name, array in arrays.items():
-            if array.dtype.kind == "c":
+            if array.dtype.kind == "c" or array.dtype.itemsize > 8:
                 raise OperandError(f"save: {name} has dtype {array.dtype}, which .safetensors does not know; use .npz")
         data = serialize(arrays, None if text is None else {_STRUCTURE: text})
         replace_file(path, lambda file: file.write(data))
@@ -137,6 +137,8 @@ def _pack(value: Any, name: str, arrays: dict[str, Any], depth: int) -> Any:
     if isinstance(value, np.ndarray):
         if value.dtype.kind not in "biufc":
             raise OperandError(f"save: {name or 'the array'} has dtype {value.dtype}; only numbers are saved")
+        if "\0" in name or name.encode(errors="replace").decode() != name:
+            raise OperandError(f"save: {name!r} cannot be the name of an array in a file; rename it")
         if name in arrays or name == _STRUCTURE:
             raise OperandError(f"save: two arrays would both be called {name!r}; rename one")
         arrays[name] = np.array(value, order="C")
@@ -190,6 +192,8 @@ def _read_npz(path: Path, max_bytes: int) -> tuple[dict[str, Any], str | None]:
             if total > max_bytes:
                 raise _too_large(path, total, max_bytes)
             for member in members:
+                if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise ValueError(f"{member.filename} is compressed by a method that NumPy does not use")
                 with archive.open(member) as file:
                     arrays[member.filename.removesuffix(".npy")] = _read_array(file, member.file_size)
     except (zipfile.BadZipFile, zlib.error, struct.error, ValueError, EOFError, OSError, RuntimeError) as error:
@@ -215,7 +219,7 @@ def _read_array(file: Any, size: int) -> Any:
     read_header = layout.read_array_header_1_0 if version == (1, 0) else layout.read_array_header_2_0
     try:
         shape, fortran, dtype = read_header(file)
-    except (SyntaxError, tokenize.TokenError, TypeError) as error:
+    except (SyntaxError, tokenize.TokenError, TypeError, MemoryError, RecursionError) as error:
         raise ValueError(f"the header of an array cannot be read: {error}") from error
     if dtype.kind not in "biufc":
         raise ValueError(f"it holds dtype {dtype}, not numbers")

@@ -182,3 +182,37 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path):
     with pytest.raises(OSError, match="disk full"):
         saving.replace_file(path, fail)
     assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["f.npz"]
+
+
+def test_a_name_that_the_file_would_change_is_refused(path):
+    for name in ("a\0b", "a\ud800"):
+        with pytest.raises(OperandError, match="cannot be the name of an array"):
+            saving.save(path, {name: np.ones(1)})
+        assert not path.exists()
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_archives_that_numpy_does_not_write_are_refused(tmp_path, method):
+    content = io.BytesIO()
+    np.save(content, np.ones(3))
+    with zipfile.ZipFile(tmp_path / "model.npz", "w", method) as archive:
+        archive.writestr("a.npy", content.getvalue())
+    with pytest.raises(saving.FileError, match="a method that NumPy does not use"):
+        saving.load(tmp_path / "model.npz")
+
+
+@pytest.mark.parametrize("header", ["-" * 9000 + "1", "[" * 3000, "{[]: 1}"])
+def test_a_header_that_exhausts_its_parser_is_refused(tmp_path, header):
+    line = header.encode() + b"\n"
+    with zipfile.ZipFile(tmp_path / "model.npz", "w") as archive:
+        archive.writestr("a.npy", b"\x93NUMPY\x01\x00" + len(line).to_bytes(2, "little") + line)
+    with pytest.raises(saving.FileError, match="damaged"):
+        saving.load(tmp_path / "model.npz")
+
+
+def test_numbers_that_safetensors_does_not_know_are_refused(tmp_path):
+    pytest.importorskip("safetensors")
+    for dtype in (np.complex128, np.longdouble):
+        if np.dtype(dtype).itemsize > 8:
+            with pytest.raises(OperandError, match=r"which \.safetensors does not know; use \.npz"):
+                saving.save(tmp_path / "model.safetensors", {"a": np.ones(2, dtype)})
