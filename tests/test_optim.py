@@ -598,3 +598,13 @@ def test_lbfgs_is_not_left_at_a_trial_point_when_the_closure_raises():
         optimizer.step(closure)
     assert (calls[1] != [3.0, -2.0]).any() and w.numpy().tolist() == [3.0, -2.0]
     assert optimizer.step(closure) == 97 and (w.numpy() != [3.0, -2.0]).all()
+
+
+@pytest.mark.parametrize("first", [math.nan, math.inf])
+def test_a_plateau_begins_at_the_first_number(first):
+    optimizer = optim.SGD([Tensor([1.0], requires_grad=True)], lr=1.0)
+    schedule = optim.ReduceLROnPlateau(optimizer, decay=0.5, patience=1)
+    for metric in (first, 5.0, 4.0, 3.0, 2.0, 1.0):
+        schedule.step(metric)
+        assert schedule.get_last_lr() == [1.0]
+    assert schedule.best == 1.0

@@ -216,7 +216,7 @@ class ReduceLROnPlateau(Schedule):
         """Note the metric of an epoch; smaller is better."""
         if metric is None:
             raise OperandError("ReduceLROnPlateau: step needs the metric to watch; call step(loss)")
-        if metric < self.best * (1 - self.threshold) or self.best == math.inf:
+        if metric < self.best * (1 - self.threshold) or metric < math.inf == self.best:
             self.best, self.waited = float(metric), 0
         else:
             self.waited += 1
