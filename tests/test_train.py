@@ -308,3 +308,19 @@ def test_a_progress_bar_is_shown_where_it_is_asked_for(capsys):
     assert "4/4" in capsys.readouterr().err
     run(progress=None)
     assert not capsys.readouterr().err
+
+
+@pytest.mark.parametrize("labels", [np.array([[0], [1], [2]]), np.eye(3), np.arange(4)])
+def test_accuracy_wants_one_label_for_each_row(labels):
+    with pytest.raises(OperandError, match=r"they must be \(n, classes\) and \(n,\)"):
+        train.accuracy(np.eye(3), labels)
+    with pytest.raises(OperandError, match="they must be"):
+        train.accuracy(np.ones(3), np.ones(3))
+    assert train.accuracy(np.eye(3), [0, 1, 0]) == 2 / 3
+
+
+def test_a_metric_may_look_at_several_outputs():
+    net = nn.RNN(3, 1, seed=0)
+    loss = lambda outputs, y: nn.mse_loss(outputs[0][:, -1], y)
+    _, history = run(net, (X[:, None], Y), loss, metrics={"parts": lambda outputs, y: len(outputs)})
+    assert history["parts"] == [2.0] * 4

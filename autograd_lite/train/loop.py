@@ -15,6 +15,7 @@ from autograd_lite.nn.module import Module
 from autograd_lite.optim.optimizer import Optimizer, clip_grad_norm_
 from autograd_lite.optim.schedules import ReduceLROnPlateau, Schedule
 from autograd_lite.record import no_grad
+from autograd_lite.rules.table import numbers_of
 from autograd_lite.tensor import Tensor
 from autograd_lite.train.callbacks import Checkpoint
 from autograd_lite.train.history import History
@@ -32,6 +33,12 @@ def accuracy(outputs: Any, labels: Any) -> float:
     >>> accuracy(np.array([[0.1, 0.9], [0.8, 0.2]]), np.array([1, 1]))
     0.5
     """
+    outputs, labels = np.asarray(numbers_of(outputs)), np.asarray(numbers_of(labels))
+    if outputs.ndim < 2 or labels.shape != outputs.shape[:1] + outputs.shape[2:]:
+        raise OperandError(
+            f"accuracy: outputs of shape {outputs.shape} and labels of shape {labels.shape}; they must be (n, classes) "
+            f"and (n,)"
+        )
     return float((np.argmax(outputs, axis=1) == labels).mean())
 
 
@@ -314,7 +321,7 @@ def _epoch(
 
 def _measured(name: str, metric: Metric, outputs: Any, targets: Any) -> float:
     """What a metric says of one batch."""
-    value = metric(outputs.numpy(), targets)
+    value = metric(outputs.numpy() if isinstance(outputs, Tensor) else outputs, targets)
     if np.size(value) != 1 or np.asarray(value).dtype.kind not in "biuf":
         raise OperandError(f"fit: the metric {name} returned {value!r:.60}; it must return one number")
     return float(np.asarray(value).item())
