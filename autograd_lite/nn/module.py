@@ -9,7 +9,7 @@ from weakref import ref
 
 import numpy as np
 
-from autograd_lite.errors import OperandError
+from autograd_lite.errors import AutogradError, OperandError
 from autograd_lite.nn.activations import operand
 from autograd_lite.tensor import Tensor
 
@@ -369,7 +369,16 @@ class Sequential(Module):
         for position, layer in enumerate(self._layers):
             try:
                 x = layer(x)
-            except OperandError as error:
+            except (AutogradError, ValueError, TypeError) as error:
+                if isinstance(x, (tuple, list)):
+                    before = _called(self._layers[position - 1]).partition("(")[0] if position else "the caller"
+                    raise OperandError(
+                        f"Sequential: layer {position}, {_called(layer)}, cannot take the {type(x).__name__} of "
+                        f"{len(x)} that {before} gave; put a function before it that takes out what is wanted, such as "
+                        f"lambda pair: pair[0]"
+                    ) from error
+                if not isinstance(error, OperandError):
+                    raise
                 before = (
                     f"layer {position - 1}, {_called(self._layers[position - 1])}, gave" if position else "was given"
                 )

@@ -272,3 +272,12 @@ def test_a_state_that_cannot_be_written_to_is_refused_before_anything_changes():
     with pytest.raises(OperandError, match="fixed is read-only"):
         part.load_state_dict({"first": [5.0], "fixed": [1.0, 2.0, 3.0]})
     assert part.first.item() == 1
+
+
+def test_a_tuple_between_layers_is_named_with_its_cure():
+    net = nn.Sequential(nn.LSTM(3, 4, seed=0), nn.Dense(4, 1, seed=1))
+    x = np.ones((2, 5, 3))
+    for frozen in (False, True):
+        with pytest.raises(OperandError, match=r"the tuple of 2 that LSTM gave; .*lambda pair: pair\[0\]"):
+            net.requires_grad_(not frozen)(x)
+    assert nn.Sequential(net[0], lambda pair: pair[0], net[1])(x).shape == (2, 5, 1)
