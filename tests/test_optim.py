@@ -608,3 +608,14 @@ def test_a_plateau_begins_at_the_first_number(first):
         schedule.step(metric)
         assert schedule.get_last_lr() == [1.0]
     assert schedule.best == 1.0
+
+
+@pytest.mark.parametrize("method", ["Adam", "AdamW", "RMSprop", "Adagrad"])
+def test_an_eps_that_is_zero_in_the_dtype_of_a_parameter_is_refused(method):
+    w = Tensor(np.ones(2, np.float16), requires_grad=True)
+    with pytest.raises(OperandError, match=r"eps=1e-(08|10) is 0 in float16"):
+        getattr(optim, method)([w])
+    optimizer = getattr(optim, method)([w], eps=1e-4)
+    w.grad = np.array([0.0, 1.0], np.float16)
+    optimizer.step()
+    assert w.numpy()[0] == 1 and w.numpy()[1] < 1

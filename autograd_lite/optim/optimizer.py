@@ -95,8 +95,14 @@ class Optimizer:
         self._check(made)
         if not made["lr"] > 0:
             raise OperandError(f"{self._name}: lr={made['lr']} trains nothing; it must be positive")
-        self.param_groups.append(made)
         dtypes = dict.fromkeys(tensor.dtype for tensor in tensors)
+        for dtype in dtypes:
+            if made.get("eps") and not dtype.type(made["eps"]):
+                raise OperandError(
+                    f"{self._name}: eps={made['eps']} is 0 in {dtype}, so that a gradient of 0 would give NaN; pass a "
+                    f"larger one, such as eps=1e-4"
+                )
+        self.param_groups.append(made)
         self._flats.append([Flat([t for t in tensors if t.dtype == dtype], self.state_names) for dtype in dtypes])
 
     def _check(self, group: dict[str, Any]) -> None:
