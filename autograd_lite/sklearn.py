@@ -5,7 +5,7 @@ This module needs scikit-learn; nothing else in the package imports it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import Any
 
@@ -16,6 +16,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from autograd_lite import nn
+from autograd_lite.errors import OperandError
 from autograd_lite.optim import Adam
 from autograd_lite.record import no_grad
 from autograd_lite.train import History, fit
@@ -54,6 +55,12 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no 
         rng = np.random.default_rng(seed)
         if self.build is not None:
             self.model_ = self.build(X.shape[1], outputs, rng)
+            if not isinstance(self.model_, nn.Module):
+                raise OperandError(
+                    f"{type(self).__name__}: build returned a {type(self.model_).__name__}; return an nn.Module"
+                )
+        elif not isinstance(self.hidden, Iterable):
+            raise OperandError(f"{type(self).__name__}: hidden={self.hidden!r}; it must be a tuple of widths, (32,)")
         else:
             widths = [X.shape[1], *self.hidden]
             layers: list[Any] = []

@@ -15,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 from autograd_lite import nn
+from autograd_lite.errors import OperandError
 from autograd_lite.sklearn import Classifier, Regressor
 
 
@@ -61,3 +62,10 @@ def test_any_model_will_do_and_several_outputs_too():
 def test_before_fit_it_says_so():
     with pytest.raises(NotFittedError):
         Classifier().predict(np.ones((2, 2)))
+
+
+def test_widths_and_models_that_are_none_are_refused():
+    with pytest.raises(OperandError, match="hidden=8; it must be a tuple of widths"):
+        Regressor(hidden=8).fit(np.ones((4, 2)), np.arange(4.0))
+    with pytest.raises(OperandError, match="build returned a NoneType"):
+        Regressor(build=lambda features, outputs, rng: None).fit(np.ones((4, 2)), np.arange(4.0))
