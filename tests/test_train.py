@@ -324,3 +324,9 @@ def test_a_metric_may_look_at_several_outputs():
     loss = lambda outputs, y: nn.mse_loss(outputs[0][:, -1], y)
     _, history = run(net, (X[:, None], Y), loss, metrics={"parts": lambda outputs, y: len(outputs)})
     assert history["parts"] == [2.0] * 4
+
+
+@pytest.mark.parametrize("name", ["run", "run.txt", "missing/run.npz"])
+def test_a_checkpoint_that_cannot_be_written_is_refused_before_the_run(tmp_path, name):
+    with pytest.raises(OperandError, match="Checkpoint: cannot write"):
+        train.Checkpoint(tmp_path / name)

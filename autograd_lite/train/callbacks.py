@@ -66,6 +66,9 @@ class Checkpoint:
         path: ends in .npz or .safetensors; it is replaced whole.
         every: after how many epochs.
 
+    Raises:
+        OperandError: another ending, a folder that does not exist, or `every` below 1.
+
     >>> Checkpoint("run.npz", every=5)
     Checkpoint('run.npz', every=5)
     """
@@ -73,6 +76,13 @@ class Checkpoint:
     def __init__(self, path: str | os.PathLike[str], every: int = 1) -> None:
         if every < 1:
             raise OperandError(f"Checkpoint: every={every}; it must be at least 1")
+        folder = os.path.dirname(os.path.abspath(path))
+        # Found now, not after the first epoch, which may take hours.
+        if os.path.splitext(path)[1] not in (".npz", ".safetensors") or not os.path.isdir(folder):
+            raise OperandError(
+                f"Checkpoint: cannot write {os.fspath(path)!r}; give a path that ends in .npz or .safetensors, in a "
+                f"folder that exists"
+            )
         self.path, self.every = path, every
 
     def __call__(self, run: Run) -> None:
