@@ -535,6 +535,8 @@ def test_what_is_no_list_of_parameters_or_no_number_is_refused():
     for given in (None, nn.Dense(1, 1), 3, w):
         with pytest.raises(OperandError, match="give a list"):
             optim.SGD(given, lr=0.1)
+    with pytest.raises(OperandError, match="a parameter group is a Tensor"):
+        optim.SGD([{"params": [Tensor([1.0], requires_grad=True)]}, w], lr=0.1)
     for lr in ("0.1", None, [0.1, 0.2], 1j):
         with pytest.raises(OperandError, match="lr="):
             optim.SGD([w], lr=lr)

@@ -80,6 +80,8 @@ class Optimizer:
         >>> [group["lr"] for group in optimizer.param_groups]
         [0.1, 0.01]
         """
+        if not isinstance(group, Mapping):
+            raise OperandError(f"{self._name}: a parameter group is a {type(group).__name__}; give {{'params': [...]}}")
         unknown = set(group) - set(self.defaults) - {"params"}
         if "params" not in group or unknown:
             what = f"does not know {', '.join(sorted(unknown))}" if unknown else "needs 'params'"
