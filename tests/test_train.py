@@ -330,3 +330,37 @@ def test_a_metric_may_look_at_several_outputs():
 def test_a_checkpoint_that_cannot_be_written_is_refused_before_the_run(tmp_path, name):
     with pytest.raises(OperandError, match="Checkpoint: cannot write"):
         train.Checkpoint(tmp_path / name)
+
+
+class Watched(nn.Module):
+    """Notes its last outputs in an attribute, which has the shape of the last batch."""
+
+    def __init__(self):
+        self.layer = nn.Dense(3, 1, seed=0)
+
+    def forward(self, x):
+        y = self.layer(x)
+        self.seen = y.numpy()
+        return y
+
+
+def test_an_array_that_forward_sets_does_not_keep_the_best_weights_from_being_restored():
+    net, states = Watched(), []
+    stop = train.EarlyStopping(3)
+    _, history = run(net, epochs=50, lr=2.0, callbacks=[lambda run: states.append(net.layer.state_dict()), stop])
+    assert history.best_epoch < len(history) - 1
+    assert same(net.layer.state_dict(), states[history.best_epoch])
+
+
+def test_nor_from_being_taken_back_after_an_error_in_the_first_epoch():
+    net = Watched()
+    before = net.layer.state_dict()
+
+    def fail(outputs, y):
+        if len(y) == 2:
+            raise KeyError("the last batch")
+        return 0.0
+
+    with pytest.raises(KeyError, match="the last batch"):
+        run(net, metrics={"fail": fail})
+    assert same(net.layer.state_dict(), before)

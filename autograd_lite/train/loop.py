@@ -125,8 +125,8 @@ class Run:
             if hasattr(callback, "load_state_dict"):
                 callback.load_state_dict(its_state)
         self.history.load_state_dict(state["history"])
-        best, own = self.history.best_state, expected["model"]
-        if {name: np.shape(best[name]) for name in best} != {name: own[name].shape for name in own}:
+        best = self.history.best_state
+        if any(name not in best or np.shape(best[name]) != p.shape for name, p in self.named_parameters):
             raise OperandError("fit: the best weights of the checkpoint are of another model; resume with the same")
         if not isinstance(state["epoch"], int) or state["epoch"] < -1:
             raise OperandError(f"fit: epoch={state['epoch']!r} in the checkpoint; it must be a whole number")
@@ -225,7 +225,7 @@ def fit(
         run.restore_best = True
     except Exception:
         if run.epoch == before["epoch"]:
-            run.load_state_dict(before)
+            run.load_state_dict({**before, "model": _in_place(model, before["model"])})
         raise
     finally:
         model.eval()
@@ -233,7 +233,7 @@ def fit(
             if run.epoch >= 0 and hasattr(callback, "finish"):
                 callback.finish(run)
     if run.restore_best:
-        model.load_state_dict(run.history.best_state)
+        model.load_state_dict(_in_place(model, run.history.best_state))
     return run.history
 
 
@@ -317,6 +317,16 @@ def _epoch(
     bar.show(number, record)
     for callback in sorted(run.callbacks, key=lambda c: isinstance(c, Checkpoint)):  # it saves the others
         callback(run)
+
+
+def _in_place(model: Module, state: Mapping[str, Any]) -> dict[str, Any]:
+    """An earlier state of the model, with what it has now where that has another shape or is new.
+
+    So are arrays that `forward` sets, for somebody to look at: their shape is that of the last batch.
+    """
+    now = model.state_dict()
+    fits = {name for name, array in now.items() if name in state and np.shape(state[name]) == array.shape}
+    return {name: state[name] if name in fits else array for name, array in now.items()}
 
 
 def _measured(name: str, metric: Metric, outputs: Any, targets: Any) -> float:
