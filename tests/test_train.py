@@ -344,12 +344,18 @@ class Watched(nn.Module):
         return y
 
 
-def test_an_array_that_forward_sets_does_not_keep_the_best_weights_from_being_restored():
-    net, states = Watched(), []
-    stop = train.EarlyStopping(3)
-    _, history = run(net, epochs=50, lr=2.0, callbacks=[lambda run: states.append(net.layer.state_dict()), stop])
-    assert history.best_epoch < len(history) - 1
-    assert same(net.layer.state_dict(), states[history.best_epoch])
+@pytest.mark.parametrize("interrupted", [1, 5, 7])
+def test_an_array_that_forward_sets_does_not_keep_the_best_weights_from_being_restored(interrupted):
+    net, states, batches = Watched(), [Watched().layer.state_dict()], []
+
+    def interrupt(outputs, y):
+        batches.append(len(y))
+        if len(batches) == interrupted:
+            raise KeyboardInterrupt
+        return 0.0
+
+    _, history = run(net, metrics={"none": interrupt}, callbacks=[lambda run: states.append(net.layer.state_dict())])
+    assert history.interrupted and same(net.layer.state_dict(), states[history.best_epoch + 1])
 
 
 def test_nor_from_being_taken_back_after_an_error_in_the_first_epoch():
