@@ -316,6 +316,7 @@ def _var_rule(
     where: Any = True,
 ) -> Any:
     scale = _free(x.shape, axis, where, ddof, g.dtype)
+    x = _selected(x, where)  # what is hidden may be infinite, and times 0 that would be NaN
     deviation = x - _mean_of(x, axis=axis, dtype=dtype, keepdims=True, where=where)
     return _selected((2.0 * lifted(g, x.shape, axis, keepdims) / scale) * deviation, where)
 
@@ -333,20 +334,22 @@ def _std_rule(
     where: Any = True,
 ) -> Any:
     scale = _free(x.shape, axis, where, ddof, g.dtype)
+    x = _selected(x, where)
     mean = _mean_of(x, axis=axis, dtype=dtype, keepdims=True, where=where)
     flat = _constant(numbers_of(x), numbers_of(y), numbers_of(mean), axis, keepdims, where)
-    g = lifted(masked(g, mask=np.logical_not(flat)) / (y + flat), x.shape, axis, keepdims)
+    varies = np.logical_not(flat)
+    g = lifted(masked(g, mask=varies) / (masked(y, mask=varies) + flat), x.shape, axis, keepdims)
     return _selected((g / scale) * (x - mean), where)
 
 
 def _constant(x: Any, std: Any, mean: Any, axis: Any, keepdims: bool, where: Any) -> Any:
-    """Where the data does not vary, though rounding of the mean may have left a deviation that is not 0."""
-    tiny = std <= 8 * float(np.finfo(std.dtype).eps) * np.abs(mean).reshape(std.shape)
+    """Where there is no data, or it does not vary, though rounding of the mean may have left a deviation of not 0."""
+    tiny = np.logical_not(std > 8 * float(np.finfo(std.dtype).eps) * np.abs(mean).reshape(std.shape))
     if not np.any(tiny):
         return tiny
     low = np.min(x, axis, keepdims=keepdims, initial=np.inf, where=where)
     high = np.max(x, axis, keepdims=keepdims, initial=-np.inf, where=where)
-    return (std == 0) | (tiny & (low == high))
+    return (std == 0) | (tiny & (low >= high))
 
 
 def _free(shape: tuple[int, ...], axis: Any, where: Any, ddof: Any, dtype: np.dtype[Any]) -> Any:
@@ -428,11 +431,11 @@ def _corrected(ddof: Any, correction: Any) -> Any:
 
 def _around(a: Any, mean: Any, ddof: Any, static: dict[str, Any]) -> Any:
     """The mean square distance of `a` from `mean`, which has the axes of `a`."""
-    distance = a - mean
+    where = True if static["where"] is np._NoValue else numbers_of(static["where"])
+    distance = _selected(a - mean, where)
     square = distance * distance
     if distance.dtype.kind == "c":
         square = np.real(distance * np.conjugate(distance))
     total = np.sum(square, **static)
-    where = True if static["where"] is np._NoValue else numbers_of(static["where"])
     free = _free(a.shape, static["axis"], where, ddof, total.dtype)
     return total / np.reshape(free, total.shape if np.ndim(free) else ())

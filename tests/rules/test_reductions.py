@@ -246,6 +246,38 @@ def test_constant_data_has_gradient_zero_though_its_mean_is_rounded(function: An
     np.testing.assert_array_equal(masked, 0.0)
 
 
+@pytest.mark.parametrize("function", [np.var, np.std], ids=by_name)
+@pytest.mark.parametrize("hidden", [np.nan, np.inf])
+@pytest.mark.parametrize("given", [False, True], ids=["own mean", "given mean"])
+def test_what_where_hides_from_a_spread_reaches_no_derivative(function: Any, hidden: float, given: bool) -> None:
+    def f(x: Any) -> Any:
+        mean = {"mean": np.mean(x, axis=1, keepdims=True, where=MASK)} if given else {}
+        return np.sum(function(x, axis=1, ddof=1, where=MASK, **mean) ** 3)
+
+    x, along = np.where(MASK, X, hidden), np.where(MASK, BLOCK[0], 0)
+    np.testing.assert_allclose(ag.grad(f)(x), ag.grad(f)(X))
+    np.testing.assert_allclose(ag.jvp(f, (x,), (along,))[1], ag.jvp(f, (X,), (along,))[1])
+    np.testing.assert_allclose(ag.hvp(f, x, along), ag.hvp(f, X, along))
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_a_row_without_data_disturbs_no_derivative_of_std() -> None:
+    seen = MASK & np.array([[True], [False], [True]])
+
+    def f(x: Any) -> Any:
+        return np.sum(np.std(x, axis=1, where=seen)[[0, 2]] ** 3)
+
+    def alone(x: Any) -> Any:
+        return np.sum(np.std(x, axis=1, where=MASK[[0, 2]]) ** 3)
+
+    def twice(f: Any, x: Any, along: Any) -> Any:
+        return ag.grad(lambda x: np.sum(ag.grad(f)(x) * along))(x)
+
+    got = twice(f, X, BLOCK[0])
+    np.testing.assert_allclose(got[[0, 2]], twice(alone, X[[0, 2]], BLOCK[0][[0, 2]]))
+    np.testing.assert_array_equal(got[1], 0.0)
+
+
 def test_nearly_constant_data_keeps_its_gradient() -> None:
     x = np.array([1.0, 1.0 + 2**-50])
     np.testing.assert_allclose(gradient(np.std, x), [-0.5, 0.5])
