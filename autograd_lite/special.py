@@ -131,9 +131,15 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
     tensor(1000.69314718)
     """
     a = _floating(a)
-    if b is not None and not getattr(b, "requires_grad", False):
-        a = np.where(np.equal(numbers_of(b), 0), -math.inf, a)  # a weight of 0 must not set the peak
-    peak = _peak(a, axis)
+    if b is None:
+        peak = _peak(a, axis)
+    else:
+        a = np.broadcast_to(a, np.broadcast_shapes(a.shape, np.shape(numbers_of(b))))
+        weightless = np.equal(numbers_of(b), 0)
+        peak = _peak(np.where(weightless, -math.inf, numbers_of(a)), axis)  # a weight of 0 must not set the peak
+        # nor may its term be infinite; as large as can be, it leaves the weight a derivative
+        highest = peak + math.floor(math.log(np.finfo(a.dtype).max))
+        a = np.where(weightless & (np.real(numbers_of(a)) > highest), highest, a)
     terms = np.exp(a - peak)
     total = np.sum(terms if b is None else b * terms, axis=axis, keepdims=keepdims)
     sign = np.sign(total)

@@ -235,6 +235,23 @@ def test_weights_of_logsumexp() -> None:
     np.testing.assert_allclose(special.logsumexp(leaf([1000.0, 0.0]), b=np.array([0.0, 1.0])).item(), 0, atol=1e-12)
 
 
+def test_a_weight_of_0_that_requires_grad_does_not_hide_the_other_terms() -> None:
+    a, b = leaf([1000.0, 3.0, 1.0]), leaf([0.0, 0.0, 2.0])
+    y = special.logsumexp(a, b=b)
+    np.testing.assert_allclose(y.item(), 1 + np.log(2))
+    y.backward()
+    np.testing.assert_allclose(a.grad, [0.0, 0.0, 1.0])
+    np.testing.assert_allclose(b.grad[1:], [np.exp(2) / 2, 0.5])
+    assert b.grad[0] > 1e300
+
+
+def test_weights_of_logsumexp_may_be_more_than_its_exponents() -> None:
+    a, b = np.array([[0.1], [0.7]]), np.array([[0.3, 2.0, 1.0], [1.5, 0.2, 0.4]])
+    y = special.logsumexp(leaf(a), axis=0, b=leaf(b))
+    np.testing.assert_allclose(y.numpy(), scipy_special.logsumexp(a, axis=0, b=b))
+    assert special.logsumexp(Tensor(a.astype(np.float32)), b=2).dtype == np.float32
+
+
 def test_the_derivative_of_softmax_is_0_where_all_scores_move_together() -> None:
     x = leaf(np.linspace(-3, 3, 12).reshape(3, 4))
     y = special.softmax(x, axis=1)
