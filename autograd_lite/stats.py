@@ -56,9 +56,9 @@ class _Continuous:
         return np.exp(self.logpdf(x, *parameters, **named))
 
     def logpdf(self, x: Any, *parameters: Any, **named: Any) -> Any:
-        """The logarithm of the density at `x`; -inf outside the support."""
+        """The logarithm of the density at `x`; -inf outside the support and at infinity."""
         z, shapes, scale = self._standard(x, parameters, named)
-        within, z = self._within(z)
+        within, z = self._within(z, finite=True)
         result = self._logpdf(z, *shapes) - np.log(scale)
         return result if within is None else np.where(within, result, -math.inf)
 
@@ -85,14 +85,22 @@ class _Continuous:
         result = f(z, *shapes)
         if within is None:
             return result
-        outside = np.where(numbers < self.support[0], ends[0], np.where(numbers > self.support[1], ends[1], math.nan))
+        outside = np.where(numbers < self.support[0], ends[0], ends[1])
         return np.where(within, result, outside.astype(numbers.dtype))
 
-    def _within(self, z: Any) -> tuple[Any, Any]:
-        """Where `z` lies in the support (None: everywhere), and `z` with a harmless value in place of the others."""
+    def _within(self, z: Any, *, finite: bool = False) -> tuple[Any, Any]:
+        """Where `z` lies in the support (None: everywhere), and `z` with a harmless value in place of the others.
+
+        NaN counts as within, so that it stays NaN; infinity does not where only `finite` values do.
+        """
         numbers = numbers_of(z)
-        within = (numbers >= self.support[0]) & (numbers <= self.support[1])
-        return (None, z) if np.all(within) else (within, np.where(within, z, self.inside))
+        outside = (numbers < self.support[0]) | (numbers > self.support[1])
+        if finite:
+            outside = outside | np.isinf(numbers)
+        if not np.any(outside):
+            return None, z
+        within = np.logical_not(outside)
+        return within, np.where(within, z, self.inside)
 
     def _standard(self, x: Any, parameters: Any, named: dict[str, Any]) -> tuple[Any, list[Any], Any]:
         """`(x - loc) / scale`, the shape parameters and the scale."""
@@ -110,7 +118,12 @@ class _Continuous:
         x = _array(x)
         if x.dtype.kind not in "fc":
             x = x.astype(float)
-        return (x - loc) / scale, [given[name] for name in self.shapes], _like(scale, x)
+        shapes = [given[name] for name in self.shapes]
+        for parameter in (scale, *shapes):  # as in SciPy, a parameter that is not positive makes the result NaN
+            positive = np.greater(numbers_of(parameter), 0)
+            if not np.all(positive):
+                scale = np.where(positive, _like(scale, x), math.nan)
+        return (x - loc) / scale, shapes, _like(scale, x)
 
 
 class _Normal(_Continuous):
@@ -285,6 +298,8 @@ class _Poisson:
                     f"pass {name}.detach()"
                 )
         mu = _array(mu)
+        if np.any(numbers_of(mu) < 0):
+            mu = np.where(np.less(numbers_of(mu), 0), math.nan, mu)
         count = np.asarray(numbers_of(k)) - np.asarray(numbers_of(loc))
         return count.astype(mu.dtype if mu.dtype.kind == "f" else float), mu
 

@@ -177,3 +177,37 @@ def test_parameters_are_named_in_errors() -> None:
         stats.beta.pdf(0.5, 1.0, a=1.0)
     with pytest.raises(OperandError, match="loc, scale, each once"):
         stats.norm.pdf(0.5, sigma=1.0)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_nan_infinity_and_parameters_that_are_not_positive_give_what_scipy_gives(name: str, method: str) -> None:
+    ours, scipys = getattr(getattr(stats, name), method), getattr(getattr(scipy_stats, name), method)
+    shapes = [2.0] * len(SHAPES[name])
+    # SciPy's density of gamma and chi2 is NaN at infinity
+    ends = np.array([np.nan, -np.inf] if name in ("gamma", "chi2") else [np.nan, -np.inf, np.inf])
+    np.testing.assert_array_equal(ours(Tensor(ends), *shapes).numpy(), scipys(ends, *shapes))
+    x, scale = np.array([0.3, 0.4, 0.5, 7.0]), np.array([-1.0, 0.0, 1.5, -2.0])
+    y = ours(Tensor(x, requires_grad=True), *shapes, scale=Tensor(scale, requires_grad=True))
+    np.testing.assert_allclose(y.numpy(), scipys(x, *shapes, scale=scale), rtol=1e-12)
+    for wrong in range(len(shapes)):
+        bad = [-1.0 if i == wrong else 2.0 for i in range(len(shapes))]
+        assert np.isnan(ours(Tensor(np.array([0.5, 9.0], np.float32)), *bad).numpy()).all()
+        assert ours(Tensor(np.array([0.5, 9.0], np.float32)), *bad).dtype == np.float32
+
+
+@pytest.mark.parametrize("name", ["gamma", "chi2"])
+def test_the_density_at_infinity_is_0(name: str) -> None:
+    x = Tensor([np.inf, 1.0], requires_grad=True)
+    y = getattr(stats, name).pdf(x, 2.0)
+    assert y[0].item() == 0
+    np.sum(y).backward()
+    assert x.grad[0] == 0
+    assert np.isfinite(x.grad[1])
+
+
+def test_a_negative_mean_of_poisson_gives_nan() -> None:
+    for method in ("pmf", "logpmf", "cdf", "sf", "logcdf", "logsf"):
+        y = getattr(stats.poisson, method)([0, 1], Tensor([-1.0, 2.0], requires_grad=True))
+        np.testing.assert_allclose(y.numpy(), getattr(scipy_stats.poisson, method)([0, 1], [-1.0, 2.0]), rtol=1e-12)
