@@ -169,13 +169,20 @@ def _eig_of(a: Any) -> EigResult:
 
 
 def _check_defective(v: Any, g: Any) -> None:
-    """Raise if a matrix has too few eigenvectors; the sum of its eigenvalues has a derivative even so."""
+    """Raise if a matrix has too few eigenvectors; the sum of its eigenvalues has a derivative even so.
+
+    A gradient that is recorded will be differentiated itself, for forward mode or the second derivative, where the
+    eigenvalues are not together any more.
+    """
     if not v.size:
         return
     s = np.linalg.svdvals(numbers_of(v))
-    g = np.abs(numbers_of(g) - np.mean(numbers_of(g), axis=-1, keepdims=True))
     defective = s[..., -1:] <= tolerance_of(s, v.shape[-1])
-    if (defective & (g > tolerance_of(g, v.shape[-1]))).any():
+    if not defective.any():
+        return
+    apart = np.abs(numbers_of(g) - np.mean(numbers_of(g), axis=-1, keepdims=True))
+    apart = apart > tolerance_of(apart, v.shape[-1])
+    if (defective & apart).any() or getattr(g, "requires_grad", False):
         raise NotDifferentiableError(
             f"eig: a matrix of shape {v.shape} has fewer eigenvectors than eigenvalues, so these have no derivative; "
             f"use what is a function of the matrix itself (trace, det, matrix_power)"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autograd_lite import InPlaceError, NotDifferentiableError, OperandError, RequiresGradError, Tensor
+from autograd_lite import InPlaceError, NotDifferentiableError, OperandError, RequiresGradError, Tensor, jvp
 from tests.rules.differences import gradient, numeric, numeric_second, second
 
 rng = np.random.default_rng(5)
@@ -262,6 +262,8 @@ def test_a_matrix_with_too_few_eigenvectors():
         close(gradient(lambda a, of=eigenvalues: np.sum(of(a)).real, a), np.eye(2))
         with pytest.raises(NotDifferentiableError, match="fewer eigenvectors"):
             gradient(lambda a, of=eigenvalues: of(a)[0].real, a)
+        with pytest.raises(NotDifferentiableError, match="fewer eigenvectors"):
+            jvp(eigenvalues, (a,), (np.ones((2, 2)),))
 
 
 def test_columns_that_depend_on_each_other_have_no_qr():
