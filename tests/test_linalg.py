@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autograd_lite import OperandError, Tensor, linalg
+from autograd_lite import NotDifferentiableError, OperandError, Tensor, linalg
 from tests.rules.checks import (
     check_derivatives,
     check_forward_mode,
@@ -102,6 +102,16 @@ def test_a_real_matrix_with_a_complex_root_has_a_real_gradient():
     g = gradient(f, a)
     assert g.dtype == float
     close(g, numeric(f, a), 1e-6)
+
+
+@pytest.mark.parametrize("a", [np.zeros((2, 2)), np.diag([0.0, 1.0])])
+@pytest.mark.filterwarnings("ignore:Matrix is singular")
+def test_the_root_of_a_singular_matrix_has_no_gradient_and_says_so(a):
+    x = Tensor(a, requires_grad=True)
+    y = linalg.sqrtm(x)
+    np.testing.assert_array_equal(y.numpy(), a)
+    with pytest.raises(NotDifferentiableError, match=r"sqrtm.*\(2, 2\)"):
+        np.sum(y).backward()
 
 
 def test_what_is_no_matrix_is_refused():

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.errors import NotDifferentiableError
 from autograd_lite.record import Primitive
 from autograd_lite.rules.linear_algebra import square
 from autograd_lite.rules.products import H, T, complex_
@@ -43,9 +44,21 @@ exponential: Primitive = rule(
 )
 
 
+def _sqrtm_rule(g: Any, y: Any, a: Any) -> Any:
+    if y.size:
+        w = np.linalg.eigvals(numbers_of(y))
+        sums = np.abs(w[:, None] + w)
+        if not sums.min() > 10 * y.shape[-1] * np.finfo(sums.dtype).eps * sums.max():
+            raise NotDifferentiableError(
+                f"sqrtm: the root of a matrix of shape {a.shape} has no derivative where an eigenvalue is 0; add a "
+                f"small multiple of the identity matrix"
+            )
+    return sylvester(H(y), H(y), g)
+
+
 square_root: Primitive = rule(
     lambda a: scipy_room("linalg").sqrtm(a),
-    lambda g, y, a: sylvester(H(y), H(y), g),
+    _sqrtm_rule,
     name="sqrtm",
     prints="sqrtm({})",
     sample=[call(square(3, 3)), call(square(2, 2)), call(Input((2, 2), "definite")), call(complex_(2, 2))],
