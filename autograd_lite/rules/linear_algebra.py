@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autograd_lite.errors import OperandError
+from autograd_lite.errors import LinAlgError, OperandError
 from autograd_lite.record import Primitive
 from autograd_lite.rules.products import H, T, as_operand
 from autograd_lite.rules.table import Input, call, composed, conj, numbers_of, plain, real, rule
@@ -168,6 +168,11 @@ def _slogdet(a: Any) -> Any:
 
 
 def _slogdet_rule(g: Any, y: Any, a: Any) -> Any:
+    if (numbers_of(y)[..., 1].real == -np.inf).any():
+        raise LinAlgError(
+            f"slogdet: a singular matrix of shape {a.shape} has the logarithm -inf, which has no derivative; add a "
+            f"small multiple of the identity matrix, or use np.linalg.det"
+        )
     along = g[..., 1]
     if y.dtype.kind == "c":  # the phase turns with the imaginary part of trace(inv(A) dA)
         along = along.real - 1j * (conj(g[..., 0]) * y[..., 0]).imag

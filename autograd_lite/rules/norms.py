@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.errors import OperandError
+from autograd_lite.errors import LinAlgError, OperandError
 from autograd_lite.record import Primitive
 from autograd_lite.rules.linear_algebra import square
 from autograd_lite.rules.products import H, as_operand
@@ -76,6 +76,11 @@ _count: Primitive = rule(
 )
 
 
+def _largest(sizes: Any, axis: Any = -1, keepdims: bool = False) -> Any:
+    """The largest of some numbers that are not negative, and 0 if there are none."""
+    return np.max(sizes, axis=axis, keepdims=keepdims, **({} if sizes.size else {"initial": 0}))
+
+
 def _vector(x: Any, p: Any, axis: Axes, keepdims: bool) -> Any:
     if p == 2:
         return _length(x, axis=axis, keepdims=keepdims)
@@ -84,7 +89,7 @@ def _vector(x: Any, p: Any, axis: Axes, keepdims: bool) -> Any:
     if p == 1:
         return np.sum(np.abs(x), axis=axis, keepdims=keepdims)
     if p == np.inf:
-        return np.max(np.abs(x), axis=axis, keepdims=keepdims)
+        return _largest(np.abs(x), axis, keepdims)
     if p == -np.inf:
         return np.min(np.abs(x), axis=axis, keepdims=keepdims)
     return _p_norm(x, p=float(p), axis=axis, keepdims=keepdims)
@@ -143,12 +148,12 @@ def _matrix(x: Any, order: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     if order == "nuc":
         y = _nuclear(x)
     elif order == 2:
-        y = np.max(np.linalg.svdvals(x), axis=-1)
+        y = _largest(np.linalg.svdvals(x))
     elif order == -2:
         y = np.min(np.linalg.svdvals(x), axis=-1)
     else:
         sums = np.sum(np.abs(x), axis=-2 if abs(order) == 1 else -1)
-        y = np.max(sums, axis=-1) if order > 0 else np.min(sums, axis=-1)
+        y = _largest(sums) if order > 0 else np.min(sums, axis=-1)
     return np.expand_dims(y, axis) if keepdims else y
 
 
@@ -235,4 +240,12 @@ def _cond(x: Any, p: Any = None) -> Any:
     if p in (None, 2, -2):
         s = np.linalg.svdvals(x)
         return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
-    return np.linalg.norm(x, p, (-2, -1)) * np.linalg.norm(np.linalg.inv(x), p, (-2, -1))
+    try:
+        inverse = np.linalg.inv(x)
+    except LinAlgError:
+        singular = x.ndim > 1 and x.shape[-1] == x.shape[-2] and np.isneginf(np.linalg.slogdet(numbers_of(x))[1])
+        if not np.any(singular):
+            raise
+        regular = np.where(np.expand_dims(singular, (-2, -1)), np.eye(x.shape[-1], dtype=x.dtype), x)
+        return np.where(singular, np.inf, _cond(regular, p))
+    return np.linalg.norm(x, p, (-2, -1)) * np.linalg.norm(inverse, p, (-2, -1))

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from autograd_lite import InPlaceError, NotDifferentiableError, OperandError, Tensor
+from autograd_lite import InPlaceError, LinAlgError, NotDifferentiableError, OperandError, Tensor
 from autograd_lite.record import VALUE
 from autograd_lite.rules.table import TABLE
 from tests.rules.differences import gradient, numeric, numeric_second, second
@@ -178,9 +178,30 @@ def test_slogdet_of_complex_matrices_differentiates_the_phase_too():
 
 def test_the_logarithm_of_a_zero_determinant_has_no_gradient_and_says_so():
     a = Tensor(np.ones((2, 2)), requires_grad=True)
-    with pytest.raises(np.linalg.LinAlgError) as raised:
+    with pytest.raises(LinAlgError, match=r"slogdet: a singular matrix of shape \(2, 2\)") as raised:
         np.linalg.slogdet(a).logabsdet.backward()
     assert "slogdet" in raised.value.__notes__[0]
+
+
+@pytest.mark.parametrize("p", [1, -1, np.inf, -np.inf, "fro"])
+def test_the_condition_of_a_singular_matrix_is_infinite_and_disturbs_no_other(p):
+    a = np.stack([np.ones((2, 2)), [[1.0, 0.2], [0.3, 2.0]]])
+    np.testing.assert_array_equal(np.linalg.cond(Tensor(a), p).numpy(), np.linalg.cond(a, p))
+    got = gradient(lambda x: np.linalg.cond(x, p)[1], a)
+    np.testing.assert_array_equal(got[0], 0.0)
+    close(got[1], gradient(lambda x: np.linalg.cond(x, p), a[1]))
+    assert np.linalg.cond(Tensor(a[0].astype(np.float32)), p).numpy() == np.inf
+
+
+@pytest.mark.parametrize("order", [1, 2, np.inf, "nuc", "fro"])
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0)])
+def test_norms_of_nothing_are_0(order, shape):
+    x = Tensor(np.zeros(shape), requires_grad=True)
+    y = np.linalg.norm(x, order)
+    assert y.item() == 0
+    y.backward()
+    assert x.grad.shape == shape
+    assert np.linalg.norm(Tensor(np.zeros(0)), np.inf).item() == 0
 
 
 # --- matrices of which one triangle is read -----------------------------------------------------------------
