@@ -211,13 +211,16 @@ def interp(x: Any, xp: Any, fp: Any, left: Any = None, right: Any = None, period
     places, samples, count = numbers_of(x), numbers_of(xp), xp.shape[0]
     below, above = places < samples[0], places > samples[-1]
     base = np.clip(np.searchsorted(samples, places, side="right") - 1, 0, count - 1)
+    low = np.minimum(base, max(count - 2, 0))
+    # Next to an infinite sample the value is that one, which only the other one's side of the slope gives.
+    base = np.where(np.isinf(numbers_of(fp))[base] & (places > samples[base]) & np.logical_not(above), low + 1, base)
     y = fp[base]
     if count > 1:
-        low = np.minimum(base, count - 2)
         width = numbers_of(xp)[low + 1] - numbers_of(xp)[low]
         slope = (fp[low + 1] - fp[low]) / (xp[low + 1] - xp[low] + (width == 0))
         # At a sample itself the value is that of the sample, even next to an infinite one.
-        met = (places == samples[base]) & np.logical_not(np.isfinite(numbers_of(slope)))
+        met = (places == samples[base]) | (numbers_of(fp)[low] == numbers_of(fp)[low + 1])
+        met = met & np.logical_not(np.isfinite(numbers_of(slope)))
         sloping = np.logical_not(below | above | met | (width == 0))
         y = y + masked(slope, mask=sloping) * masked(x - xp[base], mask=np.logical_not(below | above | met))
     for outside, value in ((below, left), (above, right)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -119,6 +120,14 @@ def test_interp_beside_infinite_or_doubled_samples() -> None:
         np.testing.assert_array_equal(y.numpy(), np.interp(x, xp, fp))
         y[0].backward()
         assert not np.any(np.isnan(t.grad))
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_interp_between_infinite_samples_is_what_numpy_says() -> None:
+    xp, x = [-1.0, 0.5, 1.0, 2.0], np.array([-2.0, -1.0, -0.5, 0.5, 0.75, 1.0, 1.25, 2.0, 3.0])
+    for fp in itertools.product([1.0, np.inf, -np.inf], repeat=4):
+        y = np.interp(Tensor(x, requires_grad=True), xp, Tensor(fp))
+        np.testing.assert_allclose(y.numpy(), np.interp(x, xp, fp), err_msg=str(fp))
 
 
 def test_interp_refuses_samples_that_do_not_pair_up() -> None:
