@@ -134,7 +134,7 @@ def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = N
     else:
         columns = [operand(column) for column in sample]
     numbers = np.stack([numbers_of(column) for column in columns], axis=-1)
-    each = [bins] * len(columns) if np.ndim(bins) == 0 and not isinstance(bins, (list, tuple)) else list(bins)
+    each = list(bins) if _several(bins) else [bins] * len(columns)
     limits = [None] * len(columns) if range is None else list(range)
     counts, found = np.histogramdd(numbers, [numbers_of(one) for one in each], range, None, _flat(numbers_of(weights)))
     edges = [_edges(*of) for of in zip(columns, each, limits, found, strict=True)]
@@ -153,12 +153,17 @@ def histogramdd(sample: Any, bins: Any = 10, range: Any = None, density: Any = N
     return _fixed(y, columns), edges
 
 
+def _several(bins: Any) -> bool:
+    """Whether `bins` has members; np.ndim would make an array of them."""
+    return isinstance(bins, (list, tuple)) or bool(np.ndim(bins))
+
+
 @composed(np.histogram2d, sample=[call([0.1, 0.7, 0.5], [0.2, 0.9, 0.1], bins=3, weights=real(3))])
 def histogram2d(x: Any, y: Any, bins: Any = 10, range: Any = None, density: Any = None, weights: Any = None) -> Any:
     """Counts, or sums of `weights`, in rectangles, and the edges along both dimensions."""
     if len(x) != len(y):
         raise OperandError(f"histogram2d: {len(x)} and {len(y)} coordinates do not pair up; give as many of each")
-    if hasattr(bins, "_node") or (np.ndim(bins) == 1 and len(bins) > 2):
+    if _several(bins) and len(bins) not in (1, 2):
         bins = [bins, bins]
     counts, edges = histogramdd([x, y], bins, range, density, weights)
     return counts, edges[0], edges[1]

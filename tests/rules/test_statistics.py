@@ -125,6 +125,9 @@ def test_histograms_of_several_dimensions() -> None:
     assert_agrees(lambda p, w: np.histogramdd(p, 2, weights=w, density=True), points, OF_DATA)
     assert_agrees(lambda x, y, w: np.histogram2d(x, y, [2, 3], weights=w, density=True), DATA, points[:, 0], OF_DATA)
     assert_agrees(lambda w: np.histogram2d(DATA, points[:, 0], [-2, 0, 1.0], weights=w), OF_DATA)
+    assert_agrees(lambda w: np.histogram2d(DATA, points[:, 0], [3, [-2, 0, 1.0]], weights=w), OF_DATA)
+    assert_agrees(lambda w: np.histogram2d(DATA, points[:, 0], [[-2, 0.0], [-2, 0, 1.0]], weights=w), OF_DATA)
+    assert_agrees(lambda p, e: np.histogramdd(p, (e, 4), density=True), points, np.array([-3.0, 0.5, 3.0]))
 
 
 def test_bincount_is_linear_in_its_weights() -> None:
