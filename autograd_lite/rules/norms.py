@@ -78,7 +78,9 @@ _count: Primitive = rule(
 
 def _largest(sizes: Any, axis: Any = -1, keepdims: bool = False) -> Any:
     """The largest of some numbers that are not negative, and 0 if there are none."""
-    return np.max(sizes, axis=axis, keepdims=keepdims, **({} if sizes.size else {"initial": 0}))
+    if not sizes.size:
+        return np.max(sizes, axis=axis, keepdims=keepdims, initial=0)
+    return np.max(sizes, axis=axis, keepdims=keepdims)
 
 
 def _vector(x: Any, p: Any, axis: Axes, keepdims: bool) -> Any:

@@ -141,6 +141,8 @@ def _reflecting(mode: str) -> Any:
 def _linear_ramp(x: Any, widths: Any, end_values: Any = 0) -> Any:
     for axis, ((before, after), (left, right)) in enumerate(zip(widths, _pairs(end_values, x.ndim), strict=True)):
         length = x.shape[axis]
+        if not before + after:
+            continue
         start = _ramp(left, _cut(x, axis, 0, 1), axis, np.arange(before) / max(before, 1))
         stop = _ramp(right, _cut(x, axis, length - 1, length), axis, np.arange(after)[::-1] / max(after, 1))
         x = _join(start, x, stop, axis)
@@ -159,6 +161,8 @@ def _statistic(function: Any) -> Any:
         lengths = [[None, None]] * x.ndim if stat_length is None else _pairs(stat_length, x.ndim)
         for axis, ((before, after), (near, far)) in enumerate(zip(widths, lengths, strict=True)):
             length = x.shape[axis]
+            if not before + after:
+                continue
             near, far = (length if limit is None else min(limit, length) for limit in (near, far))
             if not near or not far:
                 raise OperandError(f"pad: stat_length={stat_length!r} leaves no value to take; it must be at least 1")
@@ -234,8 +238,14 @@ def _pad(array: Any, pad_width: Any, mode: Any = "constant", **kwargs: Any) -> A
         array = np.asarray(array)
     if not array.ndim:
         return np.copy(array)
+    widths = _widths(pad_width, array.ndim)
+    if mode != "constant" and any(sum(width) and not length for width, length in zip(widths, array.shape, strict=True)):
+        raise OperandError(
+            f"pad: mode={mode!r} has nothing to continue along an axis of length 0 of an array of shape {array.shape}; "
+            f"use mode='constant'"
+        )
     try:
-        return _MODES[mode](array, _widths(pad_width, array.ndim), **kwargs)
+        return _MODES[mode](array, widths, **kwargs)
     except TypeError as error:
         if "keyword" not in str(error):
             raise

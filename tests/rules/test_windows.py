@@ -175,3 +175,12 @@ def test_widths_by_axis():
 def test_what_pad_refuses(arguments, options, error, message):
     with pytest.raises(error, match=message):
         np.pad(Tensor(np.ones(3), requires_grad=True), *arguments, **options)
+
+
+@pytest.mark.parametrize("mode", ["edge", "reflect", "symmetric", "wrap", "linear_ramp", "mean", "maximum", "median"])
+def test_an_empty_array_is_padded_along_the_axes_that_have_a_length_only(mode):
+    x, widths = np.zeros((2, 0)), ((1, 2), (0, 0))
+    y = np.pad(Tensor(x, requires_grad=True), widths, mode)
+    np.testing.assert_array_equal(y.numpy(), np.pad(x, widths, mode))
+    with pytest.raises(ag.OperandError, match=r"axis of length 0 .*\(2, 0\); use mode='constant'"):
+        np.pad(Tensor(x, requires_grad=True), 1, mode)
