@@ -298,3 +298,10 @@ def test_without_scipy_the_message_says_what_to_install(monkeypatch: pytest.Monk
         special.erf
     with ag.no_grad():
         assert special.softmax(Tensor([1.0, 1.0])).tolist() == [0.5, 0.5]
+
+
+def test_the_derivative_of_i1e_holds_at_0_and_far_out() -> None:
+    x = leaf([0.0, 1e-300, -1e10, 1e10, 1e160, np.inf])
+    special.i1e(x).backward(np.ones(6))
+    far = -0.5 / np.sqrt(2 * np.pi) * 1e-15  # -1 / (2 sqrt(2 pi)) x**(-3/2), the first term for large x
+    np.testing.assert_allclose(x.grad, [0.5, 0.5, far, far, 0.0, 0.0], rtol=1e-5)
