@@ -206,6 +206,7 @@ def _bessel(special: Any) -> None:
     rule(special.y1, lambda g, y, x: g * (0.5 * (special.y0(x) - yv(2, x))), prints="Y1({})", sample=positive)
     rule(i0, lambda g, y, x: g * i1(x), prints="I0({})", sample=one)
     rule(i1, lambda g, y, x: g * (0.5 * (i0(x) + iv(2, x))), prints="I1({})", sample=one)
+
     def i1e_over_x(y: Any, x: Any) -> Any:
         zero = numbers_of(x) == 0
         return np.where(zero, 0.5, y / np.where(zero, 1, x)) if np.any(zero) else y / x
