@@ -98,8 +98,13 @@ def _other_pairs(s: Any) -> Any:
 
 def _decomposed(a: Any) -> tuple[Any, Any, Any, Any]:
     """det(U) det(Vᴴ), conj(U), the singular values and Vᵀ."""
+    finite = np.isfinite(a).all(axis=(-2, -1))
+    if not finite.all():  # one matrix of a stack that holds a NaN would make svd refuse them all
+        a = np.where(finite[..., None, None], a, 0)
     u, s, vh = np.linalg.svd(a)
     sign = np.linalg.det(u) * np.linalg.det(vh)
+    if not finite.all():
+        sign = np.where(finite, sign, sign.dtype.type(np.nan))
     return sign[..., None, None], conj(u), s, conj(vh)
 
 

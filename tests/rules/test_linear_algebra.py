@@ -204,6 +204,20 @@ def test_norms_of_nothing_are_0(order, shape):
     assert np.linalg.norm(Tensor(np.zeros(0)), np.inf).item() == 0
 
 
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_a_nan_in_one_matrix_of_a_stack_leaves_the_determinants_of_the_others_their_gradients():
+    a = rng.normal(size=(3, 2, 2))
+    spoiled = a.copy()
+    spoiled[1, 0, 1] = np.nan
+
+    def f(a):
+        return np.sum(np.linalg.det(a) ** 2)
+
+    got = gradient(f, spoiled)
+    close(got[[0, 2]], gradient(f, a)[[0, 2]])
+    assert np.isnan(got[1]).all()
+
+
 # --- matrices of which one triangle is read -----------------------------------------------------------------
 
 
