@@ -220,7 +220,8 @@ def intersect1d(ar1: Any, ar2: Any, assume_unique: bool = False, return_indices:
     """The distinct values that are in both arrays, each moved by the two equal elements alike."""
     first, second = _vector(ar1), _vector(ar2)
     plain_values, i, j = np.intersect1d(numbers_of(first), numbers_of(second), assume_unique, return_indices=True)
-    common = plain_values if plain_values.dtype.kind not in "fc" else 0.5 * first[i] + 0.5 * second[j]
+    kind = plain_values.dtype
+    common = plain_values if kind.kind not in "fc" else 0.5 * first[i].astype(kind) + 0.5 * second[j].astype(kind)
     return (common, i, j) if return_indices else common
 
 

@@ -245,3 +245,11 @@ def test_a_slice_with_nan_has_a_nan_quantile_and_gradient_zero() -> None:
 def test_what_cannot_be_is_refused_with_the_cure(call: Any, message: str) -> None:
     with pytest.raises(ag.AutogradError, match=message):
         call(Tensor(X, requires_grad=True))
+
+
+def test_what_two_arrays_share_has_the_dtype_of_both_together() -> None:
+    for first, second in ((np.int8, np.float16), (np.int8, np.float32), (np.float32, np.float64)):
+        a, b = np.array([1, 2, 3], first), np.array([2, 5], second)
+        common = np.intersect1d(Tensor(a), Tensor(b, requires_grad=True))
+        assert common.dtype == np.intersect1d(a, b).dtype
+        np.testing.assert_array_equal(common.numpy(), [2])
