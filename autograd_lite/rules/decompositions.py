@@ -24,8 +24,8 @@ import numpy as np
 from autograd_lite.errors import NotDifferentiableError
 from autograd_lite.record import Primitive
 from autograd_lite.rules.indexing import scatter
-from autograd_lite.rules.linear_algebra import square
-from autograd_lite.rules.products import H, as_operand
+from autograd_lite.rules.linear_algebra import matrices, square
+from autograd_lite.rules.products import H
 from autograd_lite.rules.table import Input, call, composed, numbers_of, real, rule
 
 __all__ = [
@@ -325,6 +325,7 @@ def _svd_of(a: Any, full_matrices: bool = True, compute_uv: bool = True, hermiti
         return _hermitian_svd(a, compute_uv)
     if not compute_uv:
         return np.linalg.svdvals(a)
+    a = matrices("svd", a)
     m, n = a.shape[-2:]
     return SVDResult(*_svd_parts(_packed_svd(a, full_matrices=full_matrices), *_svd_shapes(m, n, full_matrices)))
 
@@ -382,7 +383,7 @@ _packed_qr: Primitive = rule(_qr, _qr_rule, name="qr", sample=[call(real(3, 3)),
     ],
 )
 def _qr_of(a: Any, mode: str = "reduced") -> Any:
-    a = as_operand(a)
+    a = matrices("qr", a)
     m, n = a.shape[-2:]
     if mode not in ("reduced", "r", "complete") or (mode == "complete" and m > n):
         raise NotDifferentiableError(

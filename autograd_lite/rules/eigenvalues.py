@@ -24,7 +24,7 @@ from autograd_lite.rules.decompositions import (
     tolerance_of,
     unpacked,
 )
-from autograd_lite.rules.linear_algebra import in_triangle, square
+from autograd_lite.rules.linear_algebra import in_triangle, matrices, square
 from autograd_lite.rules.products import H
 from autograd_lite.rules.table import Input, call, composed, conj, numbers_of, real, rule
 
@@ -87,6 +87,7 @@ _packed_eigh: Primitive = rule(
     ],
 )
 def _eigh_of(a: Any, UPLO: Any = "L") -> EighResult:
+    a = matrices("eigh", a, squares=True)
     n = a.shape[-1]
     y = _packed_eigh(a, UPLO=UPLO)
     values, vectors = _parts(y, n)
@@ -163,6 +164,7 @@ _packed_eig: Primitive = rule(_eig, _eig_rule, name="eig", sample=[call(square(3
     ],
 )
 def _eig_of(a: Any) -> EigResult:
+    a = matrices("eig", a, squares=True)
     n = a.shape[-1]
     y = _packed_eig(a)
     return EigResult(*_parts(y, n))

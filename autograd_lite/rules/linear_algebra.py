@@ -20,12 +20,22 @@ from autograd_lite.record import Primitive
 from autograd_lite.rules.products import H, T, as_operand
 from autograd_lite.rules.table import Input, call, composed, conj, numbers_of, plain, real, rule
 
-__all__ = ["SlogdetResult", "in_triangle", "square"]
+__all__ = ["SlogdetResult", "in_triangle", "matrices", "square"]
 
 
 def square(*shape: int) -> Input:
     """A well conditioned matrix, as an input of a sample."""
     return Input(shape, "square")
+
+
+def matrices(name: str, a: Any, *, squares: bool = False) -> Any:
+    """`a` as an operand, if it is a matrix or a stack of them."""
+    a = as_operand(a)
+    if a.ndim < 2 or (squares and a.shape[-1] != a.shape[-2]):
+        raise LinAlgError(
+            f"{name}: an array of shape {a.shape} is no {'square ' * squares}matrix; it must be one, or a stack of them"
+        )
+    return a
 
 
 def in_triangle(r: Any, upper: bool = False) -> Any:
@@ -297,7 +307,7 @@ _power_0: Primitive = rule(
 )
 def _matrix_power(a: Any, n: int) -> Any:
     """The power by repeated squaring."""
-    n = operator.index(n)
+    a, n = matrices("matrix_power", a, squares=True), operator.index(n)
     if n == 0:
         return _power_0(a)
     if n == 1:

@@ -1,6 +1,7 @@
 """Products, determinants, inverses and norms: what the generic tests of rows cannot say."""
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -202,6 +203,19 @@ def test_norms_of_nothing_are_0(order, shape):
     y.backward()
     assert x.grad.shape == shape
     assert np.linalg.norm(Tensor(np.zeros(0)), np.inf).item() == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        *itertools.product(["matrix_power", "eig", "eigh", "inv", "det", "slogdet", "eigvals"], [(), (3,), (2, 3)]),
+        *itertools.product(["svd", "qr"], [(), (3,)]),
+    ],
+)
+def test_what_is_no_matrix_is_refused(name, shape):
+    x, more = Tensor(np.ones(shape), requires_grad=True), (2,) if name == "matrix_power" else ()
+    with pytest.raises(LinAlgError, match=rf"{name}: .*shape {re.escape(str(shape))}"):
+        getattr(np.linalg, name)(x, *more)
 
 
 @pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
