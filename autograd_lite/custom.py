@@ -9,7 +9,7 @@ import numpy as np
 
 from autograd_lite.backprop import sweep, unbroadcast
 from autograd_lite.errors import DetachedError, InPlaceError, NotDifferentiableError, OperandError
-from autograd_lite.implicit import fingerprint, frontier, stand_in
+from autograd_lite.implicit import fingerprint, frontier, stand_in, together
 from autograd_lite.operations import apply
 from autograd_lite.record import Primitive, enable_grad, is_grad_enabled
 from autograd_lite.rules.table import numbers_of
@@ -128,10 +128,6 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
             return y
         y = y._array  # without its graph, which would keep the values inside alive
         prints = [fingerprint(node) for node in parameters]
-        last: list[Any] = [
-            None,
-            None,
-        ]  # a gradient of the output, and what it gave: the rule asks input by input
 
         def gradients(g: Any, y: Any, *inputs: Any) -> list[Any]:
             if [fingerprint(node) for node in parameters] != prints:
@@ -155,15 +151,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
             found = sweep({second._node: g}, retain_graph=live, create_graph=live, targets=nodes)
             return [found[node] if node in found else np.zeros(node.spec.shape, node.spec.dtype) for node in nodes]
 
-        def rule(g: Any, y: Any, position: int, *inputs: Any) -> Any:
-            if last[0] is not g:
-                last[:] = g, gradients(g, y, *inputs)
-            r = last[1][position]
-            if position == len(inputs) - 1:
-                last[:] = None, None
-            return r
-
-        op = Primitive(lambda *_: y, (rule,), name=called, prints=f"{called}(...)", variadic=True)
+        op = together(called, y, gradients)
         given = [args[place] for place in places]
         return apply(op, (*given, *[stand_in(node) for node in parameters]), {})
 

@@ -16,10 +16,11 @@ from autograd_lite.backprop import sweep
 from autograd_lite.errors import InPlaceError, NotDifferentiableError
 from autograd_lite.record import Leaf, Primitive, enable_grad, no_grad, topological
 from autograd_lite.rules.table import numbers_of
+from autograd_lite.stand_in import StandIn, StandInError
 from autograd_lite.tensor import Tensor, wrap
 from autograd_lite.transforms import flatten
 
-__all__ = ["Arguments", "Function", "fingerprint", "frontier", "stand_in"]
+__all__ = ["Arguments", "Function", "fingerprint", "frontier", "stand_in", "together"]
 
 
 class Function:
@@ -102,18 +103,12 @@ class Function:
         `gradients(g, solution, inputs)` are those of the inputs and of `closed`, all at once.
         """
         count = len(inputs)
-        last: list[Any] = [None, None]  # a gradient and what it gave: the rule is asked input by input
 
-        def rule(g: Any, y: Any, position: int, *saved: Any) -> Any:
-            if last[0] is not g:
-                self.check_unchanged()
-                last[:] = g, gradients(g, y, saved[:count])
-            r = last[1][position]
-            if position == len(saved) - 1:
-                last[:] = None, None
-            return r
+        def at_once(g: Any, y: Any, *saved: Any) -> list[Any]:
+            self.check_unchanged()
+            return gradients(g, y, saved[:count])
 
-        op = Primitive(lambda *_: solution, (rule,), name=self.name, prints=f"{self.name}(...)", variadic=True)
+        op = together(self.name, solution, at_once)
         return op(*[x if x.dtype == float else x.astype(float) for x in inputs], *map(stand_in, self.closed))
 
     def check_unchanged(self) -> None:
@@ -157,6 +152,27 @@ class Function:
                 f"not seen beforehand; pass it in args"
             )
         self._strange = strange
+
+
+def together(name: str, y: Any, gradients: Callable[..., list[Any]]) -> Primitive:
+    """A primitive whose value is `y`, and whose rule, asked input by input, takes from `gradients(g, y, *inputs)`.
+
+    These run the user's function again, on plain numbers where they are given no Tensors. Of a Dual that would leave
+    the tangent behind, so they are given none.
+    """
+    last: list[Any] = [None, None]  # a gradient of the output, and what it gave
+
+    def rule(g: Any, y: Any, position: int, *inputs: Any) -> Any:
+        if any(isinstance(value, StandIn) for value in (y, *inputs)):
+            raise StandInError(name)
+        if last[0] is not g:
+            last[:] = g, gradients(g, y, *inputs)
+        r = last[1][position]
+        if position == len(inputs) - 1:
+            last[:] = None, None
+        return r
+
+    return Primitive(lambda *_: y, (rule,), name=name, prints=f"{name}(...)", variadic=True)
 
 
 class Arguments:

@@ -30,6 +30,27 @@ def test_an_argument_of_a_transform_that_is_closed_over_has_all_its_derivatives(
         f = exact
 
 
+def rooted(w):
+    pytest.importorskip("scipy.optimize")
+    return ag.optimize.root(lambda x, w: x**3 + w * x - 1, 0.5, args=(w,)).x
+
+
+def integrated(w):
+    pytest.importorskip("scipy.integrate")
+    return ag.integrate.odeint(lambda y, t, w: -w * y * y, [w], [0.0, 0.5], args=(w,))[-1, 0]
+
+
+@pytest.mark.parametrize("f", [checkpointed, checkpointed_square, fixed, rooted, integrated])
+@pytest.mark.parametrize("outer", [lambda y: y, lambda y: y * y], ids=["itself", "squared"])
+def test_a_product_with_the_hessian_sees_what_is_computed_again(f, outer):
+    def loss(w):
+        return outer(f(w))
+
+    h = 1e-4
+    a, b, c, d = [ag.grad(loss)(1.3 + step) for step in (-2 * h, -h, h, 2 * h)]
+    np.testing.assert_allclose(ag.hvp(loss, 1.3, 1.0), (8 * (c - b) - (d - a)) / (12 * h), rtol=1e-5)
+
+
 def test_the_arguments_of_two_transforms_are_told_apart():
     def f(w, scale):
         return ag.checkpoint(lambda x: np.sin(x * w) * scale)(Tensor(0.7))
