@@ -340,14 +340,42 @@ class _Recording:
         elif inspect.isgeneratorfunction(function):
 
             def made(*args: Any, **kwargs: Any) -> Any:
-                steps, sent = function(*args, **kwargs), None
+                steps = function(*args, **kwargs)
+                resume = functools.partial(next, steps)
                 while True:  # between the steps its caller records as before
                     with _Recording(on, off):
                         try:
-                            value = steps.send(sent)
+                            value = resume()
                         except StopIteration as end:
                             return end.value
-                    sent = yield value
+                    try:
+                        resume = functools.partial(steps.send, (yield value))
+                    except GeneratorExit:
+                        with _Recording(on, off):
+                            steps.close()
+                        raise
+                    except BaseException as error:  # noqa: BLE001  # whatever was thrown in is the generator's
+                        resume = functools.partial(steps.throw, error)
+
+        elif inspect.isasyncgenfunction(function):
+
+            async def made(*args: Any, **kwargs: Any) -> Any:
+                steps = function(*args, **kwargs)
+                resume = functools.partial(anext, steps)
+                while True:
+                    with _Recording(on, off):
+                        try:
+                            value = await resume()
+                        except StopAsyncIteration:
+                            return
+                    try:
+                        resume = functools.partial(steps.asend, (yield value))
+                    except GeneratorExit:
+                        with _Recording(on, off):
+                            await steps.aclose()
+                        raise
+                    except BaseException as error:  # noqa: BLE001  # whatever was thrown in is the generator's
+                        resume = functools.partial(steps.athrow, error)
 
         else:
 

@@ -217,6 +217,58 @@ class TestFormsOfNoGrad:
 
         assert asyncio.run(both()) == [False, True]
 
+    def test_a_generator_is_told_of_exceptions_and_of_its_end(self):
+        told = []
+
+        @ag.no_grad
+        def steps(x):
+            try:
+                while True:
+                    try:
+                        yield (2 * x).requires_grad
+                    except KeyError:
+                        yield "caught"
+            finally:
+                told.append(ag.is_grad_enabled())
+
+        running = steps(parameter(1.0))
+        assert next(running) is False
+        assert running.throw(KeyError()) == "caught"
+        assert next(running) is False and ag.is_grad_enabled()
+        running.close()
+        assert told == [False] and ag.is_grad_enabled()
+
+    def test_an_asynchronous_generator_does_not_record_and_its_caller_does(self):
+        told = []
+
+        @ag.no_grad
+        async def steps(x):
+            try:
+                while True:
+                    try:
+                        await asyncio.sleep(0)
+                        told.append((yield (2 * x).requires_grad))
+                    except KeyError:
+                        yield "caught"
+            finally:
+                told.append(ag.is_grad_enabled())
+
+        async def all_of_it():
+            running = steps(parameter(1.0))
+            assert await anext(running) is False and ag.is_grad_enabled()
+            assert await running.asend("sent") is False and ag.is_grad_enabled()
+            assert await running.athrow(KeyError()) == "caught"
+            await running.aclose()
+            assert ag.is_grad_enabled()
+            return [each async for each in ended(parameter(1.0))]
+
+        @ag.no_grad()
+        async def ended(x):
+            yield (2 * x).requires_grad
+
+        assert asyncio.run(all_of_it()) == [False]
+        assert told == ["sent", False]
+
     def test_a_decorated_function_notes_lines_in_a_debug_block(self):
         @ag.enable_grad()
         def double(x):
