@@ -52,8 +52,8 @@ def backward(tensor: Tensor, gradient: Any, retain_graph: bool | None, create_gr
             g = held + g
         if g.__class__ is np.ndarray and g.base is None and id(g) not in given:
             given.add(id(g))
-        elif not isinstance(g, Tensor):
-            g = np.array(g)  # a number, a view, or an array that another leaf was given too
+        else:
+            g = _own(g)  # of a number, a view, a Tensor, or an array that another leaf was given too
         leaf.grad = g
 
 
@@ -325,7 +325,7 @@ def _attend(node: Node, g: Any, *, retain: bool) -> Any:
     """
     details = node.details or {}
     for hook in tuple(details.get("hooks", {}).values()):
-        replaced = hook(g if isinstance(g, Tensor) else np.array(g))
+        replaced = hook(_own(g))
         if replaced is not None:
             if isinstance(replaced, Tensor) and not isinstance(g, Tensor):
                 replaced = replaced.numpy()  # computed with a Tensor of the hook's own, where nothing is recorded
@@ -339,9 +339,14 @@ def _attend(node: Node, g: Any, *, retain: bool) -> Any:
             g = fit(replaced, node.spec)
     if retain and details.get("retain"):
         held = details.get("grad")
-        copy = g if isinstance(g, Tensor) else np.array(g)
+        copy = _own(g)
         details["grad"] = copy if held is None else held + copy
     return g
+
+
+def _own(g: Any) -> Any:
+    """`g` for somebody who may change it: the same array or Tensor can be on its way to other nodes."""
+    return wrap(g._settled(), g._node) if isinstance(g, Tensor) else np.array(g)
 
 
 def _as_tensors(node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:

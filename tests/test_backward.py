@@ -77,6 +77,27 @@ def test_create_graph_gives_tensors_that_can_be_differentiated():
     assert x.grad == [12.0]
 
 
+def test_recorded_gradients_are_changed_one_at_a_time():
+    a, b = Tensor(1.0, requires_grad=True), Tensor(2.0, requires_grad=True)
+    total = a + b
+    total.retain_grad()
+    total.backward(create_graph=True)
+    with ag.no_grad():
+        a.grad *= 5.0
+    assert (a.grad.item(), b.grad.item(), total.grad.item()) == (5.0, 1.0, 1.0)
+
+
+def test_a_hook_that_changes_a_recorded_gradient_in_place_changes_its_own():
+    def double(g):
+        g *= 2.0
+
+    for create_graph in (False, True):
+        a, b = Tensor(1.0, requires_grad=True), Tensor(2.0, requires_grad=True)
+        a.register_hook(double)
+        (a + b).backward(create_graph=create_graph)
+        assert (a.grad.item(), b.grad.item()) == (1.0, 1.0)
+
+
 def test_structure_survives_the_freeing_of_values():
     x = Tensor([2.0], requires_grad=True, name="x")
     y = np.tanh(x * 3).sum()
