@@ -257,8 +257,8 @@ def apply_unary(op: Primitive, operand: Tensor, kwargs: dict[str, Any] | None = 
         if isinstance(error, AutogradError):
             raise
         raise _refused(op, [x], kwargs or {}, error) from error
-    if y is x and operand._shared is LENT:
-        y = y.copy()
+    if operand._shared is LENT and not view and (y is x or y.base is not None):
+        y = y.copy()  # as in `apply`: it may look into the array that the user can write to
     spec = spec_of(y)
     if spec.dtype is not a.spec.dtype and spec.dtype.kind not in "fc":
         return apply(op, (operand,), kwargs or {})

@@ -184,6 +184,15 @@ class TestChangesBetweenForwardAndBackward:
         expected = ag.grad(lambda t: operation(t).sum())(np.array([2.0]))
         assert np.allclose(x.grad, expected)
 
+    def test_lent_data_into_which_einsum_has_looked(self):
+        x = Tensor([[2.0, 0.0], [0.0, 3.0]], requires_grad=True)
+        held = x.data
+        diagonal = np.einsum("ii->i", x)
+        y = (diagonal * diagonal).sum()
+        held[:] = 100.0
+        y.backward()
+        assert x.grad.tolist() == [[4.0, 0.0], [0.0, 6.0]] and diagonal.tolist() == [2.0, 3.0]
+
     def test_data_of_an_intermediate(self):
         x = Tensor([2.0], requires_grad=True)
         h = np.exp(x)
