@@ -61,7 +61,7 @@ class Tensor(ArrayMethods):
     """An array that records the operations applied to it, so that gradients can be computed.
 
     Args:
-        data: anything `np.array` takes; it is copied. Python floats become float64.
+        data: anything `np.array` takes; it is copied, in the byte order of this machine. Python floats become float64.
         requires_grad: whether `backward` is to leave a gradient in `.grad`; floating or complex dtypes only.
         dtype: the dtype to convert to.
         name: what drawings, tables and errors call it.
@@ -105,6 +105,8 @@ class Tensor(ArrayMethods):
             raise OperandError(
                 f"Tensor: data of dtype {array.dtype} is not numeric; pass numbers, or an array with dtype=float"
             )
+        if not array.dtype.isnative:  # as from a file of another machine: no result is of that dtype
+            array = array.astype(array.dtype.newbyteorder("="))
         self._array = array
         self._shared = None
         self._node = None

@@ -153,6 +153,15 @@ def test_float16_and_mixed_precision():
     assert a.grad.dtype == np.float16 and b.grad.dtype == np.float64
 
 
+@pytest.mark.parametrize("dtype", [">f4", ">f8", ">c8"])
+def test_numbers_in_the_byte_order_of_another_machine(dtype):
+    x = Tensor(np.array(2.0, dtype), requires_grad=True)
+    y = x * x
+    assert y.dtype == y._node.spec.dtype
+    (y * np.array([3.0], dtype)).real.sum().backward()
+    assert x.grad == 12.0 and x.grad.dtype == x.dtype == np.dtype(dtype).newbyteorder("=")
+
+
 class TestChangesBetweenForwardAndBackward:
     """Whatever is changed in between, the gradient belongs to the values that were used."""
 
