@@ -127,6 +127,8 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
         if not getattr(y, "requires_grad", False):
             return y
         y = y._array  # without its graph, which would keep the values inside alive
+        # An assignment puts what it writes, and the graph of that, into a Tensor that the second run must not see.
+        standing = [arg.detach() if isinstance(arg, Tensor) else arg for arg in args]
         prints = [fingerprint(node) for node in parameters]
 
         def gradients(g: Any, y: Any, *inputs: Any) -> list[Any]:
@@ -135,15 +137,16 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
                     f"{called}: a parameter it uses was changed between forward and backward; "
                     f"call backward before the update"
                 )
-            again = list(args)
+            again = list(standing)
             for place, value in zip(places, inputs, strict=False):
                 again[place] = value.clone() if isinstance(value, Tensor) else Tensor(value, requires_grad=True)
             nodes = [again[place]._node for place in places] + parameters
             with enable_grad():
                 second = f(*again)
-            if not np.array_equal(second._array, numbers_of(y), equal_nan=True):
+            same = np.array_equal(numbers_of(second), numbers_of(y), equal_nan=True)
+            if not same or not getattr(second, "requires_grad", False):
                 raise InPlaceError(
-                    f"{called}: the second run of the function gave other values than the first; it must depend on "
+                    f"{called}: the second run of the function did not give what the first gave; it must depend on "
                     f"its arguments and parameters only (seed the random numbers inside it)"
                 )
             tensors = isinstance(g, Tensor)

@@ -67,3 +67,22 @@ def test_an_argument_may_change_after_the_call():
     factor[0] = 100.0
     (x.sum() + y[-1].sum()).backward()
     np.testing.assert_allclose(rate.grad, [4.0], rtol=1e-6)
+
+
+def test_a_checkpoint_keeps_the_data_that_it_was_given():
+    w, x = Tensor([1.0, 2.0], requires_grad=True), Tensor([1.0, 2.0])
+    for written in (w, 5.0):  # the same numbers with a graph, and others
+        w.grad = None
+        y = ag.checkpoint(lambda t: t * w)(x)
+        x[:] = written
+        y.sum().backward()
+        assert w.grad.tolist() == [1.0, 2.0]
+        x = Tensor([1.0, 2.0])
+
+
+def test_a_checkpointed_function_that_loses_its_parameter_is_refused():
+    uses = [Tensor([3.0], requires_grad=True), Tensor([3.0])]
+    y = ag.checkpoint(lambda t: t * uses[0])(Tensor([1.0]))
+    uses.reverse()
+    with pytest.raises(ag.InPlaceError, match="second run"):
+        y.backward()
