@@ -128,7 +128,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
             return y
         y = y._array  # without its graph, which would keep the values inside alive
         # An assignment puts what it writes, and the graph of that, into a Tensor that the second run must not see.
-        standing = [arg.detach() if isinstance(arg, Tensor) else arg for arg in args]
+        standing: list[Any] = [arg.detach() if isinstance(arg, Tensor) else arg for arg in args]
         prints = [fingerprint(node) for node in parameters]
 
         def gradients(g: Any, y: Any, *inputs: Any) -> list[Any]:
