@@ -15,7 +15,7 @@ from autograd_lite.backprop import sweep
 from autograd_lite.batched import Batched, members_of
 from autograd_lite.dual import Dual, lifted, push_forward
 from autograd_lite.errors import BackwardError, OperandError
-from autograd_lite.record import Node, topological
+from autograd_lite.record import NANS, Node, recording, topological
 from autograd_lite.stand_in import StandInError
 from autograd_lite.tensor import Tensor
 from autograd_lite.transforms import Function, Pushforward, Trace, fitted, grad, matching, named, scalar_seed
@@ -166,12 +166,13 @@ def hvp(f: Function, x: Any, v: Any) -> Any:
     array([ 6., 12.])
     """
     trace = Trace("hvp", f, (x,), 0, {})
+    directions = [fitted("hvp", part, tensor) for part, tensor in zip(matching("hvp", v, x), trace.inputs, strict=True)]
+    live = trace.directed(directions)
     trace.outputs_of(trace.result)
     if len(trace.outputs) != 1:
         raise BackwardError(f"hvp: the function returned {len(trace.outputs)} arrays; it must return one scalar")
     seed = scalar_seed("hvp", trace.outputs[0])
-    directions = [fitted("hvp", part, tensor) for part, tensor in zip(matching("hvp", v, x), trace.inputs, strict=True)]
-    if not trace.nested and not any(isinstance(part, Tensor) for part in directions):
+    if not trace.nested and not live and not recording() & NANS:
         products = _forward_over_reverse(trace, seed, directions)
         if products is not None:
             return trace.rebuild_inputs(products)
@@ -183,12 +184,13 @@ def hvp(f: Function, x: Any, v: Any) -> Any:
             node = g._leaf()
             seeds[node] = seeds[node] + direction if node in seeds else direction
     arrived = sweep(seeds, retain_graph=trace.nested, create_graph=trace.nested, targets=trace.targets)
-    return trace.rebuild_inputs(
-        [
-            trace.given(arrived[node] if node in arrived else np.zeros(tensor.shape, tensor.dtype))
-            for node, tensor in zip(trace.targets, trace.inputs, strict=True)
-        ]
-    )
+    products = [
+        arrived[node] if node in arrived else np.zeros(tensor.shape, tensor.dtype)
+        for node, tensor in zip(trace.targets, trace.inputs, strict=True)
+    ]
+    if live and not trace.nested:
+        return trace.rebuild_inputs(products)
+    return trace.rebuild_inputs([trace.given(product) for product in products])
 
 
 def _forward_over_reverse(trace: Trace, seed: Any, directions: Sequence[Any]) -> list[Any] | None:

@@ -130,12 +130,25 @@ class Trace:
                 self.outputs[position] = wrap(np.asarray(output))
         roots = [output._node for output in self.outputs if output.requires_grad]
         self._roots = roots
+        self.nested = self.depends(self.on_tensors)
+
+    def depends(self, on_tensors: bool) -> bool:
+        """Whether the result depends on an argument of an enclosing transform, or, `on_tensors`, on Tensors."""
         enclosing, own = _running.get(), set(self.targets)
-        may_nest = self.recorded and (enclosing or self.on_tensors)
-        self.nested = bool(may_nest) and any(
-            node in enclosing or (self.on_tensors and node.__class__ is Leaf and node.requires_grad and node not in own)
-            for node in topological(roots, everything=True)
+        may_nest = self.recorded and (enclosing or on_tensors)
+        return bool(may_nest) and any(
+            node in enclosing or (on_tensors and node.__class__ is Leaf and node.requires_grad and node not in own)
+            for node in topological(self._roots, everything=True)
         )
+
+    def directed(self, directions: Sequence[Any]) -> bool:
+        """Whether somebody may differentiate by the directions in which the derivative is taken.
+
+        Then the result, which is recorded, has to be recorded as a function of all Tensors that it depends on.
+        """
+        live = any(isinstance(part, Tensor) for part in directions)  # by `fitted`, only those that require grad
+        self.on_tensors |= live
+        return live
 
     @functools.cached_property
     def useful(self) -> dict[Any, None]:
@@ -278,8 +291,8 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
             fitted("pullback", part, output)
             for part, output in zip(matching("pullback", g, trace.outline), trace.outputs, strict=True)
         ]
-        live = any(isinstance(part, Tensor) and part.requires_grad for part in gradients)
-        found = trace.pull(gradients, create_graph=trace.nested)
+        live = any(isinstance(part, Tensor) for part in gradients)
+        found = trace.pull(gradients, create_graph=trace.nested or (live and trace.depends(True)))
         if live and not trace.nested:
             return trace.rebuild_inputs(found)
         return trace.rebuild_inputs([trace.given(part) for part in found])
@@ -304,13 +317,13 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     if len(primals) != len(tangents):
         raise OperandError(f"jvp: {len(primals)} primals and {len(tangents)} tangents; there must be one for each")
     trace = Trace("jvp", f, tuple(primals), tuple(range(len(primals))), {})
-    trace.outputs_of(trace.result)
     directions = [
         fitted("jvp", part, tensor)
         for part, tensor in zip(matching("jvp", tuple(tangents), tuple(primals)), trace.inputs, strict=True)
     ]
+    live = trace.directed(directions)
+    trace.outputs_of(trace.result)
     push = Pushforward(trace)
-    live = is_grad_enabled() and any(isinstance(part, Tensor) and part.requires_grad for part in directions)
     found = push(directions)
     value = trace.rebuild_outputs([trace.given(output) for output in trace.outputs])
     if live and not trace.nested:

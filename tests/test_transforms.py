@@ -165,6 +165,35 @@ def test_tensors_as_arguments_give_tensors_that_can_be_differentiated():
     assert np.allclose(x.grad, expected)
 
 
+def along_jvp(w, u):
+    return ag.jvp(lambda x: w * x**2, (X,), (u,))[1]
+
+
+def along_vjp(w, u):
+    return ag.vjp(lambda x: w * x**2, X)[1](u)[0]
+
+
+def along_hvp(w, u):
+    return ag.hvp(lambda x: (w * x**3 / 3).sum(), X, u)
+
+
+@pytest.mark.parametrize("along", [along_jvp, along_vjp, along_hvp])
+def test_a_direction_can_be_differentiated_and_so_can_what_it_is_multiplied_with(along):
+    w, u = (Tensor(values, requires_grad=True) for values in ([3.0, -1.0, 2.0], [0.5, 1.0, -2.0]))
+    (along(w, u) * w * u).sum().backward()  # the sum of 2 w^2 x u^2
+    np.testing.assert_allclose(w.grad, 4 * w.numpy() * X * u.numpy() ** 2)
+    np.testing.assert_allclose(u.grad, 4 * w.numpy() ** 2 * X * u.numpy())
+    inner = ag.grad(lambda v: (along(w.numpy(), v) * v).sum())
+    np.testing.assert_allclose(inner(u.numpy()), 4 * w.numpy() * X * u.numpy())
+    np.testing.assert_allclose(ag.hvp(lambda v: (along(w.numpy(), v) * v).sum(), u.numpy(), X), 4 * w.numpy() * X * X)
+
+
+def test_trace_nan_watches_a_product_with_a_hessian():
+    x, v = np.array([0.0, 1.0]), np.array([0.0, 1.0])
+    with np.errstate(all="ignore"), ag.trace_nan(), pytest.raises(ag.NaNError):
+        ag.hvp(lambda x: (x**1.5).sum(), x, v)
+
+
 def test_parameters_of_a_closure_with_an_array_argument_give_arrays():
     w = Tensor(X, requires_grad=True)
     gradient = ag.grad(lambda x: (w * x**2).sum())(X)
