@@ -140,6 +140,8 @@ def _sweep(
     """
     order: list[Any] | None = None
     own: set[Leaf] = set()  # leaves where a sum has arrived that nobody else holds
+    # Only `backward` retains: a transform leaves every `.grad` alone.
+    retained: list[tuple[Node, Any]] | None = None if targets else []
     special = bool(targets) or lift is not None
     # While one operation only waits, nothing can send to it any more and no order has to be found: it is the
     # `chain`, and `sent` is its gradient.
@@ -167,7 +169,7 @@ def _sweep(
         else:
             kwargs = details.get("kwargs")
             if "hooks" in details or "retain" in details:
-                g = _attend(node, g, retain=not targets)
+                g = _attend(node, g, retained)
         saved = node.saved
         if special:
             if node in targets:
@@ -283,7 +285,10 @@ def _sweep(
         if g.dtype is not leaf.spec.dtype:  # a rule that returned another precision
             arrived[leaf] = g = fit(g, leaf.spec)
         if leaf.details is not None and leaf.__class__ is Leaf:
-            arrived[leaf] = _attend(leaf, g, retain=not targets)
+            arrived[leaf] = _attend(leaf, g, None)
+    for node, g in retained or ():  # only now, when no rule and no hook can fail any more
+        held = (node.details or {}).get("grad")
+        node.note("grad", g if held is None else _own(held + g))
     return arrived
 
 
@@ -318,11 +323,8 @@ def leading_to(targets: Collection[Node], roots: Iterable[Node]) -> dict[Any, No
     return useful
 
 
-def _attend(node: Node, g: Any, *, retain: bool) -> Any:
-    """Run the hooks of a node on the gradient that has arrived there; retain it where that was asked for.
-
-    Only `backward` retains: a transform leaves every `.grad` alone.
-    """
+def _attend(node: Node, g: Any, retained: list[tuple[Node, Any]] | None) -> Any:
+    """Run the hooks of a node on the gradient that has arrived there; add it to `retained` if that was asked for."""
     details = node.details or {}
     for hook in tuple(details.get("hooks", {}).values()):
         replaced = hook(_own(g))
@@ -337,10 +339,8 @@ def _attend(node: Node, g: Any, *, retain: bool) -> Any:
                     f"one of shape {node.spec.shape}"
                 )
             g = fit(replaced, node.spec)
-    if retain and details.get("retain"):
-        held = details.get("grad")
-        copy = _own(g)
-        details["grad"] = copy if held is None else held + copy
+    if retained is not None and details.get("retain"):
+        retained.append((node, _own(g)))
     return g
 
 

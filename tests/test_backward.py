@@ -98,6 +98,30 @@ def test_a_hook_that_changes_a_recorded_gradient_in_place_changes_its_own():
         assert (a.grad.item(), b.grad.item()) == (1.0, 1.0)
 
 
+def test_a_sweep_that_fails_changes_no_gradient():
+    x = Tensor(3.0, requires_grad=True)
+    h = x * x
+    h.retain_grad()
+    handle = x.register_hook(lambda g: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        (2 * h).backward(retain_graph=True)
+    assert h.grad is None and x.grad is None
+    handle.remove()
+    (2 * h).backward()
+    assert h.grad == 2.0 and x.grad == 12.0
+    with pytest.raises(ag.FreedGraphError):
+        (5 * h).backward()
+    assert h.grad == 2.0 and x.grad == 12.0
+
+
+def test_what_is_retained_over_two_sweeps_is_an_array():
+    h = Tensor(3.0, requires_grad=True) * 2.0
+    h.retain_grad()
+    for _ in range(2):
+        (h * 5.0).backward(retain_graph=True)
+    assert isinstance(h.grad, np.ndarray) and h.grad == 10.0
+
+
 def test_structure_survives_the_freeing_of_values():
     x = Tensor([2.0], requires_grad=True, name="x")
     y = np.tanh(x * 3).sum()
