@@ -13,7 +13,7 @@ import numpy as np
 
 from autograd_lite.errors import BackwardError, FreedGraphError, OperandError
 from autograd_lite.nans import watch_backward
-from autograd_lite.record import NANS, OFF, ON, Leaf, Node, Spec, _recording, describe, recording, topological
+from autograd_lite.record import NANS, OFF, ON, Leaf, Node, Spec, _recording, describe, enable_grad, recording, topological
 from autograd_lite.stand_in import StandIn
 from autograd_lite.tensor import Tensor, wrap
 
@@ -288,7 +288,8 @@ def _sweep(
             arrived[leaf] = _attend(leaf, g, None)
     for node, g in retained or ():  # only now, when no rule and no hook can fail any more
         held = (node.details or {}).get("grad")
-        node.note("grad", g if held is None else _own(held + g))
+        with enable_grad():  # a gradient that was recorded stays so
+            node.note("grad", g if held is None else _own(held + g))
     return arrived
 
 

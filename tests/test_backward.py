@@ -114,6 +114,17 @@ def test_a_sweep_that_fails_changes_no_gradient():
     assert h.grad == 2.0 and x.grad == 12.0
 
 
+def test_what_is_retained_of_a_recorded_sweep_stays_recorded():
+    x = Tensor(2.0, requires_grad=True)
+    h = x * x
+    h.retain_grad()
+    (h**2).backward(create_graph=True)
+    (h * 3.0).backward()
+    x.grad = None
+    h.grad.backward()
+    assert h.grad.item() == 11.0 and x.grad == 8.0
+
+
 def test_what_is_retained_over_two_sweeps_is_an_array():
     h = Tensor(3.0, requires_grad=True) * 2.0
     h.retain_grad()
