@@ -13,7 +13,19 @@ import numpy as np
 
 from autograd_lite.errors import BackwardError, FreedGraphError, OperandError
 from autograd_lite.nans import watch_backward
-from autograd_lite.record import NANS, OFF, ON, Leaf, Node, Spec, _recording, describe, enable_grad, recording, topological
+from autograd_lite.record import (
+    NANS,
+    OFF,
+    ON,
+    Leaf,
+    Node,
+    Spec,
+    _recording,
+    describe,
+    enable_grad,
+    recording,
+    topological,
+)
 from autograd_lite.stand_in import StandIn
 from autograd_lite.tensor import Tensor, wrap
 
