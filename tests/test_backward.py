@@ -119,7 +119,7 @@ def test_what_is_retained_of_a_recorded_sweep_stays_recorded():
     h = x * x
     h.retain_grad()
     (h**2).backward(create_graph=True)
-    (h * 3.0).backward()
+    (h * 3.0).backward(retain_graph=True)
     both, x.grad = h.grad, None
     both.backward()
     assert both.item() == 11.0 and x.grad == 8.0
