@@ -6,6 +6,7 @@ This is the only place where gradients are added up and where broadcasting is un
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from threading import RLock
 from types import NoneType
 from typing import Any
 
@@ -34,6 +35,7 @@ Lift = Callable[[Node, tuple[Any, ...]], tuple[Any, ...]]
 
 __all__ = ["backward", "fit", "leading_to", "sweep", "unbroadcast"]
 
+_accumulating = RLock()
 _add: Any = np.add.reduce  # bound once: looking it up costs a tenth of the sum of a few numbers
 
 
@@ -56,17 +58,19 @@ def backward(tensor: Tensor, gradient: Any, retain_graph: bool | None, create_gr
             arrived = _sweep({root: g}, {}, retain_graph)
         finally:
             _recording.reset(token)
-    # Only now, when nothing can fail any more, do the leaves change.
+    # Only now, when nothing can fail any more, do the leaves change; one sweep at a time, or of two threads that add
+    # to the same `.grad` one addition would be lost.
     given: set[int] = set()
-    for leaf, g in arrived.items():
-        held = leaf.grad
-        if held is not None:
-            g = held + g
-        if g.__class__ is np.ndarray and g.base is None and id(g) not in given:
-            given.add(id(g))
-        else:
-            g = _own(g)  # of a number, a view, a Tensor, or an array that another leaf was given too
-        leaf.grad = g
+    with _accumulating:
+        for leaf, g in arrived.items():
+            held = leaf.grad
+            if held is not None:
+                g = held + g
+            if g.__class__ is np.ndarray and g.base is None and id(g) not in given:
+                given.add(id(g))
+            else:
+                g = _own(g)  # of a number, a view, a Tensor, or an array that another leaf was given too
+            leaf.grad = g
 
 
 def _seed(tensor: Tensor, spec: Spec, gradient: Any, create_graph: bool) -> Any:
@@ -298,10 +302,11 @@ def _sweep(
             arrived[leaf] = g = fit(g, leaf.spec)
         if leaf.details is not None and leaf.__class__ is Leaf:
             arrived[leaf] = _attend(leaf, g, None)
-    for node, g in retained or ():  # only now, when no rule and no hook can fail any more
-        held = (node.details or {}).get("grad")
-        with enable_grad():  # a gradient that was recorded stays so
-            node.note("grad", g if held is None else _own(held + g))
+    if retained:  # only now, when no rule and no hook can fail any more
+        with _accumulating, enable_grad():  # a gradient that was recorded stays so
+            for node, g in retained:
+                held = (node.details or {}).get("grad")
+                node.note("grad", g if held is None else _own(held + g))
     return arrived
 
 

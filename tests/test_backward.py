@@ -379,6 +379,27 @@ def test_threads_that_share_parameters_get_right_gradients():
         assert np.allclose(found[0] / k, results[1.0][0])
 
 
+def test_threads_that_add_to_one_gradient_lose_no_addition():
+    w = Tensor(np.zeros(200_000), requires_grad=True)  # so large that NumPy lets other threads run meanwhile
+    often = 40
+
+    def train():
+        for _ in range(often):
+            (w * 1.0).sum().backward()
+
+    threads = [threading.Thread(target=train) for _ in range(4)]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert (w.grad == 4 * often).all()
+
+
 def test_two_threads_can_sweep_one_retained_graph():
     x = Tensor(np.linspace(0, 1, 20), requires_grad=True)
     y = np.tanh(np.sin(x) * x)
