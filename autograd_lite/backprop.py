@@ -158,7 +158,8 @@ def _sweep(
     own: set[Leaf] = set()  # leaves where a sum has arrived that nobody else holds
     # Only `backward` retains: a transform leaves every `.grad` alone.
     retained: list[tuple[Node, Any]] | None = None if targets else []
-    special = bool(targets) or lift is not None
+    special = bool(targets or watched) or lift is not None
+    position = 0
     # While one operation only waits, nothing can send to it any more and no order has to be found: it is the
     # `chain`, and `sent` is its gradient.
     chain: Any = None
@@ -179,18 +180,20 @@ def _sweep(
             g = waiting.pop(node)
         else:
             break
-        details = node.details
-        if details is None:
-            kwargs = None
-        else:
-            kwargs = details.get("kwargs")
-            if "hooks" in details or "retain" in details:
+        kwargs = node.details
+        if kwargs is not None:
+            if "hooks" in kwargs or "retain" in kwargs:
                 g = _attend(node, g, retained)
+            kwargs = kwargs.get("kwargs")
         saved = node.saved
+        op = node.op
+        width = op.width
         if special:
             if node in targets:
                 arrived[node] = g
                 continue
+            if watched:
+                width = 0
             if lift is not None and saved is not None:
                 saved = lift(node, saved)
         if saved is None:
@@ -198,44 +201,39 @@ def _sweep(
                 f"backward: the values saved by {describe(node)} were freed by an earlier backward; "
                 f"pass retain_graph=True to the first one, or compute the result again"
             )
-        inputs = node.inputs
-        rules = node.op.rules
-        width = 0 if watched else len(inputs)
-        position = 0
         try:
             # The last branch is what happens, for any inputs. The first two are the same without its loop and its
             # starred arguments: one or two inputs are the inner loop of every small model.
             if width == 2 and kwargs is None:
+                first, second = op.rules
+                source, other = node.inputs
                 y, a, b = saved
-                source, other = inputs
-                kind = source.__class__
-                if kind is Node or (kind is Leaf and source.requires_grad):
-                    rule = rules[0]
-                    if rule is not None and (useful is None or source in useful):
+                if source.__class__ is Node:
+                    if useful is None or source in useful:
+                        rule = first
                         r = rule(g, y, a, b)
                         if source.spec is not node.spec:
                             r = fit(r, source.spec)
-                        if kind is Leaf:
-                            held = arrived.get(source)
-                            arrived[source] = r if held is None else _sum(held, r, source, own)
-                        elif not waiting:
+                        if not waiting:
                             chain = source
                             sent = r
                         else:
                             held = waiting.get(source)
                             waiting[source] = r if held is None else held + r
-                kind = other.__class__
-                if kind is Node or (kind is Leaf and other.requires_grad):
-                    rule = rules[1]
-                    if rule is not None and (useful is None or other in useful):
-                        position = 1
+                elif source.__class__ is Leaf and source.requires_grad and (useful is None or source in useful):
+                    rule = first
+                    r = rule(g, y, a, b)
+                    if source.spec is not node.spec:
+                        r = fit(r, source.spec)
+                    held = arrived.get(source)
+                    arrived[source] = r if held is None else _sum(held, r, source, own)
+                if other.__class__ is Node:
+                    if useful is None or other in useful:
+                        rule = second
                         r = rule(g, y, a, b)
                         if other.spec is not node.spec:
                             r = fit(r, other.spec)
-                        if kind is Leaf:
-                            held = arrived.get(other)
-                            arrived[other] = r if held is None else _sum(held, r, other, own)
-                        elif chain is None and not waiting:
+                        if chain is None and not waiting:
                             chain = other
                             sent = r
                         elif chain is other:
@@ -246,15 +244,22 @@ def _sweep(
                                 chain = None
                             held = waiting.get(other)
                             waiting[other] = r if held is None else held + r
+                elif other.__class__ is Leaf and other.requires_grad and (useful is None or other in useful):
+                    rule = second
+                    r = rule(g, y, a, b)
+                    if other.spec is not node.spec:
+                        r = fit(r, other.spec)
+                    held = arrived.get(other)
+                    arrived[other] = r if held is None else _sum(held, r, other, own)
             elif width == 1:
-                (source,) = inputs
+                (rule,) = op.rules
+                (source,) = node.inputs
                 y, a = saved
-                kind = source.__class__
-                if (kind is Node or source.requires_grad) and (useful is None or source in useful):
-                    r = rules[0](g, y, a) if kwargs is None else rules[0](g, y, a, **kwargs)
+                if (source.__class__ is Node or source.requires_grad) and (useful is None or source in useful):
+                    r = rule(g, y, a) if kwargs is None else rule(g, y, a, **kwargs)
                     if source.spec is not node.spec:
                         r = fit(r, source.spec)
-                    if kind is Leaf:
+                    if source.__class__ is Leaf:
                         held = arrived.get(source)
                         arrived[source] = r if held is None else _sum(held, r, source, own)
                     elif not waiting:
@@ -264,13 +269,11 @@ def _sweep(
                         held = waiting.get(source)
                         waiting[source] = r if held is None else held + r
             else:
-                position = -1
-                for source in inputs:
-                    position += 1
+                for position, source in enumerate(node.inputs):
                     kind = source.__class__
                     if kind is not Node and (kind is not Leaf or not source.requires_grad):
                         continue
-                    rule = rules[position]
+                    rule = op.rules[position]
                     if rule is None or (useful is not None and source not in useful):
                         continue
                     r = rule(g, *saved) if kwargs is None else rule(g, *saved, **kwargs)
@@ -292,7 +295,8 @@ def _sweep(
                         held = waiting.get(source)
                         waiting[source] = r if held is None else held + r
         except Exception as error:
-            error.add_note(f"raised by the derivative rule of {describe(node)}, input {position}")
+            at = op.rules.index(rule) if width else position
+            error.add_note(f"raised by the derivative rule of {describe(node)}, input {at}")
             raise
         if not retain_graph:
             node.saved = None

@@ -369,21 +369,21 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
 
     def method(self: Tensor, other: Any) -> Any:
         a = self._node
-        flows = 1 if a is not None and (a.__class__ is Node or a.requires_grad) else 0
+        flows = 1 if a.__class__ is Node or (a is not None and a.requires_grad) else 0
         kind = other.__class__
         if kind is Tensor:
             b = other._node
             z = other._array
             shared = other._shared
-            if b is not None and (b.__class__ is Node or b.requires_grad):
+            if b.__class__ is Node or (b is not None and b.requires_grad):
                 flows += 2
         elif kind is float or kind is int or (kind is np.ndarray and other.dtype.kind in "biufc"):
             b = z = other
             shared = None
         else:
             return apply(op, (self, other), {}) if isinstance(other, OPERANDS) else NotImplemented
-        how = recording()
-        if how != ON or not flows:
+        if not flows or recording() != ON:
+            how = recording()
             if how == OFF or (how == ON and a.__class__ is not Passive and b.__class__ is not Passive):
                 return _unrecorded(op, forward, self, other)
             return apply(op, (self, other), {})

@@ -229,7 +229,7 @@ class Primitive:
     Its `keeps` tells per rule what the rule reads of `(y, *inputs)`: NOTHING, SPEC or VALUE.
     """
 
-    __slots__ = ("_wanted", "fn", "keeps", "name", "prints", "rules", "static", "variadic", "view")
+    __slots__ = ("_wanted", "fn", "keeps", "name", "prints", "rules", "static", "variadic", "view", "width")
 
     keeps: tuple[tuple[int, ...], ...]
 
@@ -250,6 +250,8 @@ class Primitive:
         self.prints = prints
         self.variadic = variadic
         self.view = view
+        #: how many inputs it has, if a gradient flows to each of them; otherwise, or if that varies, 0
+        self.width = 0 if variadic or None in rules else len(rules)
         self._wanted: dict[int, tuple[int, ...] | None] = {}
         if variadic:
             self.keeps = ((_reads(rules[0])["y"], reads),)  # type: ignore[arg-type]
