@@ -155,7 +155,7 @@ def _sweep(
     `watched` are the results whose gradients are looked through for the first NaN, if any.
     """
     order: list[Any] | None = None
-    own: set[Leaf] = set()  # leaves where a sum has arrived that nobody else holds
+    own: set[Node] = set()  # where the sum of gradients is an array that nobody else holds
     # Only `backward` retains: a transform leaves every `.grad` alone.
     retained: list[tuple[Node, Any]] | None = None if targets else []
     special = bool(targets or watched) or lift is not None
@@ -256,7 +256,21 @@ def _sweep(
                 (source,) = node.inputs
                 y, a = saved
                 if (source.__class__ is Node or source.requires_grad) and (useful is None or source in useful):
-                    r = rule(g, y, a) if kwargs is None else rule(g, y, a, **kwargs)
+                    if kwargs is None:
+                        r = rule(g, y, a)
+                    elif op.add is None:
+                        r = rule(g, y, a, **kwargs)
+                    else:
+                        sums = arrived if source.__class__ is Leaf else waiting
+                        held = sums.get(source)
+                        if source in own and _are_arrays(held, g) and op.add(held, g, **kwargs):
+                            if not retain_graph:
+                                node.saved = None
+                            continue
+                        r = rule(g, y, a, **kwargs)
+                        if held is not None:
+                            r = sums.pop(source) + r
+                        own.add(source)  # for the sum is new, as what the rule gave is
                     if source.spec is not node.spec:
                         r = fit(r, source.spec)
                     if source.__class__ is Leaf:
@@ -314,14 +328,19 @@ def _sweep(
     return arrived
 
 
-def _sum(held: Any, g: Any, leaf: Leaf, own: set[Leaf]) -> Any:
+def _are_arrays(total: Any, g: Any) -> bool:
+    """Whether `g` can be added to `total` in place: they are no Tensors or stand-ins, and of one dtype."""
+    return total.__class__ is np.ndarray and isinstance(g, (np.ndarray, np.generic)) and g.dtype is total.dtype
+
+
+def _sum(held: Any, g: Any, leaf: Leaf, own: set[Node]) -> Any:
     """`held + g`, what has arrived at `leaf` by now; in place where the sum is large and, as for `own`, the sweep's.
 
     The weights of a recurrent layer get one gradient for each step.
     """
     if held.size < _LARGE or held.__class__ is not np.ndarray:
         return held + g
-    if leaf in own and g.__class__ is np.ndarray and g.dtype is held.dtype:
+    if leaf in own and _are_arrays(held, g):
         held += g
         return held
     total = held + g

@@ -225,11 +225,13 @@ class Primitive:
         variadic: any number of inputs; then there is one rule `(g, y, position, *inputs, **static)`.
         reads: what a variadic rule reads of every input: NOTHING, SPEC or VALUE.
         view: whether NumPy gives a view of its input.
+        add: `(total, g, **static)` adds the gradient of the one input to an array of its shape in place, and returns
+            whether it could; for rules whose gradient is zero but for a part.
 
     Its `keeps` tells per rule what the rule reads of `(y, *inputs)`: NOTHING, SPEC or VALUE.
     """
 
-    __slots__ = ("_wanted", "fn", "keeps", "name", "prints", "rules", "static", "variadic", "view", "width")
+    __slots__ = ("_wanted", "add", "fn", "keeps", "name", "prints", "rules", "static", "variadic", "view", "width")
 
     keeps: tuple[tuple[int, ...], ...]
 
@@ -243,8 +245,10 @@ class Primitive:
         variadic: bool = False,
         reads: int = VALUE,
         view: bool = False,
+        add: Callable[..., bool] | None = None,
     ) -> None:
         self.fn = fn
+        self.add = add
         self.rules: Any = _EveryPosition(rules[0]) if variadic else rules
         self.name = name
         self.prints = prints

@@ -6,6 +6,7 @@ import sys
 import threading
 import tracemalloc
 import weakref
+from typing import Any
 
 import numpy as np
 import pytest
@@ -478,3 +479,57 @@ def test_a_large_leaf_used_many_times_adds_up_without_touching_what_another_hold
     first = W.grad
     (W * 2.0).sum().backward()
     assert (first == 15.0).all() and (W.grad == 17.0).all()
+
+
+@pytest.mark.parametrize("leaf", [True, False], ids=["leaf", "result"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_parts_of_one_array_add_up(leaf: bool, dtype: type) -> None:
+    """Parts that are read one by one are added in place; other uses come before, between and after."""
+    values = np.arange(1.0, 13.0, dtype=dtype).reshape(4, 3)
+    indices = [0, -1, 1, 1, (2, 0), (2, 0), (slice(1, 3), slice(None, None, -1)), (Ellipsis, 1), None, slice(0, 0)]
+    indices += [np.array([0, 0, 3]), [2, 1], np.arange(12).reshape(4, 3) % 2 == 0, (0, [1, 1]), 0, 3]
+
+    def loss(x: Any) -> Any:
+        total = (x * x).sum()
+        for weight, index in enumerate(indices, 2):
+            total = total + (x[index] * float(weight)).sum()
+            if weight % 5 == 0:
+                total = total + x.sum()
+        return total + np.exp(x[0] * 0.1).sum()
+
+    def gradient(x: np.ndarray) -> np.ndarray:
+        g = 2 * x + sum(weight % 5 == 0 for weight, _ in enumerate(indices, 2))
+        for weight, index in enumerate(indices, 2):
+            np.add.at(g, index, dtype(weight))
+        g[0] += 0.1 * np.exp(0.1 * x[0])
+        return g
+
+    w = Tensor(values, requires_grad=True)
+    seen: list[np.ndarray] = []
+    x = w if leaf else w + 0.0
+    x.register_hook(seen.append)
+    y = loss(x)
+    for times in (1, 2):
+        y.backward(retain_graph=True)
+        assert w.grad.dtype == dtype
+        np.testing.assert_allclose(w.grad, times * gradient(values), rtol=1e-6)
+    np.testing.assert_allclose(seen[0], gradient(values), rtol=1e-6)
+    w.grad = None
+    y.backward(create_graph=True)
+    np.testing.assert_allclose(w.grad.numpy(), gradient(values), rtol=1e-6)
+    if dtype is np.float64:
+        direction = np.cos(values)
+        expected = 2 * direction
+        expected[0] += 0.01 * np.exp(0.1 * values[0]) * direction[0]
+        np.testing.assert_allclose(ag.hvp(loss, values, direction), expected, rtol=1e-12)
+        rows = ag.jacobian(lambda x: np.stack([x[0], x[1] * x[0]]))(values)
+        np.testing.assert_array_equal(rows[1, 2, 0], [0.0, 0.0, values[1, 2]])
+
+
+def test_a_part_is_never_added_to_what_another_holds() -> None:
+    x = Tensor(np.ones(5000), requires_grad=True)
+    v = Tensor(np.ones(5000), requires_grad=True)
+    both = x + v  # what arrives at it arrives at x and v
+    (x[0] * 2.0 + x[0] * 3.0 + x[1:3].sum() + both.sum()).backward()
+    assert (v.grad == 1).all()
+    assert x.grad[:4].tolist() == [6.0, 2.0, 2.0, 1.0]

@@ -62,6 +62,7 @@ def rule(
     variadic: bool = False,
     reads: int = VALUE,
     view: bool = False,
+    add: Callable[..., bool] | None = None,
 ) -> Primitive:
     """Add one row: the NumPy function, one rule per array input, how it prints, what it is tested on.
 
@@ -70,7 +71,7 @@ def rule(
     """
     _claim(function)
     name = name or function.__name__
-    row = Primitive(fn or function, rules, name=name, prints=prints, variadic=variadic, reads=reads, view=view)
+    row = Primitive(fn or function, rules, name=name, prints=prints, variadic=variadic, reads=reads, view=view, add=add)
     TABLE[function] = row
     SAMPLES[function] = sample
     return row
