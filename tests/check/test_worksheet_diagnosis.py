@@ -124,3 +124,26 @@ def test_a_name_that_is_not_yet_there_is_an_error():
     report = worksheet(replaced("gru", "dWr = x.T @ dar", "dWr = x.T @ daz"))
     assert [line.name for line in report.lines if line.verdict == "error"] == ["dWr"]
     assert (report.error.kind, report.error.name) == ("undefined-name", "daz")
+
+
+def test_a_repair_of_a_helper_breaks_no_line_that_shares_it():
+    text = """# inputs: x (n,), c (n,), y (n,)
+# wanted: di
+i = sigmoid(x)
+cn = c + i * x
+h = i * np.tanh(cn)
+L = 0.5 * np.sum((h - y) ** 2)
+# --- gradients ---
+dh = h - y
+t = np.tanh(cn)
+dcn = dh * i * (1 - t * t)
+di = t + dcn * x
+"""
+    line = next(line for line in worksheet(text).lines if line.name == "di")
+    assert (line.verdict, line.mistake, line.fix) == ("wrong", "upstream_missing", "di = t * dh + dcn * x")
+
+
+def test_a_line_that_rests_on_an_unreadable_one_has_no_mistake_of_its_own():
+    text = replaced("elastic_net", "de = 2 * e / len(y)", "n, d = X.shape\nde = 2 * e / n")
+    line = worksheet(text).lines[0]
+    assert (line.name, line.verdict, line.mistake, line.family) == ("de", "error", None, None)

@@ -1,5 +1,7 @@
 """Marking: right lines are never called wrong, and each kind of verdict is given where it belongs."""
 
+import warnings
+
 import numpy as np
 import pytest
 from derivations import SHEETS, replaced
@@ -171,6 +173,21 @@ def test_saturated_activations_are_no_mistake(sigmoid):
     assert set(verdicts(SATURATED.format(sigmoid=sigmoid)).values()) == {"right"}
 
 
+SATURATED_TANH = """# inputs: x (n,) large, y (n,)
+# wanted: dx
+h = np.tanh(x)
+L = np.sum(h * y)
+# --- gradients ---
+dx = y / np.cosh(x) ** {power}
+"""
+
+
+@pytest.mark.parametrize(("power", "verdict"), [(2, "right"), (4, "wrong")])
+@pytest.mark.parametrize("seed", range(6))
+def test_a_mistake_that_saturation_hides_is_found(power, verdict, seed):
+    assert verdicts(SATURATED_TANH.format(power=power), seed=seed) == {"dx": verdict}
+
+
 ZERO = """# inputs: Z (n, k), t (n,) integer labels in [0, k)
 # wanted: dZ, dm
 m = Z.max(axis=1, keepdims=True)
@@ -225,3 +242,9 @@ def test_an_infinite_derivative_behind_a_mask_is_no_mistake():
 def test_a_derivative_that_is_infinite_everywhere_is_an_error():
     text = "# inputs: x (n,)\n# wanted: dx\nz = 0 * x\nr = np.sqrt(z)\nL = np.sum(r)\n# --- gradients ---\ndx = 0 * x\n"
     assert worksheet(text).error.kind == "not-finite"
+
+
+def test_warnings_of_numpy_are_not_the_readers_affair():
+    text = "# inputs: x (n,)\n# wanted: dx\nL = np.sum(x)\n# --- gradients ---\ndx = x[len(x):].mean() + 0 * x\n"
+    with warnings.catch_warnings(action="error"):
+        assert worksheet(text).error.kind == "not-finite"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -44,14 +45,30 @@ class Bench:
         traces: the reference run of each sample.
         group: the wrong gradient.
         deadline: value of :func:`time.process_time` after which :class:`OutOfTime` is raised.
+        found: all gradients of the sheet; a repair of a helper that some of them share may break none.
     """
 
-    def __init__(self, sheet: Sheet, samples: list[Sample], traces: list[Trace], group: Group, deadline: float) -> None:
+    def __init__(
+        self,
+        sheet: Sheet,
+        samples: list[Sample],
+        traces: list[Trace],
+        group: Group,
+        deadline: float,
+        found: Iterable[Group] = (),
+    ) -> None:
         self.sheet = sheet
         self.samples = samples
         self.traces = traces
         self.group = group
         self.deadline = deadline
+        self.sharing = [
+            other
+            for other in found
+            if other is not group
+            and not set(other.relevant).isdisjoint(group.relevant)
+            and all(run.outcomes[other.name].good for run in traces)
+        ]
         self.dropped = 0
         self.order = self._screening_order()
         self.memos: dict[int, Memo] = {}
@@ -153,10 +170,14 @@ class Bench:
         return spread + allowed if np.max(spread, initial=0.0) > allowed else None
 
     def repairs(self, edit: Edit) -> bool:
-        """Return whether an edit gives the truth at every sample, sizes first."""
+        """Return whether an edit gives the truth at every sample, sizes first, and breaks no other gradient."""
         if not self.screened(edit.position, edit.statement):
             return False
-        return self.confirmed(edit.position, edit.statement)
+        return self.confirmed(edit.position, edit.statement) and all(
+            Bench(self.sheet, self.samples, self.traces, other, self.deadline).confirmed(edit.position, edit.statement)
+            for other in self.sharing
+            if edit.position in other.relevant
+        )
 
     def confirmed(self, position: int, statement: Statement) -> bool:
         """Return whether a replacement gives the truth at every sample."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 
 from .bench import FAILURES
 from .counterexample import smallest
@@ -38,6 +39,12 @@ def check(text: str, sheet_name: str = "worksheet", seed: int = 0, hints: int = 
 
 def check_sheet(sheet: Sheet, sheet_name: str = "worksheet", seed: int = 0, hints: int = 3) -> Report:
     """Check a worksheet that has been read."""
+    # NumPy warns of a mean over nothing and the like; what comes of it is marked, and is the sheet's affair.
+    with warnings.catch_warnings(action="ignore", category=RuntimeWarning):
+        return _checked(sheet, sheet_name, seed, hints)
+
+
+def _checked(sheet: Sheet, sheet_name: str, seed: int, hints: int) -> Report:
     report = Report(sheet_name, sheet.text, sheet.title, hints=hints, max_score=float(len(sheet.wanted)))
     report.wanted = dict.fromkeys(sheet.wanted, "missing")
     allowance = Allowance(MARKING_SECONDS)
@@ -72,12 +79,15 @@ def _lines(
         if mark.verdict in ("wrong", "error"):
             deadline = min(end, time.process_time() + LINE_SECONDS)
             try:
-                diagnosis = diagnose(sheet, drawn, traces, found[name], mark, variables, deadline)
+                diagnosis = diagnose(sheet, drawn, traces, found[name], mark, variables, deadline, found.values())
             except FAILURES as error:
                 # The verdict stands whatever the search for a reason stumbles over.
                 diagnosis = Diagnosis(None, f"No explanation was found ({error}).", None, mark.line)
             line.line = diagnosis.line
             line.mistake, line.family, line.also = diagnosis.tag, diagnosis.family, list(diagnosis.also)
+            if mark.symptom == "unavailable":
+                # The line rests on one that could not be read, which says nothing of the line itself.
+                line.mistake, line.family, line.also = None, None, []
             line.evidence, line.change, line.fix = diagnosis.evidence, diagnosis.change, diagnosis.fix
             line.counterexample = smallest(sheet, found[name], found)
             if mark.error is not None:

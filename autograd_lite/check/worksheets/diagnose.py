@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -74,6 +75,7 @@ def diagnose(
     mark: Mark,
     variables: frozenset[str],
     deadline: float,
+    found: Iterable[Group] = (),
 ) -> Diagnosis:
     """Return the diagnosis of one wrong gradient.
 
@@ -85,14 +87,15 @@ def diagnose(
         mark: its verdict.
         variables: variables that have a gradient.
         deadline: value of :func:`time.process_time` at which the search ends.
+        found: all gradients of the sheet.
     """
-    bench = Bench(sheet, samples, traces, group, deadline)
+    bench = Bench(sheet, samples, traces, group, deadline, found)
     with np.errstate(all="ignore"):
-        found = _found(bench, variables)
+        repair = _found(bench, variables)
     where = " ".join(part for part in (ratios(bench), difference(bench), origin(bench)) if part)
-    if found is None:
+    if repair is None:
         return Diagnosis(None, f"No single slip explains it. {where}", None, mark.line)
-    return Diagnosis(found.tag, where, whole_line(sheet, found), found.statement.line, found.also, found.what)
+    return Diagnosis(repair.tag, where, whole_line(sheet, repair), repair.statement.line, repair.also, repair.what)
 
 
 def whole_line(sheet: Sheet, edit: Edit) -> str:

@@ -90,8 +90,10 @@ def size_choices(sheet: Sheet) -> list[list[dict[str, int]]]:
     return choices
 
 
-def draw_input(entry: Input, sizes: dict[str, int], rng: np.random.Generator, smooth: bool) -> Any:
-    """Return a value for one input, as its marker asks."""
+def draw_input(
+    entry: Input, sizes: dict[str, int], rng: np.random.Generator, smooth: bool, saturated: bool = True
+) -> Any:
+    """Return a value for one input, as its marker asks; large inputs only where ``saturated``."""
     shape = tuple(sizes[d] if isinstance(d, str) else d for d in entry.shape)
     check_size(float(np.prod(shape, dtype=float)), f"the input {entry.name}")
     if entry.marker == "labels":
@@ -109,7 +111,7 @@ def draw_input(entry: Input, sizes: dict[str, int], rng: np.random.Generator, sm
         return np.asarray(rng.uniform(0.5, 2.0, shape))
     if entry.marker == "in":
         return np.asarray(rng.uniform(0.05, 0.95, shape))
-    if entry.marker == "large":
+    if entry.marker == "large" and saturated:
         return np.asarray(rng.normal(30.0, 100.0, shape))
     if entry.marker == "binary":
         return np.asarray(rng.integers(0, 2, shape).astype(float))
@@ -119,7 +121,12 @@ def draw_input(entry: Input, sizes: dict[str, int], rng: np.random.Generator, sm
 
 
 def draw(
-    sheet: Sheet, sizes: dict[str, int], seed: int, smooth: bool = True, allowance: Allowance | None = None
+    sheet: Sheet,
+    sizes: dict[str, int],
+    seed: int,
+    smooth: bool = True,
+    allowance: Allowance | None = None,
+    saturated: bool = True,
 ) -> Sample:
     """Draw the inputs, run the forward part and return the sample, without its truth.
 
@@ -127,7 +134,7 @@ def draw(
         SheetError: the first error of the forward part, ``not-finite`` and ``loss-not-scalar`` included.
     """
     rng = np.random.default_rng(seed)
-    values: Environment = {name: draw_input(entry, sizes, rng, smooth) for name, entry in sheet.inputs.items()}
+    values: Environment = {name: draw_input(entry, sizes, rng, smooth, saturated) for name, entry in sheet.inputs.items()}
     with np.errstate(all="ignore"):
         for statement in sheet.forward:
             execute(statement, values)
@@ -214,7 +221,9 @@ def _draws(
             if allowance is not None:
                 allowance.again()
             stream = zlib.crc32(f"{seed}/{which}/{number}".encode())
-            yield draw(sheet, sizes, stream, not (on_kinks and number == draws - 1), allowance)
+            # Large inputs leave almost every activation saturated, where many a wrong formula has the right value
+            # (zero); the first draw of each size is of moderate ones.
+            yield draw(sheet, sizes, stream, not (on_kinks and number == draws - 1), allowance, number > 0)
 
 
 def differentiable(sheet: Sheet, values: Environment) -> list[str]:
