@@ -134,7 +134,9 @@ def draw(
         SheetError: the first error of the forward part, ``not-finite`` and ``loss-not-scalar`` included.
     """
     rng = np.random.default_rng(seed)
-    values: Environment = {name: draw_input(entry, sizes, rng, smooth, saturated) for name, entry in sheet.inputs.items()}
+    values: Environment = {
+        name: draw_input(entry, sizes, rng, smooth, saturated) for name, entry in sheet.inputs.items()
+    }
     with np.errstate(all="ignore"):
         for statement in sheet.forward:
             execute(statement, values)
