@@ -142,9 +142,12 @@ class Equations:
             for equations in (self.forward, self.backward)
         )
         sheet = "\n".join([*head, *forward, "# --- gradients ---", *backward]) + "\n"
-        error = check_worksheet(sheet).error
-        if error is not None:
-            reason = error.message.rstrip(".")
+        report = check_worksheet(sheet, hints=1)
+        wrong = next((line.name for line in report.lines if line.verdict != "right"), None)
+        if report.error is not None or wrong is not None:
+            reason = f"the line of {wrong} holds for the values of this run alone, perhaps because some are equal"
+            if report.error is not None:
+                reason = report.error.message.rstrip(".")
             raise ShowError(f"worksheet: this derivation does not fit into one: {reason}. Take .numpy or .unicode")
         return sheet
 

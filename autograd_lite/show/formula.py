@@ -8,6 +8,7 @@ else than what the engine computes.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -44,6 +45,10 @@ __all__ = ["derivation", "formula", "rule_of"]
 _LONG, _ROUNDS = 48, 4
 _SIGMA = call("σ", "sigmoid", "", (named("x", ()),), ())
 _RELU = call("relu", "relu", "", (named("x", ()),), ())
+_EXTREMES = frozenset(["max", "amax", "min", "amin"])
+#: the words for arrays that rules have brought along, by word, shape and content
+Brought = dict[tuple[Any, ...], str]
+_NUMBERED = re.compile(r"(mask|weights|array)\d+")
 _WORDS = {
     "log_softmax(x, axis)": "ln(exp(x) / sum(exp(x), axis, keepdims=True))",
     "softmax(x, axis)": "exp(x) / sum(exp(x), axis, keepdims=True)",
@@ -198,7 +203,9 @@ class _Derivation:
             symbols.append((_SIGMA, "1 / (1 + exp(−x))"))
         if "relu" in words:
             symbols.append((_RELU, "max(x, 0)"))
-        return (*symbols, *((word(short, ()), long) for short, long in _WORDS.items() if short.split("(")[0] in words))
+        told = {short: long for short, long in _WORDS.items() if short.split("(")[0] in words}
+        told |= {each: _WORDS[each.rstrip("0123456789")] for each in sorted(words) if _NUMBERED.fullmatch(each)}
+        return (*symbols, *((word(short, ()), long) for short, long in told.items()))
 
     def _long_gradients(self) -> set[str]:
         """What has no line yet, and a gradient so long that it had better have a name."""
@@ -227,6 +234,7 @@ class _Derivation:
             if whole is not None:
                 reciprocals[whole] = named(names[entry.id], entry.shape)
         arriving[self.graph.result.id] = spread(ONE, self.graph.result.shape)
+        brought: Brought = {}
         sums: dict[str, list[str]] = {}
         for entry in reversed(self.graph.entries):
             g = arriving.get(entry.id)
@@ -247,7 +255,7 @@ class _Derivation:
                 if entry.node is None or entry.node.op.rules[edge.index] is None:
                     continue
                 inputs = [variables.expression[source.source] for source in entry.inputs]
-                sent = rule_of(entry, edge.index, g, variables.expression[entry.id], inputs, self.entry)
+                sent = rule_of(entry, edge.index, g, variables.expression[entry.id], inputs, self.entry, brought)
                 arriving[edge.source] = add(arriving[edge.source], sent) if edge.source in arriving else sent
                 source = variables.same[edge.source]
                 if edge.broadcast is not None and source in names:
@@ -261,8 +269,12 @@ def rule_of(
     y: Expression,
     inputs: list[Expression],
     entries: dict[str, Entry],
+    brought: Brought | None = None,
 ) -> Expression:
-    """The rule of one input of an operation, run on symbols: what it makes of g, y and the inputs, un-broadcast."""
+    """The rule of one input of an operation, run on symbols: what it makes of g, y and the inputs, un-broadcast.
+
+    Arrays that the rule brings along are told apart from those that are in `brought`, and added to it.
+    """
     node: Any = entry.node
     known: dict[Node, Expression] = {}
 
@@ -289,53 +301,82 @@ def rule_of(
     with enable_grad(), np.errstate(all="ignore"):
         g_symbol = symbol(None, entry.shape, entry.dtype, g)
         made = fit(node.op.rules[index](g_symbol, *saved, **node.kwargs), source.spec)
-    return _read(made, known, _mask(entry, index, y, inputs))
+    arrays = _Arrays(entry, _mask(entry, index, y, inputs), {} if brought is None else brought)
+    return _read(made, known, arrays)
 
 
-def _read(made: Any, known: dict[Node, Expression], mask: Expression) -> Expression:
+def _read(made: Any, known: dict[Node, Expression], arrays: _Arrays) -> Expression:
     """What a rule has made of its symbols, as an expression of them."""
     if not isinstance(made, Tensor) or made._node is None:
-        array = made.numpy() if isinstance(made, Tensor) else np.asarray(made)
-        return _array(array, mask)
+        return arrays.written(made.numpy() if isinstance(made, Tensor) else np.asarray(made))
     if isinstance(made._node, Leaf):
         return known[made._node]
     expressions: dict[str, Expression] = {}
     for entry in walk(made, values=True):
         if entry.kind == CONSTANT:
             bare = np.asarray(entry.value).dtype.kind != "b"
-            expressions[entry.id] = number(entry.value) if bare else _array(entry.value, mask)
+            expressions[entry.id] = number(entry.value) if bare else arrays.written(entry.value)
         elif entry.node in known:
             expressions[entry.id] = known[entry.node]
         elif entry.kind == OPERATION:
             inputs = [expressions[edge.source] for edge in entry.inputs]
             if entry.operation == "masked":
-                passed = _held(np.broadcast_to(entry.static["mask"], entry.shape), mask)
+                passed = arrays.held(np.broadcast_to(entry.static["mask"], entry.shape))
                 expressions[entry.id] = multiply(inputs[0], passed)
             else:
                 expressions[entry.id] = written_as(entry, inputs)
         else:
             unknown = entry.value is None
-            expressions[entry.id] = word("array", entry.shape) if unknown else _array(entry.value, mask)
+            expressions[entry.id] = arrays.word("array", entry.shape) if unknown else arrays.written(entry.value)
     return expressions[entry.id]
 
 
-def _held(array: Any, mask: Expression) -> Expression:
-    """Where a condition holds; nothing to write where that was everywhere, and no condition is known for it."""
-    if mask.kind != "word" and mask.shape == array.shape:
-        return mask
-    if array.size and (array == array.flat[0]).all():
-        return spread(number(int(array.flat[0])), array.shape)
-    return word("mask", array.shape)
+class _Arrays:
+    """The arrays that the rule of one operation brings along, as expressions.
 
+    Args:
+        entry: the operation.
+        mask: where its rule lets the gradient through, if that is known as a condition.
+        brought: the arrays of all rules so far. Two of them are two words, or their difference would print as 0.
+    """
 
-def _array(value: Any, mask: Expression) -> Expression:
-    """An array that a rule brings along: a mask, a number where all entries are equal, otherwise a word for it."""
-    array = np.asarray(value)
-    if array.dtype.kind == "b":
-        return _held(array, mask)
-    if array.size and (array == array.flat[0]).all():
-        return spread(number(array.flat[0]), array.shape)
-    return word("weights", array.shape)
+    def __init__(self, entry: Entry, mask: Expression, brought: Brought) -> None:
+        self.mask = mask
+        self.brought = brought
+        self.sharing: Expression | None = None
+        if entry.operation in _EXTREMES and mask.kind != "word":
+            axis = entry.static.get("axis")
+            kept = (
+                () if axis is None else tuple(1 if i == axis % len(mask.shape) else n for i, n in enumerate(mask.shape))
+            )
+            self.sharing = call("sum", "sum", "" if axis is None else f"axis={axis}, keepdims=True", (mask,), kept)
+
+    def word(self, text: str, shape: tuple[int, ...], content: bytes | None = None) -> Expression:
+        """A word for an array: the same for the same array, with a number where another array has it."""
+        key = (text, shape, content if content is not None else len(self.brought))
+        if key not in self.brought:
+            count = sum(other[0] == text for other in self.brought)
+            self.brought[key] = f"{text}{count + 1}" if count else text
+        return word(self.brought[key], shape)
+
+    def held(self, array: Any) -> Expression:
+        """Where a condition holds; nothing to write where that was everywhere, and no condition is known for it."""
+        if self.mask.kind != "word" and self.mask.shape == array.shape:
+            return self.mask
+        if array.size and (array == array.flat[0]).all():
+            return spread(number(int(array.flat[0])), array.shape)
+        return self.word("mask", array.shape, array.tobytes())
+
+    def written(self, value: Any) -> Expression:
+        """A mask, the count of those that share, a number where all entries are equal, otherwise a word."""
+        array = np.asarray(value)
+        if array.dtype.kind == "b":
+            return self.held(array)
+        if self.sharing is not None and (array != 1).any():
+            return self.sharing
+        if array.size and (array == array.flat[0]).all():
+            return spread(number(array.flat[0]), array.shape)
+        return self.word("weights", array.shape, array.tobytes())
 
 
 def _mask(entry: Entry, index: int, y: Expression, inputs: list[Expression]) -> Expression:
@@ -348,7 +389,7 @@ def _mask(entry: Entry, index: int, y: Expression, inputs: list[Expression]) -> 
         return Expression("infix", (x, number(0)), (">", "greater"), entry.shape)
     axis = entry.static.get("axis")
     plain = entry.static.keys() <= {"axis", "keepdims", "dtype"} and (axis is None or isinstance(axis, int))
-    if entry.operation in ("max", "amax", "min", "amin") and plain:
+    if entry.operation in _EXTREMES and plain:
         if axis is not None and len(y.shape) < len(x.shape):
             kept = (*x.shape[:axis], 1, *x.shape[axis:][1:])
             y = call("reshape", "reshape", f"shape={kept}", (y,), kept)

@@ -410,3 +410,38 @@ def test_brackets_stand_where_an_index_or_a_sign_needs_them():
     c, d = parameter("c", 3), parameter("d", 3)
     assert str(formula((c - (d + b)).sum())) == "L = sum(c − d − b)"
     assert str(formula((c - (-d - b)).sum())) == "L = sum(c + d + b)"
+
+
+def test_two_masks_are_two_words():
+    """Both were `mask`, so that one less the other read as 0 and one times the other as a square."""
+    x = Tensor([1.0, 2.0, 0.0], requires_grad=True, name="x")
+    first, second = np.array([True, False, True]), np.array([False, True, True])
+    text = str(derivation(2 * (np.sum(x, where=first) - np.sum(x, where=second))))
+    assert "dx = dt₁ · mask2 − dt₁ · mask\n" in text
+    assert text.count("1 where the operation has let the entry through") == 2
+    assert "mask2" not in str(derivation(2 * (np.sum(x, where=first) - np.sum(x**2, where=first))))
+    assert "dt₁ ⊙ weights ⊙ weights2" in str(derivation((np.clip(x, 0, 2) ** 2).sum()))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda X: (X.max(axis=1) ** 2).sum(),
+        lambda X: (X.min(axis=0, keepdims=True) ** 2).sum(),
+        lambda X: X.max() ** 2,
+        lambda X: np.exp(X.min(axis=-1)).sum(),
+    ],
+)
+def test_those_that_share_an_extreme_are_counted(loss):
+    """The count of this run was printed as a number, which is right for no other run."""
+    X = Tensor([[1.0, 1, 0], [2, 0, 0], [3, 3, 3]], requires_grad=True, name="X")
+    check(loss(X), {"X": X})
+    report = ag.check.worksheet(derivation(loss(X)).worksheet())
+    assert {line.verdict for line in report.lines} == {"right"}
+
+
+def test_a_line_that_holds_for_this_run_alone_makes_no_worksheet():
+    x = Tensor([1.0, 2.0], requires_grad=True, name="x")
+    loss = 2 * np.maximum(x, Tensor([1.0, 2.0], name="y")).sum()
+    with pytest.raises(ShowError, match="the line of dx holds for the values of this run alone"):
+        derivation(loss).worksheet()
