@@ -248,3 +248,31 @@ def test_warnings_of_numpy_are_not_the_readers_affair():
     text = "# inputs: x (n,)\n# wanted: dx\nL = np.sum(x)\n# --- gradients ---\ndx = x[len(x):].mean() + 0 * x\n"
     with warnings.catch_warnings(action="error"):
         assert worksheet(text).error.kind == "not-finite"
+
+
+SMALL = """# inputs: f (n,) positive, y (n,)
+# wanted: df
+E = {unit} * f
+L = 1e-8 * np.sum((E - {unit} * y) ** 2)
+# --- gradients ---
+dE = {factor}e-8 * (E - {unit} * y)
+df = {unit} * dE
+"""
+
+
+@pytest.mark.parametrize("unit", ["1.0", "1e-6", "1e-9", "6.626e-34"])
+@pytest.mark.parametrize(("factor", "expected"), [(2, ["right", "right"]), (1, ["wrong", "follow-through"])])
+def test_small_units_hide_no_mistake(unit, factor, expected):
+    """Rounding was allowed for on the scale of the largest number of the line, whatever a small constant made of it."""
+    assert list(verdicts(SMALL.format(unit=unit, factor=factor)).values()) == expected
+
+
+def test_what_a_line_subtracts_is_what_its_rounding_is_measured_by():
+    text = """# inputs: x (n,)
+# wanted: dx
+L = 1e-9 * np.sum(x ** 2)
+# --- gradients ---
+dx = {line}
+"""
+    assert verdicts(text.format(line="(1e3 + 2e-9 * x) - 1e3")) == {"dx": "right"}
+    assert verdicts(text.format(line="1e-12 * np.tanh(1e3 * x) * x + 2e-9 * x")) == {"dx": "wrong"}

@@ -15,6 +15,7 @@ from .functions import check_size
 from .header import Input
 from .interpret import Allowance, Environment, execute
 from .read import Sheet
+from .rounding import scale
 from .truth import Gradients, confirm, finite, gradients
 
 DRAWS_PER_SIZE = 5
@@ -38,16 +39,19 @@ class Sample:
 
     @cached_property
     def spread(self) -> Gradients:
-        """How far the truth moves, entry by entry, when every value moves by a billionth.
+        """How far the truth moves, entry by entry, when every value moves by a billionth of its scale.
 
         Away from kinks that is the rounding of the truth itself. At a kink it is the distance between the
         one-sided derivatives, so that every convention there lies within it.
         """
         rng = np.random.default_rng(self.seed + 1)
+        units = scale(self.sheet.forward, self.values)
         spread = {name: np.zeros(np.shape(value)) for name, value in self.truth.items()}
         for _ in range(JITTERS):
             offsets = {
-                name: JITTER * (1.0 + np.abs(self.values[name])) * rng.uniform(-1.0, 1.0, np.shape(self.values[name]))
+                name: JITTER
+                * (min(1.0, units.get(name, 1.0) or 1.0) + np.abs(self.values[name]))
+                * rng.uniform(-1.0, 1.0, np.shape(self.values[name]))
                 for name in self.truth
             }
             try:
