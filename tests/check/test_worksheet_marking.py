@@ -253,9 +253,9 @@ def test_warnings_of_numpy_are_not_the_readers_affair():
 SMALL = """# inputs: f (n,) positive, y (n,)
 # wanted: df
 E = {unit} * f
-L = 1e-8 * np.sum((E - {unit} * y) ** 2)
+L = 1e-8 * np.mean((E - {unit} * y) ** 2)
 # --- gradients ---
-dE = {factor}e-8 * (E - {unit} * y)
+dE = {factor}e-8 * (E - {unit} * y) / f.shape[0]
 df = {unit} * dE
 """
 

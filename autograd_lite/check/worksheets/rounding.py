@@ -34,6 +34,8 @@ class _Scales:
 
     def of(self, node: Node) -> Any:
         """Return the scale of a node, entry by entry."""
+        if isinstance(count := self.evaluated(node), int):  # a size is exact
+            return abs(count)
         match node:
             case Name(id) if id in self.known:
                 return np.maximum(self.value(node), self.known[id])
