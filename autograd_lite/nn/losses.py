@@ -290,12 +290,15 @@ def gaussian_nll_loss(
 def cosine_similarity(x1: Any, x2: Any, axis: int = -1, eps: float = 1e-8) -> Any:
     """The cosine of the angle between vectors along `axis`; lengths below `eps` count as `eps`.
 
+    An `eps` below the smallest normal number of the dtype, as the default is in float16, counts as that.
+
     >>> cosine_similarity(np.array([1.0, 0.0]), np.array([1.0, 1.0])).round(4).item()
     0.7071
     """
     x1, x2 = _pair("cosine_similarity", x1, x2)
     lengths = [np.linalg.norm(x, axis=axis, keepdims=True) for x in (x1, x2)]
-    first, second = [np.where(length <= eps, eps, length) for length in lengths]
+    least = [max(eps, float(np.finfo(length.dtype).tiny)) for length in lengths]
+    first, second = [np.where(length <= e, e, length) for length, e in zip(lengths, least, strict=True)]
     return (x1 / first * (x2 / second)).sum(axis=axis)
 
 

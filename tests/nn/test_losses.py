@@ -195,3 +195,11 @@ def test_losses_of_whole_numbers_do_not_wrap_round():
         assert loss(small, large) == loss(small.astype(float), large.astype(float)) == loss(Tensor(small), large).item()
     assert nn.cross_entropy(small[None], np.array([0])) == nn.cross_entropy(small[None] * 1.0, np.array([0]))
     assert nn.l1_loss(np.array([True]), np.array([False])) == 1
+
+
+def test_the_cosine_of_a_vector_of_zeros_is_0_in_every_dtype():
+    for dtype in (np.float16, np.float32, np.float64):
+        x = Tensor(np.zeros((1, 3), dtype), requires_grad=True)
+        cosine = nn.cosine_similarity(x, np.ones((1, 3), dtype))
+        cosine.sum().backward()
+        assert cosine.dtype == dtype and cosine.item() == 0 and np.isfinite(x.grad).all()
