@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import reprlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from weakref import ref
@@ -42,7 +43,10 @@ class Module:
     training: bool = True
 
     def __setattr__(self, name: str, value: Any) -> None:
+        before = self.__dict__.get(name)
         object.__setattr__(self, name, value)
+        if before is not value and isinstance(before, (Tensor, list, tuple, dict)):
+            _forget_parameters(self, before)
         if isinstance(value, Tensor):
             _is_parameter(self, value)
         elif isinstance(value, (list, tuple, dict)):
@@ -201,6 +205,7 @@ class Module:
         """What stands in the parentheses of the repr."""
         return ""
 
+    @reprlib.recursive_repr()
     def __repr__(self) -> str:
         parts = [
             (name, value)
@@ -301,6 +306,19 @@ def _is_parameter(owner: Module, tensor: Tensor) -> bool:
             return False
         known.append(tensor)
     return tensor.is_leaf
+
+
+def _forget_parameters(owner: Module, replaced: Any) -> None:
+    """Drop from the known parameters those of an attribute's earlier value that no attribute has any more.
+
+    Otherwise a leaf that every `forward` sets anew would be kept for as long as the Module.
+    """
+    known = owner.__dict__.get("_parameters", [])
+    earlier = {id(value) for _, value in _entries({"": replaced}, "", set(), deep=False, owner=owner)}
+    if any(id(tensor) in earlier for tensor in known):
+        attributes = {name: value for name, value in vars(owner).items() if name != "_parameters"}
+        present = {id(value) for _, value in _entries(attributes, "", set(), deep=False, owner=owner)}
+        known[:] = [tensor for tensor in known if id(tensor) in present]
 
 
 def _entries(

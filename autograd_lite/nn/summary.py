@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from autograd_lite.nn.module import Module
+from autograd_lite.nn.module import Module, _entries
 from autograd_lite.record import no_grad
+from autograd_lite.tensor import Tensor
 
 __all__ = ["summary"]
 
@@ -90,8 +91,12 @@ def _branches(names: list[str]) -> list[str]:
 
 def _own(part: Module) -> list[Any]:
     """The parameters that are a Module's own, not those of Modules inside it."""
-    inside = {id(p) for _, child in part.named_modules() if child is not part for p in child.parameters()}
-    return [p for p in part.parameters() if id(p) not in inside]
+    direct, *inside = [
+        [value for _, value in _entries(module, "", set(), deep=False) if isinstance(value, Tensor)]
+        for _, module in part.named_modules()
+    ]
+    elsewhere = {id(p) for parameters in inside for p in parameters}
+    return [p for key, p in {id(p): p for p in direct}.items() if key not in elsewhere]
 
 
 def _count(parameters: list[Any], counted: set[int]) -> str:

@@ -1,6 +1,8 @@
 """Modules: what they find in themselves, modes, hooks, state, and the plainest layers."""
 
 import copy
+import gc
+import weakref
 
 import numpy as np
 import pytest
@@ -66,6 +68,29 @@ def test_modules_that_hold_each_other_are_gone_through_once():
     a = nn.Sequential(b)
     b.owner = a
     assert len(a.parameters()) == 7
+
+
+def test_modules_that_hold_each_other_have_a_repr_and_a_summary_that_end():
+    parent = nn.Module()
+    parent.weight = Tensor(np.zeros(2), requires_grad=True)
+    parent.child = nn.Dense(3, 1)
+    parent.child.parent = parent
+    assert repr(parent) == "Module(\n  child: Dense(\n    3, 1\n    parent: ...\n  )\n)"
+    assert [line.split()[-1] for line in parent.summary().splitlines()[2:4]] == ["2", "4"]
+
+
+def test_a_leaf_that_every_forward_sets_anew_is_not_kept():
+    module, gone = nn.Module(), []
+    module.frozen = Tensor([1.0], requires_grad=True)
+    module.frozen.requires_grad = False
+    for _ in range(3):
+        module.noted = Tensor(np.zeros(2), requires_grad=True)
+        module.several = [Tensor(np.zeros(2), requires_grad=True)]
+        gone += [weakref.ref(module.noted), weakref.ref(module.several[0])]
+    gc.collect()
+    assert [ref() is None for ref in gone] == [True] * 4 + [False] * 2
+    module.again, module.frozen = module.frozen, None
+    assert [name for name, _ in module.named_parameters()] == ["noted", "several.0", "again"]
 
 
 def test_modes_reach_every_part():
