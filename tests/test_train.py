@@ -370,3 +370,65 @@ def test_nor_from_being_taken_back_after_an_error_in_the_first_epoch():
     with pytest.raises(KeyError, match="the last batch"):
         run(net, metrics={"fail": fail})
     assert same(net.layer.state_dict(), before)
+
+
+class Noise(nn.Module):
+    """Random layers whose generators are in containers."""
+
+    def __init__(self):
+        self.generators = [np.random.default_rng(1), {"second": (np.random.default_rng(2),)}]
+        self.itself = [self.generators]
+        self.itself.append(self.itself)
+
+    def forward(self, x):
+        return x + sum(rng.normal() for rng in (self.generators[0], self.generators[1]["second"][0]))
+
+
+def test_generators_in_lists_and_dicts_are_resumed_too(tmp_path):
+    def go(epochs, resume=None):
+        return run(nn.Sequential(nn.Dense(3, 1, seed=0), Noise()), epochs=epochs, callbacks=[keep], resume=resume)
+
+    keep = train.Checkpoint(tmp_path / "run.npz")
+    whole, history = go(4)
+    go(2)
+    resumed, again = go(4, resume=keep.path)
+    assert same(whole.state_dict(), resumed.state_dict()) and history["loss"] == again["loss"]
+
+
+class Ending:
+    """A callback that fails at the end of the run."""
+
+    def __call__(self, run):
+        pass
+
+    def finish(self, run):
+        raise RuntimeError("the disk is full")
+
+
+def fails_in_epoch_2(run):
+    if run.epoch == 2:
+        raise RuntimeError("from a callback")
+
+
+@pytest.mark.parametrize(("callback", "epochs"), [(fails_in_epoch_2, 3), (Ending(), 4)])
+def test_an_error_after_the_first_epoch_has_the_history(callback, epochs):
+    net = model()
+    with pytest.raises(RuntimeError) as caught:
+        run(net, callbacks=[callback])
+    _, whole = run(epochs=epochs)
+    assert caught.value.history["loss"] == whole["loss"] and not net.training
+    assert same(caught.value.history.best_state, whole.best_state)
+    assert "`history`" in caught.value.__notes__[0]
+    with pytest.raises(RuntimeError) as caught:
+        run(net, loss=fails_at_once([]))
+    assert not hasattr(caught.value, "history")
+
+
+def fails_at_once(calls):
+    def loss(outputs, y):
+        calls.append(y)
+        if len(calls) > 2:  # the first call is the look at one sample before the run
+            raise RuntimeError("from the loss")
+        return nn.mse_loss(outputs, y)
+
+    return loss

@@ -135,13 +135,16 @@ class Run:
 
 
 def generators_of(model: Module) -> list[np.random.Generator]:
-    """The random generators that the model's layers draw from, once each."""
-    found: dict[int, np.random.Generator] = {}
-    for _, module in model.named_modules():
-        for value in vars(module).values():
-            if isinstance(value, np.random.Generator):
-                found.setdefault(id(value), value)
-    return list(found.values())
+    """The random generators that the model's layers draw from, once each: attributes, or in lists, tuples and dicts."""
+    seen: dict[int, Any] = {}
+    waiting = [vars(module) for _, module in reversed(list(model.named_modules()))]
+    while waiting:
+        value: Any = waiting.pop()
+        if isinstance(value, (np.random.Generator, list, tuple, dict)) and id(value) not in seen:
+            seen[id(value)] = value
+            if not isinstance(value, np.random.Generator):
+                waiting += reversed(list(value.values() if isinstance(value, dict) else value))
+    return [value for value in seen.values() if isinstance(value, np.random.Generator)]
 
 
 def fit(
@@ -165,7 +168,8 @@ def fit(
     """Train a model, and leave it in evaluation mode.
 
     Ctrl-C ends the run, gives the model its best weights so far, and returns the history. An error in the first epoch
-    leaves the model and the optimiser as they were.
+    leaves the model and the optimiser as they were. After a later one they are as it found them, so that one can look
+    for its cause, and it has an attribute `history`, whose `best_state` has the best weights.
 
     Args:
         model: a Module.
@@ -217,21 +221,25 @@ def fit(
         _check_labels(model, loss, *held_out)
     before = run.state_dict()
     try:
-        with ProgressBar(epochs, progress) as bar:
-            while run.epoch + 1 < epochs and not run.stop:
-                _epoch(run, loss, held_out, metrics, max_norm, bar)
-    except KeyboardInterrupt:
-        run.history.interrupted = True
-        run.restore_best = True
-    except Exception:
+        try:
+            with ProgressBar(epochs, progress) as bar:
+                while run.epoch + 1 < epochs and not run.stop:
+                    _epoch(run, loss, held_out, metrics, max_norm, bar)
+        except KeyboardInterrupt:
+            run.history.interrupted = True
+            run.restore_best = True
+        finally:
+            model.eval()
+            for callback in run.callbacks:
+                if run.epoch >= 0 and hasattr(callback, "finish"):
+                    callback.finish(run)
+    except Exception as error:
         if run.epoch == before["epoch"]:
             run.load_state_dict({**before, "model": _in_place(model, before["model"])})
+        else:
+            error.history = run.history  # type: ignore[attr-defined]
+            error.add_note(f"fit: after epoch {run.epoch}; this error's attribute `history` is the History until then")
         raise
-    finally:
-        model.eval()
-        for callback in run.callbacks:
-            if run.epoch >= 0 and hasattr(callback, "finish"):
-                callback.finish(run)
     if run.restore_best:
         model.load_state_dict(_in_place(model, run.history.best_state))
     return run.history
@@ -364,6 +372,7 @@ def _evaluate(
 def _check_labels(model: Module, loss: Any, inputs: Any, targets: Any) -> None:
     """Run one sample through model and loss, and look at all labels, before anything is trained."""
     modes = [(module, module.training) for _, module in model.named_modules()]
+    drawn = [(rng, rng.bit_generator.state) for rng in generators_of(model)]
     try:
         with no_grad():
             outputs = model.eval()(inputs[:1])
@@ -371,6 +380,8 @@ def _check_labels(model: Module, loss: Any, inputs: Any, targets: Any) -> None:
     finally:
         for module, mode in modes:
             module.training = mode
+        for rng, state in drawn:
+            rng.bit_generator.state = state
     if loss in (cross_entropy, nll_loss) and targets.dtype.kind in "iu":
         classes = outputs.shape[1]
         if targets.min() < 0 or targets.max() >= classes:
