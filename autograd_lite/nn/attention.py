@@ -52,6 +52,14 @@ def scaled_dot_product_attention(query: Any, key: Any, value: Any, mask: Any = N
                 f"scaled_dot_product_attention: a mask of dtype {mask.dtype} and shape {mask.shape}; it must be "
                 f"boolean and true at least once in every row"
             )
+        if mask.ndim > scores.ndim or any(
+            length not in (1, wanted)
+            for length, wanted in zip(reversed(mask.shape), reversed(scores.shape), strict=False)
+        ):
+            raise OperandError(
+                f"scaled_dot_product_attention: a mask of shape {mask.shape} for scores of shape {scores.shape}; give "
+                f"(positions, sources), or one that broadcasts to the scores"
+            )
         scores = np.where(mask, scores, -np.inf)
     return softmax(scores) @ value
 
@@ -87,12 +95,21 @@ class MultiheadAttention(Module):
         """`x` (..., positions, features) looks at `source` (..., sources, features), by default at itself.
 
         `mask` (positions, sources), or one that broadcasts to (..., heads, positions, sources), is true where a
-        position may look.
+        position may look. One for each sample, (samples, positions, sources), is `mask[:, None]`.
+
+        Raises:
+            OperandError: `mask[:, None]` or `mask[None]` is needed, because there are as many samples as heads.
         """
         x = operand(x)
         source = x if source is None else operand(source)
         if x.ndim < 2 or source.ndim < 2:
             raise OperandError(f"{self!r}: an input of shape {x.shape}; it must be (..., positions, features)")
+        shape = np.shape(mask)
+        if 3 <= len(shape) <= x.ndim and shape[-3] == x.shape[-3] == self.heads > 1:
+            raise OperandError(
+                f"MultiheadAttention: a mask of shape {shape} for {self.heads} samples and {self.heads} heads; give "
+                f"mask[:, None] if it is one for each sample, mask[None] if it is one for each head"
+            )
         query, key, value = self._split(self.query(x)), self._split(self.key(source)), self._split(self.value(source))
         mixed = np.swapaxes(scaled_dot_product_attention(query, key, value, mask), -2, -3)
         return self.output(mixed.reshape(*mixed.shape[:-2], x.shape[-1]))
