@@ -436,6 +436,10 @@ def test_lbfgs_says_what_it_needs():
         optim.LBFGS([w, Tensor(np.ones(1, np.float32), requires_grad=True)])
     with pytest.raises(OperandError, match="the loss is nan"):
         optim.LBFGS([w]).step(lambda: math.nan)
+    with pytest.raises(OperandError, match=r"max_iter=2.5; it must be a whole number"):
+        optim.LBFGS([w], max_iter=2.5)
+    with pytest.raises(OperandError, match="the parameters have no elements"):
+        optim.LBFGS([Tensor(np.zeros((0, 3)), requires_grad=True)])
     assert w.item() == 1.0
 
 

@@ -29,7 +29,8 @@ class LBFGS(Optimizer):
         tolerance_grad: stop when no element of the gradient is larger.
 
     Raises:
-        OperandError: parameter groups, mixed dtypes; in `step`, a loss that is not a finite number.
+        OperandError: parameter groups, mixed dtypes, parameters without elements, a number of iterations that is not
+            whole; in `step`, a loss that is not a finite number.
 
     >>> from autograd_lite import Tensor
     >>> w = Tensor([3.0, -2.0], requires_grad=True)
@@ -58,7 +59,15 @@ class LBFGS(Optimizer):
         super().__init__(params, lr=lr, max_iter=max_iter, history_size=history_size, tolerance_grad=tolerance_grad)
         if len(self._flats) != 1 or len(self._flats[0]) != 1:
             raise OperandError("LBFGS: parameters in several groups or dtypes; give one list of one dtype")
+        if not self._flats[0][0].values.size:
+            raise OperandError("LBFGS: the parameters have no elements; give at least one that has")
         self._pairs: deque[tuple[Any, Any]] = deque(maxlen=history_size)
+
+    def _check(self, group: dict[str, Any]) -> None:
+        super()._check(group)
+        for key in ("max_iter", "history_size"):
+            if not hasattr(group[key], "__index__"):
+                raise OperandError(f"LBFGS: {key}={group[key]!r}; it must be a whole number")
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Run up to `max_iter` iterations; returns the loss before the first as a float.
