@@ -109,7 +109,11 @@ class Regressor(RegressorMixin, _Estimator):  # type: ignore[misc]
         self._one = y.ndim == 1
         columns = y.reshape(len(y), -1)
         # the model learns standardised targets, so that lr means the same whatever their unit
-        self.mean_, deviation = columns.mean(axis=0), columns.std(axis=0)
+        self.mean_ = columns.mean(axis=0)
+        # in units of the largest deviation, whose square is no number where that is 1e-200 or 1e200
+        largest = np.abs(columns - self.mean_).max(axis=0)
+        largest = np.where(largest > 0, largest, 1.0)
+        deviation = largest * ((columns - self.mean_) / largest).std(axis=0)
         self.deviation_ = np.where(deviation > 0, deviation, 1.0)
         self._train(X, (columns - self.mean_) / self.deviation_, columns.shape[1], nn.mse_loss)
         return self

@@ -69,3 +69,10 @@ def test_widths_and_models_that_are_none_are_refused():
         Regressor(hidden=8).fit(np.ones((4, 2)), np.arange(4.0))
     with pytest.raises(OperandError, match="build returned a NoneType"):
         Regressor(build=lambda features, outputs, rng: None).fit(np.ones((4, 2)), np.arange(4.0))
+
+
+@pytest.mark.parametrize("unit", [1e-320, 1e-200, 1e200, 1e307])
+def test_the_unit_of_the_targets_does_not_matter_however_small_or_large(unit):
+    X = np.linspace(-1, 1, 20).reshape(20, 1)
+    predicted = Regressor(hidden=(), epochs=60, lr=0.1, random_state=0).fit(X, X[:, 0] * unit).predict(X)
+    np.testing.assert_allclose(predicted / unit, X[:, 0], atol=0.05)
