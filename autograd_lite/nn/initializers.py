@@ -21,10 +21,19 @@ Generator = np.random.Generator
 def generator(seed: Any) -> Generator:
     """A random generator from a generator (itself), a seed, or None (the operating system's entropy).
 
+    Raises:
+        OperandError: a seed that is none.
+
     >>> generator(0).integers(10) == generator(0).integers(10)
     np.True_
     """
-    return seed if isinstance(seed, Generator) else np.random.default_rng(seed)
+    try:
+        return seed if isinstance(seed, Generator) else np.random.default_rng(seed)
+    except (TypeError, ValueError) as error:
+        raise OperandError(
+            f"generator: seed={seed!r:.60}; it must be a numpy.random.Generator, a whole number that is not negative, "
+            f"or None"
+        ) from error
 
 
 def _fans(shape: tuple[int, ...]) -> tuple[int, int]:
@@ -59,32 +68,45 @@ INITIALIZERS: dict[str, Any] = {
 }
 
 
-def initial(name: Any, shape: tuple[int, ...], rng: Any = None, dtype: Any = float, scale: float = 1.0) -> Any:
+def initial(name: Any, shape: Any, rng: Any = None, dtype: Any = float, scale: float = 1.0) -> Any:
     """An array of initial values.
 
     Args:
         name: a key of `INITIALIZERS`, or a function `(generator, shape)` of your own that returns an array. He
             is from He et al. (2015), "Delving Deep into Rectifiers"; Glorot from Glorot and Bengio (2010).
-        shape: of the result.
+        shape: of the result, a tuple or a length.
         rng: a `numpy.random.Generator`, a seed, or None.
         dtype: of the result.
-        scale: the standard deviation ("normal"), the bound ("uniform"), or a factor (the others).
+        scale: the standard deviation ("normal"), the bound ("uniform"), or a factor (the others); a finite number, not
+            negative.
 
     Raises:
-        OperandError: an unknown name, or a function that returned another shape.
+        OperandError: an unknown name, a scale out of its range, a function that returned another shape or complex
+            numbers for real ones.
 
     >>> initial("he_normal", (2, 3), rng=0).shape
     (2, 3)
     >>> initial("zeros", (2,))
     array([0., 0.])
     """
+    shape = (shape,) if hasattr(shape, "__index__") else tuple(shape)
+    try:
+        fits = bool(0 <= scale < math.inf)
+    except (TypeError, ValueError):  # no number
+        fits = False
+    if not fits:
+        raise OperandError(f"initial: scale={scale!r:.60}; it must be a finite number, not negative")
     if callable(name):
         values = np.asarray(name(generator(rng), shape))
         if values.shape != shape:
             raise OperandError(f"initial: {name} returned shape {values.shape} where {shape} is needed")
-    elif name in INITIALIZERS:
-        if 0 in shape or (name == "orthogonal" and len(shape) < 2):
+        if values.dtype.kind == "c" and np.dtype(dtype).kind != "c":
+            raise OperandError(f"initial: {name} returned {values.dtype} where {np.dtype(dtype)} is needed; take .real")
+    elif isinstance(name, str) and name in INITIALIZERS:
+        if 0 in shape:
             raise OperandError(f"initial: {name!r} has no values for the shape {shape}; every length must be positive")
+        if name == "orthogonal" and len(shape) < 2:
+            raise OperandError(f"initial: 'orthogonal' has no values for the shape {shape}; give at least two axes")
         values = INITIALIZERS[name](generator(rng), shape, scale)
     else:
         raise OperandError(f"initial: {name!r} is not known; use one of {', '.join(INITIALIZERS)}, or a function")

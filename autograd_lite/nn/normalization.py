@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,17 @@ from autograd_lite.rules.table import numbers_of
 from autograd_lite.tensor import Tensor
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "LayerNorm"]
+
+
+def _within(layer: str, name: str, value: Any, most: float) -> None:
+    """Refuse what is no finite number from 0 to `most`."""
+    try:
+        fits = bool(0 <= value <= most and value < math.inf)
+    except (TypeError, ValueError):  # no number
+        fits = False
+    if not fits:
+        wanted = f"a number from 0 to {most}" if most < math.inf else "a finite number, not negative"
+        raise OperandError(f"{layer}: {name}={value!r:.60}; it must be {wanted}")
 
 
 class LayerNorm(Module):
@@ -30,6 +42,7 @@ class LayerNorm(Module):
 
     def __init__(self, features: int, eps: float = 1e-5, dtype: Any = float) -> None:
         positive("LayerNorm", features=features)
+        _within("LayerNorm", "eps", eps, math.inf)
         self.eps = eps
         self.weight = Tensor(np.ones(features, dtype), requires_grad=True)
         self.bias = Tensor(np.zeros(features, dtype), requires_grad=True)
@@ -53,6 +66,8 @@ class _BatchNorm(Module):
 
     def __init__(self, features: int, eps: float = 1e-5, momentum: float = 0.1, dtype: Any = float) -> None:
         positive(type(self).__name__, features=features)
+        _within(type(self).__name__, "eps", eps, math.inf)
+        _within(type(self).__name__, "momentum", momentum, 1)
         self.eps, self.momentum = eps, momentum
         self.weight = Tensor(np.ones(features, dtype), requires_grad=True)
         self.bias = Tensor(np.zeros(features, dtype), requires_grad=True)
