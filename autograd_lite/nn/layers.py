@@ -93,7 +93,7 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, *, seed: Any = None) -> None:
-        if not isinstance(p, (float, int, np.floating)) or not 0 <= p < 1:
+        if not 0 <= p < 1:
             raise OperandError(f"Dropout: p={p}; it must be at least 0 and below 1")
         self.p = p
         self._rng = generator(seed)

@@ -80,12 +80,19 @@ class Module:
 
         Returns a handle whose `remove()` takes the hook away again.
 
+        Raises:
+            OperandError: the hook is no function.
+
         >>> part = Sequential(np.tanh)
         >>> handle = part.register_forward_hook(lambda module, inputs, output: print(output.shape))
         >>> _ = part(np.zeros((2, 3)))
         (2, 3)
         >>> handle.remove()
         """
+        if not callable(hook):
+            raise OperandError(
+                f"register_forward_hook: the hook is {hook!r:.60}; give a function(module, inputs, output)"
+            )
         return _Hook(self.__dict__.setdefault("_hooks", {}), hook)
 
     # --- what the model is made of ---------------------------------------------------------------------------
@@ -143,14 +150,29 @@ class Module:
     def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
         """Copies of all parameters and other state, by name.
 
+        Raises:
+            OperandError: two of them have one name, because keys of a dict are the same as text.
+
         >>> sorted(Sequential(Sequential()).state_dict())
         []
         """
         return {
             name: np.array(value._array if isinstance(value, Tensor) else value)
-            for name, value in self.named_entries()
-            if isinstance(value, (Tensor, np.ndarray))
+            for name, value in self._places().items()
         }
+
+    def _places(self) -> dict[str, Any]:
+        """The Tensors and arrays themselves, by name."""
+        places: dict[str, Any] = {}
+        for name, value in self.named_entries():
+            if isinstance(value, (Tensor, np.ndarray)):
+                if name in places:
+                    raise OperandError(
+                        f"{type(self).__name__}: two parameters or arrays have the name {name}; give the dicts keys "
+                        f"that differ as text"
+                    )
+                places[name] = value
+        return places
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
         """Put the values of `state_dict` in place; nothing is changed unless everything fits.
@@ -167,7 +189,7 @@ class Module:
                 f"load_state_dict: the state is a {type(state).__name__}; give a dict of arrays by name, for a file "
                 f"saving.load(path)"
             )
-        places = {name: value for name, value in self.named_entries() if isinstance(value, (Tensor, np.ndarray))}
+        places = self._places()
         missing, unknown = [n for n in places if n not in state], [n for n in state if n not in places]
         if strict and (missing or unknown):
             parts = [f"{what} {', '.join(n)}" for what, n in (("missing", missing), ("not known", unknown)) if n]
@@ -300,11 +322,11 @@ def _called(value: Any) -> str:
 
 def _is_parameter(owner: Module, tensor: Tensor) -> bool:
     """Whether `tensor` is, or was when it was first seen, a leaf that requires grad."""
-    known = owner.__dict__.setdefault("_parameters", [])
+    known = owner.__dict__.get("_parameters", [])
     if not any(other is tensor for other in known):
         if not (tensor.is_leaf and tensor.requires_grad):
             return False
-        known.append(tensor)
+        owner.__dict__["_parameters"] = [*known, tensor]  # a new list, since copy.copy of a Module shares the old one
     return tensor.is_leaf
 
 
@@ -318,7 +340,7 @@ def _forget_parameters(owner: Module, replaced: Any) -> None:
     if any(id(tensor) in earlier for tensor in known):
         attributes = {name: value for name, value in vars(owner).items() if name != "_parameters"}
         present = {id(value) for _, value in _entries(attributes, "", set(), deep=False, owner=owner)}
-        known[:] = [tensor for tensor in known if id(tensor) in present]
+        owner.__dict__["_parameters"] = [tensor for tensor in known if id(tensor) in present]
 
 
 def _entries(

@@ -93,6 +93,27 @@ def test_a_leaf_that_every_forward_sets_anew_is_not_kept():
     assert [name for name, _ in module.named_parameters()] == ["noted", "several.0", "again"]
 
 
+def test_a_copy_that_gets_another_weight_leaves_the_frozen_one_of_the_first_a_parameter():
+    first = nn.Dense(2, 1).requires_grad_(False)
+    second = copy.copy(first)
+    second.weight = Tensor(np.ones((2, 1)), requires_grad=True)
+    assert list(first.state_dict()) == ["weight", "bias"] == list(second.state_dict())
+
+
+@pytest.mark.parametrize("keys", [{1: 0, "1": 0}, {"a": {"b": 0}, "a.b": 0}])
+def test_two_parameters_of_one_name_are_not_saved_as_one(keys):
+    def filled(places):
+        return {
+            key: filled(v) if isinstance(v, dict) else Tensor([1.0], requires_grad=True) for key, v in places.items()
+        }
+
+    module = nn.Module()
+    module.of = filled(keys)
+    for call in (module.state_dict, lambda: module.load_state_dict({})):
+        with pytest.raises(OperandError, match=r"two parameters or arrays have the name of\."):
+            call()
+
+
 def test_modes_reach_every_part():
     net = nn.Sequential(nn.Dropout(0.5, seed=0), nn.Sequential(nn.Dropout(0.5, seed=1)))
     net.eval()
@@ -211,7 +232,7 @@ def test_bad_arguments_are_refused():
         lambda: nn.initial(lambda rng, shape: np.ones(shape) * 1j, (2, 3)),
         lambda: nn.Dense(2, 3, seed="a"),
         lambda: nn.Dense(2, 3, seed=-1),
-        lambda: nn.Dropout("0.5"),
+        lambda: nn.Module().register_forward_hook(None),
         lambda: nn.BatchNorm1d(3, momentum=None),
         lambda: nn.BatchNorm1d(3, momentum=2.0),
         lambda: nn.BatchNorm2d(3, eps=-1.0),
