@@ -260,11 +260,18 @@ def _check_arguments(model: Any, optimizer: Any, epochs: Any, schedule: Any, cal
         raise OperandError(f"fit: epochs={epochs!r}; it must be a whole number of at least 1")
     if schedule is not None and not isinstance(schedule, Schedule):
         raise OperandError(f"fit: schedule={schedule!r:.60}; give one such as optim.StepLR(optimizer, 10)")
+    if schedule is not None and schedule.optimizer is not optimizer:
+        raise OperandError(
+            f"fit: the {type(schedule).__name__} is of another optimiser than the one given; make it with this one"
+        )
     found = tuple(callbacks) if isinstance(callbacks, Iterable) else (None,)
     if not all(map(callable, found)):
         raise OperandError(f"fit: callbacks={callbacks!r:.60}; give a list of functions of a Run")
     if not isinstance(metrics, Mapping | None) or not all(map(callable, (metrics or {}).values())):
         raise OperandError(f"fit: metrics={metrics!r:.60}; give functions by name, {{'accuracy': train.accuracy}}")
+    for name in metrics or {}:
+        if name in ("loss", "lr") or str(name).startswith(("validation ", "gradient ", "weight ")):
+            raise OperandError(f"fit: a metric has the name {name!r}, which the history has already; call it otherwise")
     return found
 
 
