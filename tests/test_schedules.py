@@ -38,3 +38,13 @@ def test_a_plateau_begins_at_the_first_number(first):
         schedule.step(metric)
         assert schedule.get_last_lr() == [1.0]
     assert schedule.best == 1.0
+
+
+def test_a_loss_below_0_reaches_a_plateau_too():
+    optimizer = optim.SGD([Tensor([1.0], requires_grad=True)], lr=1.0)
+    schedule = optim.ReduceLROnPlateau(optimizer, decay=0.5, patience=1)
+    for metric in (-1.0, -1.0, -1.0):
+        schedule.step(metric)
+    assert schedule.get_last_lr() == [0.5]
+    schedule.step(-1.01)
+    assert schedule.best == -1.01

@@ -213,10 +213,10 @@ class ReduceLROnPlateau(Schedule):
         return max(base * self.factor(self.epoch), min(self.min_lr, base))
 
     def step(self, metric: float | None = None) -> None:
-        """Note the metric of an epoch; smaller is better."""
+        """Note the metric of an epoch; smaller is better, by the share `threshold` of the best one's magnitude."""
         if metric is None:
             raise OperandError("ReduceLROnPlateau: step needs the metric to watch; call step(loss)")
-        if metric < self.best * (1 - self.threshold) or metric < math.inf == self.best:
+        if metric < self.best - self.threshold * abs(self.best) or metric < math.inf == self.best:
             self.best, self.waited = float(metric), 0
         else:
             self.waited += 1
