@@ -7,6 +7,7 @@ whatever else a run needs. A plain dict of arrays becomes a plain file of arrays
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -97,6 +98,8 @@ def load(path: str | os.PathLike[str], max_bytes: int = 4 << 30) -> Any:
 def replace_file(path: str | os.PathLike[str], write: Callable[[Any], object]) -> None:
     """Let `write(file)` fill a new binary file, and put it in the place of `path` when that has succeeded."""
     path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "There is no such folder; make it first", os.fspath(path.parent))
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
         with open(temporary, "xb") as file:

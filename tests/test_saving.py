@@ -216,3 +216,8 @@ def test_numbers_that_safetensors_does_not_know_are_refused(tmp_path):
         if np.dtype(dtype).itemsize > 8:
             with pytest.raises(OperandError, match=r"which \.safetensors does not know; use \.npz"):
                 saving.save(tmp_path / "model.safetensors", {"a": np.ones(2, dtype)})
+
+
+def test_a_folder_that_is_not_there_is_named_itself(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"There is no such folder; make it first: '.*/nowhere'"):
+        saving.save(tmp_path / "nowhere" / "model.npz", {})
