@@ -273,6 +273,7 @@ def test_arguments_that_make_no_sense_are_refused():
         ({"callbacks": [3]}, "give a list of functions of a Run"),
         ({"metrics": [train.accuracy]}, "give functions by name"),
         ({"metrics": {"all": lambda outputs, y: outputs}}, "the metric all returned array"),
+        ({"metrics": {1: train.accuracy}}, "the name 1; it must be a string"),
         ({"metrics": {"loss": train.accuracy}}, "the name 'loss', which the history has already"),
         ({"metrics": {"weight 0.weight": train.accuracy}}, "the name 'weight 0.weight'"),
         ({"schedule": optim.StepLR}, "give one such as"),

@@ -76,8 +76,9 @@ class Recorder:
                 "gradients": {name: _histogram(p.grad) for name, p in parameters if p.grad is not None},
                 "dead": _dead_relus(run, inputs[:: max(1, len(inputs) // _SAMPLES)][:_SAMPLES]),
             }
-            if _is_plane(inputs):
-                frame["plane"] = _over_the_plane(run.model, inputs)
+            plane = _over_the_plane(run.model, inputs) if _is_plane(inputs) else None
+            if plane is not None:
+                frame["plane"] = plane
         return frame
 
     def page(self) -> str:
@@ -135,6 +136,7 @@ class Recorder:
         bars = [[frame["gradients"].get(name), frame["weights"][name]] for name in shown]
         return {"epoch": epoch, "text": text, "rows": rows, "bars": bars}
 
+    @np.errstate(all="ignore")  # of a run that diverged the outputs are infinite
     def _plane(self) -> dict[str, Any]:
         """The outputs over the plane, as one character for each square, and some of the samples."""
         inputs, targets = self.run.loader.inputs, np.asarray(self.run.loader.targets)
@@ -265,7 +267,7 @@ def _box(inputs: Any) -> list[list[float]]:
 
 
 def _over_the_plane(model: Any, inputs: Any) -> Any:
-    """The model's outputs at the middles of the squares, (squares, outputs), the top row first."""
+    """The model's outputs at the middles of the squares, (squares, outputs), the top row first; None of several."""
     (left, right), (bottom, top) = _box(inputs)
     middles = (np.arange(_SIDE) + 0.5) / _SIDE
     x, y = np.meshgrid(left + (right - left) * middles, top - (top - bottom) * middles)
@@ -275,7 +277,9 @@ def _over_the_plane(model: Any, inputs: Any) -> Any:
         # In batches, because large products wake up the threads of the linear algebra, which costs more than it gains.
         for start in range(0, len(points), _SAMPLES):
             output = model(points[start : start + _SAMPLES])
-            outputs.append(np.asarray(output.numpy() if isinstance(output, Tensor) else output))
+            if not isinstance(output, (Tensor, np.ndarray)):
+                return None
+            outputs.append(output.numpy() if isinstance(output, Tensor) else output)
     return np.float32(np.concatenate(outputs).reshape(len(points), -1))
 
 

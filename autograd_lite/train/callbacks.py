@@ -148,8 +148,7 @@ class TrainingPage:
         from autograd_lite.show.files import write_whole
 
         recorder = self._recorder
-        # A run that failed in its first epoch has taken that epoch back: there is nothing to be seen.
-        if recorder is not None and recorder.run is run and run.epoch >= recorder.frames[0]["epoch"]:
+        if recorder is not None and recorder.run is run and recorder.frames:
             start = time.monotonic()
             write_whole(self.path, recorder.page().encode())
             end = time.monotonic()

@@ -270,7 +270,9 @@ def _check_arguments(model: Any, optimizer: Any, epochs: Any, schedule: Any, cal
     if not isinstance(metrics, Mapping | None) or not all(map(callable, (metrics or {}).values())):
         raise OperandError(f"fit: metrics={metrics!r:.60}; give functions by name, {{'accuracy': train.accuracy}}")
     for name in metrics or {}:
-        if name in ("loss", "lr") or str(name).startswith(("validation ", "gradient ", "weight ")):
+        if not isinstance(name, str):
+            raise OperandError(f"fit: a metric has the name {name!r:.60}; it must be a string")
+        if name in ("loss", "lr") or name.startswith(("validation ", "gradient ", "weight ")):
             raise OperandError(f"fit: a metric has the name {name!r}, which the history has already; call it otherwise")
     return found
 

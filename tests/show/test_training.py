@@ -274,3 +274,36 @@ def test_keys_slider_and_link_choose_the_epoch(tmp_path):
     assert (found["bars"], found["dots"]) == (8, 80) and found["line"] > 0 and found["moved"]
     assert found["caption"].startswith("Decision boundary at the end of epoch 3: class 0 ")
     assert "pause" in found["playing"] and found["inside"]
+
+
+class Branches(nn.Module):
+    """A model of two outputs that takes no more than so many samples."""
+
+    def __init__(self, most=10**6):
+        self.one, self.two, self.most = nn.Dense(2, 2, seed=0), nn.Dense(2, 1, seed=1), most
+
+    def forward(self, x):
+        if len(x) > self.most:
+            raise ValueError("too many samples")
+        return self.one(x), self.two(x)
+
+
+def of_both(outputs, y):
+    return nn.cross_entropy(outputs[0], y) + (outputs[1] ** 2).mean()
+
+
+def test_a_model_of_several_outputs_has_a_page_without_a_plane(tmp_path):
+    trained(Branches(), train.TrainingPage(tmp_path / "run.html"), loss=of_both)
+    data = data_of(tmp_path / "run.html")
+    assert len(data["frames"]) == 4 and "plane" not in data
+
+
+def test_a_model_that_cannot_be_looked_at_says_why(tmp_path):
+    with pytest.raises(ValueError, match="too many samples"):
+        trained(Branches(16), train.TrainingPage(tmp_path / "run.html"), loss=of_both)
+
+
+def test_infinite_outputs_over_the_plane_are_no_warning(tmp_path):
+    with np.errstate(invalid="raise"):
+        trained(network(), train.TrainingPage(tmp_path / "run.html"), data=(X * 1e150, LABELS))
+    assert len(data_of(tmp_path / "run.html")["plane"]["grids"]) == 4
