@@ -388,6 +388,11 @@ class Sequential(Module):
                     f"Sequential: layer {position} is a {type(layer).__name__}, which cannot be called; "
                     f"give Modules and functions"
                 )
+            if isinstance(layer, type) and issubclass(layer, Module):
+                raise OperandError(
+                    f"Sequential: layer {position} is the class {layer.__name__}; give a layer of it, "
+                    f"{layer.__name__}(...)"
+                )
         self._layers = list(layers)
 
     def __len__(self) -> int:
@@ -410,6 +415,11 @@ class Sequential(Module):
             try:
                 x = layer(x)
             except (AutogradError, ValueError, TypeError) as error:
+                if x is None:
+                    raise OperandError(
+                        f"Sequential: layer {position}, {_called(layer)}, cannot take the None that layer "
+                        f"{position - 1}, {_called(self._layers[position - 1])}, gave; let that return its result"
+                    ) from error
                 if isinstance(x, (tuple, list)):
                     before = _called(self._layers[position - 1]).partition("(")[0] if position else "the caller"
                     raise OperandError(

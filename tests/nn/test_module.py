@@ -340,3 +340,12 @@ def test_a_tuple_between_layers_is_named_with_its_cure():
         with pytest.raises(OperandError, match=r"the tuple of 2 that LSTM gave; .*lambda pair: pair\[0\]"):
             net.requires_grad_(not frozen)(x)
     assert nn.Sequential(net[0], lambda pair: pair[0], net[1])(x).shape == (2, 5, 1)
+
+
+def test_a_layer_that_returns_nothing_and_a_class_among_the_layers_are_named():
+    with pytest.raises(
+        OperandError, match=r"layer 1, Dense\(2, 2\), cannot take the None that layer 0, <lambda>, gave"
+    ):
+        nn.Sequential(lambda x: None, nn.Dense(2, 2))(np.ones((1, 2)))
+    with pytest.raises(OperandError, match=r"layer 1 is the class ReLU; give a layer of it, ReLU\(\.\.\.\)"):
+        nn.Sequential(nn.Dense(2, 2), nn.ReLU)
