@@ -488,24 +488,6 @@ def test_schedules_resume():
             make()
 
 
-def test_clipping():
-    a, b = Tensor([0.0, 0.0], requires_grad=True), Tensor(0.0, requires_grad=True)
-    unused = Tensor([1.0], requires_grad=True)
-    a.grad, b.grad = np.array([2.0, 4.0]), np.array(4.0)
-    assert optim.clip_grad_norm_([a, b, unused], 12.0) == 6.0
-    assert a.grad.tolist() == [2, 4]
-    optim.clip_grad_norm_([a, b, unused], 3.0)
-    assert (a.grad.tolist(), b.grad.item(), unused.grad) == ([1.0, 2.0], 2.0, None)
-    optim.clip_grad_value_([a, b, unused], 1.5)
-    assert (a.grad.tolist(), b.grad.item()) == ([1.0, 1.5], 1.5)
-    a.grad = np.array([np.nan, 0])
-    with pytest.raises(OperandError, match="the gradients have norm nan"):
-        optim.clip_grad_norm_([a], 1.0)
-    for clip in (optim.clip_grad_norm_, optim.clip_grad_value_):
-        with pytest.raises(OperandError, match="must be positive"):
-            clip([a], 0.0)
-
-
 @pytest.mark.parametrize("method", ["Adam", "AdamW"])
 @pytest.mark.parametrize("saved", [False, True])
 def test_betas_may_change_between_steps(method, saved):
@@ -547,21 +529,6 @@ def test_what_is_no_list_of_parameters_or_no_number_is_refused():
     for betas in (0.9, (0.9,), (0.9, 0.9, 0.9), "ab"):
         with pytest.raises(OperandError, match="betas="):
             optim.Adam([w], betas=betas)
-
-
-def test_clipping_takes_one_tensor_and_narrow_dtypes():
-    w = Tensor([0.0, 0.0], requires_grad=True)
-    w.grad = np.array([3.0, 4.0])
-    assert optim.clip_grad_norm_(w, 1.0) == 5
-    np.testing.assert_allclose(w.grad, [0.6, 0.8])
-    optim.clip_grad_value_(w, 0.7)
-    np.testing.assert_allclose(w.grad, [0.6, 0.7])
-    for dtype, value in [(np.float16, 100.0), (np.float32, 1e25)]:
-        w = Tensor(np.zeros(400, dtype), requires_grad=True)
-        w.grad = np.full(400, value, dtype)
-        assert optim.clip_grad_norm_([w], 1.0) == pytest.approx(20 * value, rel=1e-3)
-        assert w.grad.dtype == dtype
-        np.testing.assert_allclose(w.grad, 0.05, rtol=1e-3)
 
 
 def test_lbfgs_is_not_left_at_a_trial_point_when_the_closure_raises():

@@ -242,7 +242,7 @@ def clip_grad_norm_(params: Iterable[Tensor] | Tensor, max_norm: float) -> float
     tensors = _with_gradient(params)
     # in double precision, where the squares of what is finite in a narrower one are finite too
     gradients = [np.asarray(g, np.result_type(g, float)) for g in (_array(t.grad) for t in tensors)]
-    norm = math.sqrt(sum(float(np.vdot(g, g).real) for g in gradients))
+    norm = _norm(gradients)
     if not math.isfinite(norm):
         raise OperandError(
             f"clip_grad_norm_: the gradients have norm {norm}; find where that begins with ag.trace_nan, or lower lr"
@@ -251,6 +251,16 @@ def clip_grad_norm_(params: Iterable[Tensor] | Tensor, max_norm: float) -> float
         for tensor in tensors:
             tensor.grad = _array(tensor.grad) * (max_norm / norm)
     return norm
+
+
+def _norm(gradients: list[Any]) -> float:
+    """The Euclidean norm of all elements together."""
+    norm = math.sqrt(sum(float(np.vdot(g, g).real) for g in gradients))
+    if norm < math.inf:
+        return norm
+    # beyond 1e154 a square is infinite where the norm is not
+    largest = float(np.max([np.abs(g).max() for g in gradients if g.size]))
+    return largest * _norm([g / largest for g in gradients]) if largest < math.inf else norm
 
 
 def clip_grad_value_(params: Iterable[Tensor] | Tensor, clip_value: float) -> None:
