@@ -91,6 +91,13 @@ def test_the_history_is_plotted(tmp_path):
         train.History().plot()
 
 
+def test_early_stopping_begins_anew_in_every_run():
+    stopping = train.EarlyStopping(patience=2)
+    runs = [run(model(), epochs=30, lr=0.3, callbacks=[stopping])[1] for _ in range(2)]
+    _, fresh = run(model(), epochs=30, lr=0.3, callbacks=[train.EarlyStopping(patience=2)])
+    assert runs[0]["loss"] == runs[1]["loss"] == fresh["loss"] and len(fresh) < 30
+
+
 def test_early_stopping_ends_the_run_and_restores_the_best_weights():
     net = model()
     states = []

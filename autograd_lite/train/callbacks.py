@@ -38,6 +38,8 @@ class EarlyStopping:
 
     def __call__(self, run: Run) -> None:
         """Look at the epoch that has just ended."""
+        if run.epoch == 0:  # what an earlier run reached says nothing about this one
+            self.best, self.waited = math.inf, 0
         value = run.history[self.monitor or run.monitor][-1]
         if value < self.best - self.min_delta:
             self.best, self.waited = value, 0
