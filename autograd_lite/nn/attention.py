@@ -98,16 +98,17 @@ class MultiheadAttention(Module):
         position may look. One for each sample, (samples, positions, sources), is `mask[:, None]`.
 
         Raises:
-            OperandError: `mask[:, None]` or `mask[None]` is needed, because there are as many samples as heads.
+            OperandError: a mask of three axes that is as long as there are samples, and so may be one for each of them
+                or for each head: give `mask[:, None]` or `mask[None]`.
         """
         x = operand(x)
         source = x if source is None else operand(source)
         if x.ndim < 2 or source.ndim < 2:
             raise OperandError(f"{self!r}: an input of shape {x.shape}; it must be (..., positions, features)")
         shape = np.shape(mask)
-        if 3 <= len(shape) <= x.ndim and shape[-3] == x.shape[-3] == self.heads > 1:
+        if 3 <= len(shape) <= x.ndim and shape[-3] == x.shape[-3] > 1:
             raise OperandError(
-                f"MultiheadAttention: a mask of shape {shape} for {self.heads} samples and {self.heads} heads; give "
+                f"MultiheadAttention: a mask of shape {shape} for {x.shape[-3]} samples and {self.heads} heads; give "
                 f"mask[:, None] if it is one for each sample, mask[None] if it is one for each head"
             )
         query, key, value = self._split(self.query(x)), self._split(self.key(source)), self._split(self.value(source))

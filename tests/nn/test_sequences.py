@@ -208,6 +208,8 @@ def test_a_mask_that_may_be_for_samples_or_for_heads_is_refused_and_each_has_a_f
     mask = np.array([np.tri(3), np.tri(3).T]).astype(bool)
     with pytest.raises(OperandError, match=r"2 samples and 2 heads; give mask\[:, None\]"):
         layer(x, mask=mask)
+    with pytest.raises(OperandError, match=r"3 samples and 2 heads; give mask\[:, None\]"):
+        layer(np.ones((3, 3, 8)), mask=np.ones((3, 3, 3), bool))
     each = [layer(x[i], mask=mask[i]).numpy() for i in range(2)]
     np.testing.assert_allclose(layer(x, mask=mask[:, None]).numpy(), each, atol=1e-12)
     np.testing.assert_allclose(layer(x, mask=mask[None]).numpy()[0], layer(x[:1], mask=mask).numpy()[0], atol=1e-12)
@@ -215,6 +217,6 @@ def test_a_mask_that_may_be_for_samples_or_for_heads_is_refused_and_each_has_a_f
 
 def test_a_mask_of_more_samples_than_there_are_is_refused():
     layer = nn.MultiheadAttention(8, 2, seed=0)
-    for x, mask in (((3, 3, 8), (3, 3, 3)), ((1, 3, 8), (5, 1, 3, 3)), ((3, 8), (5, 2, 3, 3)), ((1, 3, 8), (4, 3))):
+    for x, mask in (((3, 3, 8), (5, 3, 3)), ((1, 3, 8), (5, 1, 3, 3)), ((3, 8), (5, 2, 3, 3)), ((1, 3, 8), (4, 3))):
         with pytest.raises(OperandError, match="a mask of shape"):
             layer(np.ones(x), mask=np.ones(mask, bool))
