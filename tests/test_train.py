@@ -443,3 +443,22 @@ def fails_at_once(calls):
         return nn.mse_loss(outputs, y)
 
     return loss
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_a_model_that_changes_its_input_in_place_changes_no_data(shuffle, tmp_path):
+    def add_one(x):
+        x += 1
+        return x
+
+    inputs, targets = X.copy(), Y.copy()
+    net = nn.Sequential(add_one, nn.Dense(3, 1, seed=0))
+    page = train.TrainingPage(tmp_path / "run.html")
+    run(net, data=(inputs, targets), validation=(inputs, targets), shuffle=shuffle, callbacks=[page])
+    assert (inputs == X).all() and (targets == Y).all()
+
+
+def test_accuracy_of_nothing_is_refused():
+    for shape in ((0, 3), (2, 0)):
+        with pytest.raises(OperandError, match="at least one row and class"):
+            train.accuracy(np.ones(shape), np.zeros(shape[:1], int))

@@ -74,7 +74,7 @@ class Recorder:
                 "epoch": run.epoch,
                 "weights": {name: _histogram(p.data) for name, p in parameters},
                 "gradients": {name: _histogram(p.grad) for name, p in parameters if p.grad is not None},
-                "dead": _dead_relus(run, inputs[:: max(1, len(inputs) // _SAMPLES)][:_SAMPLES]),
+                "dead": _dead_relus(run, inputs[:: max(1, len(inputs) // _SAMPLES)][:_SAMPLES].copy()),
             }
             plane = _over_the_plane(run.model, inputs) if _is_plane(inputs) else None
             if plane is not None:

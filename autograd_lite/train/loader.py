@@ -50,7 +50,7 @@ def checked_seed(name: str, seed: Any) -> Any:
 
 
 class Loader:
-    """Batches of inputs and targets. The order depends on the seed and the number of the epoch alone.
+    """Batches of inputs and targets, as copies. The order depends on the seed and the number of the epoch alone.
 
     Args:
         inputs: array (samples, ...).
@@ -85,9 +85,8 @@ class Loader:
     def epoch(self, number: int) -> Iterator[tuple[Any, Any]]:
         """The batches of epoch `number`, counted from 0."""
         count = len(self.inputs)
-        order = np.random.default_rng([self.seed, number]).permutation(count) if self.shuffle else None
+        order = np.random.default_rng([self.seed, number]).permutation(count) if self.shuffle else np.arange(count)
         for start in range(0, count, self.batch_size):
-            chosen: Any = slice(start, start + self.batch_size)
-            if order is not None:
-                chosen = order[chosen]
+            # an index array, so that a model that changes its input in place changes no data
+            chosen = order[start : start + self.batch_size]
             yield self.inputs[chosen], self.targets[chosen]

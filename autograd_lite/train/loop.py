@@ -34,10 +34,10 @@ def accuracy(outputs: Any, labels: Any) -> float:
     0.5
     """
     outputs, labels = np.asarray(numbers_of(outputs)), np.asarray(numbers_of(labels))
-    if outputs.ndim < 2 or labels.shape != outputs.shape[:1] + outputs.shape[2:]:
+    if outputs.ndim < 2 or labels.shape != outputs.shape[:1] + outputs.shape[2:] or not outputs.size:
         raise OperandError(
             f"accuracy: outputs of shape {outputs.shape} and labels of shape {labels.shape}; they must be (n, classes) "
-            f"and (n,)"
+            f"and (n,), of at least one row and class"
         )
     return float((np.argmax(outputs, axis=1) == labels).mean())
 
@@ -384,8 +384,8 @@ def _check_labels(model: Module, loss: Any, inputs: Any, targets: Any) -> None:
     drawn = [(rng, rng.bit_generator.state) for rng in generators_of(model)]
     try:
         with no_grad():
-            outputs = model.eval()(inputs[:1])
-            loss(outputs, targets[:1])
+            outputs = model.eval()(inputs[:1].copy())
+            loss(outputs, targets[:1].copy())
     finally:
         for module, mode in modes:
             module.training = mode
