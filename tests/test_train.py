@@ -462,3 +462,14 @@ def test_accuracy_of_nothing_is_refused():
     for shape in ((0, 3), (2, 0)):
         with pytest.raises(OperandError, match="at least one row and class"):
             train.accuracy(np.ones(shape), np.zeros(shape[:1], int))
+
+
+def test_a_validation_loss_that_was_nan_once_is_not_the_best_for_ever():
+    values = iter([np.nan, 3.0, 2.0, 4.0])
+
+    def loss(outputs, y):
+        return outputs.sum() * 0 + next(values) if len(y) == 7 else nn.mse_loss(outputs, y)
+
+    _, history = run(loss=loss, validation=(X[:7], Y[:7]))
+    np.testing.assert_array_equal(history["validation loss"], [np.nan, 3.0, 2.0, 4.0])
+    assert history.best_epoch == 2

@@ -322,7 +322,7 @@ def _epoch(
         raise OperandError(
             f"fit: {', '.join(new)} was not recorded before the checkpoint; resume with the same metrics and validation"
         )
-    smallest = min(history.records.get(run.monitor, [math.inf]))
+    smallest = min((v for v in history.records.get(run.monitor, ()) if not math.isnan(v)), default=math.inf)
     history.add(record)
     if record[run.monitor] < smallest or history.best_epoch < 0:
         history.best_epoch, history.best_state = number, model.state_dict()
