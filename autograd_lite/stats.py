@@ -17,10 +17,12 @@ import numpy as np
 
 from autograd_lite import special
 from autograd_lite.errors import NotDifferentiableError, OperandError
+from autograd_lite.rules.products import as_operand
 from autograd_lite.rules.table import numbers_of
 
 __all__ = ["beta", "chi2", "dirichlet", "gamma", "multivariate_normal", "norm", "poisson", "t"]
 
+_DOUBLE = np.dtype(float)
 _LOG_2PI = math.log(2 * math.pi)
 
 
@@ -57,10 +59,10 @@ class _Continuous:
 
     def logpdf(self, x: Any, *parameters: Any, **named: Any) -> Any:
         """The logarithm of the density at `x`; -inf outside the support and at infinity."""
-        z, shapes, scale = self._standard(x, parameters, named)
+        z, shapes, scale, dtype = self._standard(x, parameters, named)
         within, z = self._within(z, finite=True)
         result = self._logpdf(z, *shapes) - np.log(scale)
-        return result if within is None else np.where(within, result, -math.inf)
+        return _in(dtype, result if within is None else np.where(within, result, -math.inf))
 
     def cdf(self, x: Any, *parameters: Any, **named: Any) -> Any:
         """The probability of a value up to `x`."""
@@ -79,14 +81,13 @@ class _Continuous:
         return self._probability(self._logsf, (0.0, -math.inf), x, parameters, named)
 
     def _probability(self, f: Any, ends: tuple[float, float], x: Any, parameters: Any, named: dict[str, Any]) -> Any:
-        z, shapes, _ = self._standard(x, parameters, named)
+        z, shapes, _, dtype = self._standard(x, parameters, named)
         numbers = numbers_of(z)
         within, z = self._within(z)
         result = f(z, *shapes)
         if within is None:
-            return result
-        outside = np.where(numbers < self.support[0], ends[0], ends[1])
-        return np.where(within, result, outside.astype(numbers.dtype))
+            return _in(dtype, result)
+        return _in(dtype, np.where(within, result, np.where(numbers < self.support[0], ends[0], ends[1])))
 
     def _within(self, z: Any, *, finite: bool = False) -> tuple[Any, Any]:
         """Where `z` lies in the support (None: everywhere), and `z` with a harmless value in place of the others.
@@ -102,8 +103,8 @@ class _Continuous:
         within = np.logical_not(outside)
         return within, np.where(within, z, self.inside)
 
-    def _standard(self, x: Any, parameters: Any, named: dict[str, Any]) -> tuple[Any, list[Any], Any]:
-        """`(x - loc) / scale`, the shape parameters and the scale."""
+    def _standard(self, x: Any, parameters: Any, named: dict[str, Any]) -> tuple[Any, list[Any], Any, np.dtype[Any]]:
+        """`(x - loc) / scale`, the shape parameters and the scale in double precision, and the dtype of the result."""
         names = (*self.shapes, "loc", "scale")
         given = dict(zip(names, parameters, strict=False))
         if len(parameters) > len(names) or given.keys() & named.keys() or named.keys() - set(names):
@@ -114,16 +115,13 @@ class _Continuous:
         given.update(named)
         if missing := [name for name in self.shapes if name not in given]:
             raise OperandError(f"{self.name}: the parameter {', '.join(missing)} is missing")
-        loc, scale = given.get("loc", 0.0), given.get("scale", 1.0)
-        x = _array(x)
-        if x.dtype.kind not in "fc":
-            x = x.astype(float)
-        shapes = [given[name] for name in self.shapes]
+        values = [_array(x), given.get("loc", 0.0), given.get("scale", 1.0), *[given[name] for name in self.shapes]]
+        (x, loc, scale, *shapes), dtype = _double(values)
         for parameter in (scale, *shapes):  # as in SciPy, a parameter that is not positive makes the result NaN
             positive = np.greater(numbers_of(parameter), 0)
             if not np.all(positive):
-                scale = np.where(positive, _like(scale, x), math.nan)
-        return (x - loc) / scale, shapes, _like(scale, x)
+                scale = np.where(positive, scale, math.nan)
+        return (x - loc) / scale, shapes, scale, dtype
 
 
 class _Normal(_Continuous):
@@ -164,16 +162,14 @@ class _Student(_Continuous):
     shapes = ("df",)
 
     def _logpdf(self, z: Any, df: Any) -> Any:
-        df = _like(df, z)
-        half = 0.5 * (df + 1.0)
-        scale = special.gammaln(half) - special.gammaln(0.5 * df) - 0.5 * np.log(math.pi * df)
-        return scale - half * np.log1p(z * z / df)
+        scale = -special.betaln(0.5, 0.5 * df) - 0.5 * np.log(df)
+        return scale - 0.5 * (df + 1.0) * np.log1p(z * z / df)
 
     def _cdf(self, z: Any, df: Any) -> Any:
-        return special.stdtr(_like(df, z), z)
+        return special.stdtr(df, z)
 
     def _sf(self, z: Any, df: Any) -> Any:
-        return special.stdtr(_like(df, z), -z)
+        return special.stdtr(df, -z)
 
 
 class _Beta(_Continuous):
@@ -189,14 +185,13 @@ class _Beta(_Continuous):
     support = (0.0, 1.0)
 
     def _logpdf(self, z: Any, a: Any, b: Any) -> Any:
-        a, b = _like(a, z), _like(b, z)
         return special.xlog1py(b - 1.0, -z) + special.xlogy(a - 1.0, z) - special.betaln(a, b)
 
     def _cdf(self, z: Any, a: Any, b: Any) -> Any:
-        return special.betainc(_like(a, z), _like(b, z), z)
+        return special.betainc(a, b, z)
 
     def _sf(self, z: Any, a: Any, b: Any) -> Any:
-        return special.betainc(_like(b, z), _like(a, z), 1.0 - z)
+        return special.betainc(b, a, 1.0 - z)
 
 
 class _Gamma(_Continuous):
@@ -212,14 +207,13 @@ class _Gamma(_Continuous):
     support = (0.0, math.inf)
 
     def _logpdf(self, z: Any, a: Any) -> Any:
-        a = _like(a, z)
         return special.xlogy(a - 1.0, z) - z - special.gammaln(a)
 
     def _cdf(self, z: Any, a: Any) -> Any:
-        return special.gammainc(_like(a, z), z)
+        return special.gammainc(a, z)
 
     def _sf(self, z: Any, a: Any) -> Any:
-        return special.gammaincc(_like(a, z), z)
+        return special.gammaincc(a, z)
 
 
 class _ChiSquared(_Continuous):
@@ -244,9 +238,16 @@ class _ChiSquared(_Continuous):
         return gamma._sf(0.5 * z, 0.5 * df)
 
 
-def _like(parameter: Any, z: Any) -> Any:
-    """A Python number in the precision of `z`."""
-    return np.asarray(parameter, z.dtype) if type(parameter) in (int, float) else parameter
+def _double(values: list[Any]) -> tuple[list[Any], np.dtype[Any]]:
+    """`values` in double precision, which differences of large logarithms need, and the dtype that they promote to."""
+    values = [value if type(value) in (int, float) else as_operand(value) for value in values]
+    dtype = np.result_type(*[getattr(value, "dtype", value) for value in values])
+    wide = [v if getattr(v, "dtype", _DOUBLE).char in "dgDG" else v.astype(_DOUBLE) for v in values]
+    return wide, dtype if dtype.kind in "fc" else _DOUBLE
+
+
+def _in(dtype: np.dtype[Any], result: Any) -> Any:
+    return result if result.dtype == dtype else result.astype(dtype)
 
 
 class _Poisson:
@@ -266,8 +267,9 @@ class _Poisson:
         count, mu = self._counts("logpmf", k, mu, loc)
         possible = (count >= 0) & (count == np.floor(count))
         count = np.where(possible, count, 0)
+        (count, mu), dtype = _double([count, mu])
         result = special.xlogy(count, mu) - special.gammaln(count + 1) - mu
-        return result if np.all(possible) else np.where(possible, result, -math.inf)
+        return _in(dtype, result if np.all(possible) else np.where(possible, result, -math.inf))
 
     def cdf(self, k: Any, mu: Any, loc: Any = 0) -> Any:
         """The probability of a count up to `k`."""
@@ -390,9 +392,10 @@ class _Dirichlet:
                 f"dirichlet: x of shape {x.shape} must not be negative, and alpha of shape {alpha.shape} "
                 f"must be positive"
             )
+        (x, alpha), dtype = _double([x, alpha])
         normaliser = np.sum(special.gammaln(alpha)) - special.gammaln(np.sum(alpha))
         powers = special.xlogy(np.reshape(alpha - 1.0, (-1,) + (1,) * (x.ndim - 1)), x)
-        return np.sum(powers, axis=0) - normaliser
+        return _in(dtype, np.sum(powers, axis=0) - normaliser)
 
 
 norm = _Normal()

@@ -211,3 +211,36 @@ def test_a_negative_mean_of_poisson_gives_nan() -> None:
     for method in ("pmf", "logpmf", "cdf", "sf", "logcdf", "logsf"):
         y = getattr(stats.poisson, method)([0, 1], Tensor([-1.0, 2.0], requires_grad=True))
         np.testing.assert_allclose(y.numpy(), getattr(scipy_stats.poisson, method)([0, 1], [-1.0, 2.0]), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "x"),
+    [
+        ("t", (1e6,), 0.75),
+        ("gamma", (1e5,), 1.002e5),
+        ("chi2", (1e5,), 1.002e5),
+        ("beta", (2.0**20, 2.0**20), 0.5 + 2.0**-12),
+    ],
+)
+def test_single_precision_keeps_its_digits_where_large_logarithms_cancel(name: str, parameters: Any, x: float) -> None:
+    for method in ("logpdf", "pdf"):
+        point = Tensor(x, requires_grad=True, dtype=np.float32)
+        y = getattr(getattr(stats, name), method)(point, *parameters)
+        assert y.dtype == np.float32
+        want = getattr(getattr(scipy_stats, name), method)(float(point.item()), *parameters)
+        np.testing.assert_allclose(y.numpy(), want, rtol=1e-6)
+        y.backward()
+        exact = Tensor(point.numpy().astype(float), requires_grad=True)
+        getattr(getattr(stats, name), method)(exact, *parameters).backward()
+        np.testing.assert_allclose(point.grad, exact.grad, rtol=1e-6)
+
+
+def test_single_precision_keeps_its_digits_in_poisson_and_dirichlet() -> None:
+    mu = Tensor(1.001e6, dtype=np.float32)
+    y = stats.poisson.logpmf(1_000_000, mu)
+    assert y.dtype == np.float32
+    np.testing.assert_allclose(y.numpy(), scipy_stats.poisson.logpmf(1_000_000, float(mu.item())), rtol=1e-6)
+    x, alpha = Tensor([0.25, 0.75], dtype=np.float32), Tensor([1e6, 3e6], dtype=np.float32)
+    y = stats.dirichlet.logpdf(x, alpha)
+    assert y.dtype == np.float32
+    np.testing.assert_allclose(y.numpy(), scipy_stats.dirichlet.logpdf([0.25, 0.75], [1e6, 3e6]), rtol=1e-6)

@@ -10,6 +10,7 @@ import pytest
 import autograd_lite as ag
 from autograd_lite import NotDifferentiableError, OperandError, Tensor, special
 from autograd_lite.rules import special as rows
+from autograd_lite.rules import special_derivatives as derivatives
 from autograd_lite.rules.table import Call, Input, real
 from tests.rules.checks import (
     Loss,
@@ -27,7 +28,8 @@ from tests.rules.drawing import Drawn, made_complex, tensors
 scipy_special = pytest.importorskip("scipy.special")
 rows.load(scipy_special)
 
-FUNCTIONS = sorted([*rows._loaded, rows._polygamma_values], key=lambda f: f.__name__)
+FAMILIES = [getattr(derivatives, name).fn for name in derivatives.__all__ if name not in ("ratio", "refusing")]
+FUNCTIONS = sorted([*rows._loaded, *FAMILIES], key=lambda f: f.__name__)
 every_function = pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
 
 
@@ -303,5 +305,73 @@ def test_without_scipy_the_message_says_what_to_install(monkeypatch: pytest.Monk
 def test_the_derivative_of_i1e_holds_at_0_and_far_out() -> None:
     x = leaf([0.0, 1e-300, -1e10, 1e10, 1e160, np.inf])
     special.i1e(x).backward(np.ones(6))
-    far = -0.5 / np.sqrt(2 * np.pi) * 1e-15  # -1 / (2 sqrt(2 pi)) x**(-3/2), the first term for large x
-    np.testing.assert_allclose(x.grad, [0.5, 0.5, far, far, 0.0, 0.0], rtol=1e-5)
+    far = -0.5 / np.sqrt(2 * np.pi) * np.array([1e-15, 1e-15, 1e-240, 0.0])  # the first term, of x**(-3/2), for large x
+    np.testing.assert_allclose(x.grad, [0.5, 0.5, *far], rtol=1e-9)
+
+
+# Where the closed formula of a derivative is a difference of nearly equal numbers: computed to 100 digits.
+FAR_OUT: list[tuple[str, tuple[Any, ...], float, float, float]] = [
+    ("erfcx", (), 1e5, -5.6418958346312785e-11, 1.1283791667569988e-15),
+    ("erfcx", (), 1e8, -5.641895835477562e-17, 1.1283791670955122e-24),
+    ("erfcx", (), 12.0, -0.003877862738062271, 0.00063973631629302061),
+    ("erfcx", (), -9.0, -5.42195033250611e36, 9.8197544910943992e37),
+    ("i0e", (), 1e8, -1.9947114094873312e-13, 2.9920671217111647e-21),
+    ("i0e", (), -1e4, 1.9947862106984188e-7, 2.9922541317535869e-11),
+    ("i1e", (), 1e8, -1.99471137956666e-13, 2.9920670469094865e-21),
+    ("ive", (0.5,), 1e8, -1.9947114020071634e-13, 2.9920671030107451e-21),
+    ("ive", (2.0,), 1e6, -1.9947001817637085e-10, 2.9920390524102894e-16),
+    ("log_ndtr", (), -2e3, 2000.00049999975, -0.999999750000375),
+    ("log_ndtr", (), -1e8, 1e8, -1.0),
+    ("log_ndtr", (), 40.0, 0.0, 0.0),
+    ("rgamma", (), 0.0, 1.0, 1.1544313298030657),
+    ("rgamma", (), -3.0, -6.0, 15.073412021181605),
+    ("betaln", (2.5,), 1e10, -2.4999999998125e-10, 2.499999999625e-20),
+]
+
+
+def slopes(name: str, parameters: tuple[Any, ...], x: float, dtype: Any) -> list[float]:
+    """The first and second derivative by `x`, and the first in forward mode."""
+    function = getattr(special, name)
+
+    def f(t: Any) -> Any:
+        return function(*parameters, t)
+
+    point = np.asarray(x, dtype)
+    along = ag.jvp(f, (point,), (np.ones((), dtype),))[1]
+    return [float(d) for d in (ag.grad(f)(point), ag.grad(ag.grad(f))(point), along)]
+
+
+@pytest.mark.parametrize("case", FAR_OUT, ids=lambda case: f"{case[0]}({case[2]})")
+def test_a_derivative_keeps_its_digits_where_its_formula_cancels(case: Any) -> None:
+    name, parameters, x, first, second = case
+    np.testing.assert_allclose(slopes(name, parameters, x, np.float64), [first, second, first], rtol=1e-9)
+    if abs(second) > 1e-37 and abs(second) < 1e37 and x == np.float32(x):
+        np.testing.assert_allclose(slopes(name, parameters, x, np.float32), [first, second, first], rtol=3e-6)
+
+
+def test_erfcx_of_large_complex_numbers_has_its_derivative_all_around() -> None:
+    for angle in np.linspace(-np.pi, np.pi, 17):
+        z = 8.5 * np.exp(1j * angle)
+        near = Tensor(z * 0.9, requires_grad=True)  # below 8 it is by another formula
+        far = Tensor(z, requires_grad=True)
+        for x in (near, far):
+            special.erfcx(x).backward(np.ones((), complex))
+            step = 1e-5
+            ahead, behind = (scipy_special.erfcx(x.numpy() + s * step) for s in (1, -1))
+            np.testing.assert_allclose(np.conj(x.grad), (ahead - behind) / (2 * step), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "x"),
+    [
+        ("gammainc", (1e5,), 1.002e5),
+        ("gammaincc", (1e5,), 1.002e5),
+        ("betainc", (1e6, 1e6), 0.5),
+        ("stdtr", (1e8,), 0.75),
+        ("betaln", (2.5,), 1e6),
+    ],
+)
+def test_single_precision_has_the_digits_of_double_precision(name: str, parameters: Any, x: float) -> None:
+    single = tuple(np.float32(p) for p in parameters)
+    got, want = slopes(name, single, float(np.float32(x)), np.float32), slopes(name, parameters, x, np.float64)
+    np.testing.assert_allclose(got[0], want[0], rtol=2e-4 if name.startswith("gamma") else 1e-5)
