@@ -107,6 +107,9 @@ def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any
     ]
     kind = np.result_type(a.dtype, b.dtype)
     kind = kind if kind.kind in "fc" else np.dtype(float)
+    a, b = (
+        x if x.dtype == kind else x.astype(kind) for x in (a, b)
+    )  # or one would be transformed in a lesser precision
     lengths = [shape[axis] for axis in along]
     # A length of small prime factors is what makes the transform fast; what is too long is cut off again.
     padded = [_smooth(length) for length in lengths]

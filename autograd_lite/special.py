@@ -21,6 +21,7 @@ import numpy as np
 from autograd_lite.errors import OperandError
 from autograd_lite.rules import logistic as _logistic
 from autograd_lite.rules import special as _rules
+from autograd_lite.rules.products import as_operand
 from autograd_lite.rules.table import numbers_of
 from autograd_lite.scipy_rooms import scipy_room
 
@@ -57,8 +58,16 @@ def __dir__() -> list[str]:
 
 def _floating(a: Any) -> Any:
     """`a` as an array or Tensor that can hold an infinity: whole numbers and truth values as float64."""
-    a = a if hasattr(a, "dtype") else np.asarray(a)
+    a = as_operand(a)
     return a if a.dtype.kind in "fc" else a.astype(float)
+
+
+def _in_precision_of(y: Any, x: Any) -> Any:
+    """`y`; an array in the dtype that it and `x` promote to, for a logarithm taken in a lesser one stays inexact."""
+    if not hasattr(y, "dtype"):
+        return y
+    kind = np.result_type(y.dtype, getattr(x, "dtype", x), 0.0)
+    return y if y.dtype == kind else y.astype(kind)
 
 
 # --- the logistic function ---------------------------------------------------------------------------------------
@@ -102,7 +111,8 @@ def xlogy(x: Any, y: Any) -> Any:
     >>> xlogy(Tensor([0.0, 2.0]), Tensor([0.0, 1.0]))
     tensor([0., 0.])
     """
-    x, y = (value if hasattr(value, "dtype") else np.asarray(value) if np.ndim(value) else value for value in (x, y))
+    x, y = (value if hasattr(value, "dtype") or type(value) in (int, float) else as_operand(value) for value in (x, y))
+    y = _in_precision_of(y, x)
     empty = np.equal(numbers_of(x), 0) & np.less_equal(numbers_of(y), 0)
     return x * np.log(np.where(empty, 1.0, y) if np.any(empty) else y)
 
@@ -134,6 +144,8 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
     if b is None:
         peak = _peak(a, axis)
     else:
+        b = b if hasattr(b, "dtype") or type(b) in (int, float) else as_operand(b)
+        a = _in_precision_of(a, b)
         a = np.broadcast_to(a, np.broadcast_shapes(a.shape, np.shape(numbers_of(b))))
         weightless = np.equal(numbers_of(b), 0)
         peak = _peak(np.where(weightless, -math.inf, numbers_of(a)), axis)  # a weight of 0 must not set the peak
@@ -206,7 +218,7 @@ def polygamma(n: Any, x: Any) -> Any:
     module = _scipy()
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
         raise OperandError(f"polygamma: the order {n!r} must be an int of 0 or more")
-    x = x if hasattr(x, "dtype") else np.asarray(x, float)
+    x = _floating(x)
     return module.psi(x) if n == 0 else _rules.polygamma(x, order=int(n))
 
 
@@ -226,7 +238,7 @@ def multigammaln(a: Any, d: Any) -> Any:
     """
     if isinstance(d, bool) or not isinstance(d, (int, np.integer)) or d < 1:
         raise OperandError(f"multigammaln: the dimension {d!r} must be an int of 1 or more")
-    a = a if hasattr(a, "dtype") else np.asarray(a, float)
+    a = _floating(a)
     if np.any(numbers_of(a) <= 0.5 * (d - 1)):
         raise OperandError(
             f"multigammaln: a of shape {a.shape} must be above (d - 1) / 2 = {0.5 * (d - 1)} in dimension {d}"

@@ -1,6 +1,7 @@
 """autograd_lite.signal against SciPy, and its gradients against differences."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -114,3 +115,14 @@ def test_numbers_are_multiplied():
 def test_what_does_not_fit_is_refused(call, message):
     with pytest.raises(OperandError, match=message):
         call()
+
+
+@pytest.mark.parametrize("first", [np.float32, np.float64, np.int64])
+@pytest.mark.parametrize("second", [np.float32, np.float64, np.int64, np.complex64])
+def test_operands_of_two_dtypes_are_convolved_in_the_one_that_they_promote_to(first: Any, second: Any) -> None:
+    a, b = np.array([1.3, 2.6, 4.1, -0.7]).astype(first), np.array([2.3, 3.7, 5.2]).astype(second)
+    kind = np.result_type(a, b, np.float32(0))
+    got = signal.fftconvolve(Tensor(a), Tensor(b))
+    assert got.dtype == kind
+    want = np.convolve(a.astype(kind), b.astype(kind))
+    np.testing.assert_allclose(got.numpy(), want, rtol=0, atol=200 * np.finfo(kind).eps)

@@ -375,3 +375,32 @@ def test_single_precision_has_the_digits_of_double_precision(name: str, paramete
     single = tuple(np.float32(p) for p in parameters)
     got, want = slopes(name, single, float(np.float32(x)), np.float32), slopes(name, parameters, x, np.float64)
     np.testing.assert_allclose(got[0], want[0], rtol=2e-4 if name.startswith("gamma") else 1e-5)
+
+
+@pytest.mark.parametrize("second", [np.float32, np.float64, np.int64, np.complex64])
+@pytest.mark.parametrize("first", [np.float32, np.float64, np.int64])
+def test_operands_of_two_dtypes_are_computed_in_the_one_that_they_promote_to(first: Any, second: Any) -> None:
+    a, b = np.array([1.3, 2.6, 4.1]).astype(first), np.array([2.3, 3.7, 5.2]).astype(second)
+    calls: list[Any] = [(special.xlogy, scipy_special.xlogy)]
+    if second != np.complex64:
+        calls.append((lambda a, b: special.logsumexp(a, b=b), lambda a, b: scipy_special.logsumexp(a, b=b)))
+    for ours, theirs in calls:
+        want = theirs(a, b)
+        got = ours(Tensor(a), Tensor(b, requires_grad=b.dtype.kind in "fc"))
+        assert got.dtype == np.result_type(a, b, np.float32(0))
+        np.testing.assert_allclose(got.numpy(), want, rtol=50 * np.finfo(got.dtype).eps)
+
+
+def test_functions_of_whole_numbers_are_no_whole_numbers() -> None:
+    whole = np.array([2, 3])
+    np.testing.assert_allclose(special.polygamma(2, Tensor(whole)).numpy(), scipy_special.polygamma(2, whole))
+    np.testing.assert_allclose(special.polygamma(2, whole), scipy_special.polygamma(2, whole))
+    np.testing.assert_allclose(special.multigammaln(Tensor(whole), 2).numpy(), scipy_special.multigammaln(whole, 2))
+
+
+def test_a_list_of_tensors_is_not_detached() -> None:
+    x = leaf(1.5)
+    for f in (special.expit, special.softmax, special.logsumexp, lambda t: special.polygamma(1, t)):
+        x.grad = None
+        np.sum(f([x, 2 * x]) * np.array([1.0, 3.0])).backward()
+        assert x.grad is not None
