@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.operations import elementwise
+from autograd_lite.record import plain_array
 from autograd_lite.rules import piecewise
 from autograd_lite.rules.logistic import expit
 from autograd_lite.rules.softmax import columns_of
@@ -35,14 +36,16 @@ __all__ = [
 ]
 
 
-def operand(x: Any) -> Any:
-    """`x` as something to compute with: a Tensor as it is, anything else as an array."""
-    return x if hasattr(x, "_node") else np.asarray(x)
+def operand(x: Any, name: str = "nn") -> Any:
+    """`x` as something to compute with: a Tensor as it is, anything else as an array; one with a mask is refused."""
+    if hasattr(x, "_node"):
+        return x
+    return plain_array(name, x) if isinstance(x, np.ndarray) else np.asarray(x)
 
 
-def signed(x: Any) -> Any:
+def signed(x: Any, name: str = "nn") -> Any:
     """`operand(x)`, but whole numbers in floating point: differences of theirs may wrap round (uint8: 1 - 2 = 255)."""
-    x = operand(x)
+    x = operand(x, name)
     return x.astype(float) if x.dtype.kind in "biu" else x
 
 
@@ -54,7 +57,7 @@ def sigmoid(x: Any) -> Any:
     >>> sigmoid(np.array([-1e4, 0.0, 1e4]))
     array([0. , 0.5, 1. ])
     """
-    return _sigmoid(x) if isinstance(x, Tensor) else expit(np.asarray(x))
+    return _sigmoid(x) if isinstance(x, Tensor) else expit(operand(x, "sigmoid"))
 
 
 def log_sigmoid(x: Any) -> Any:
@@ -63,7 +66,7 @@ def log_sigmoid(x: Any) -> Any:
     >>> log_sigmoid(np.array([-1e4, 0.0]))
     array([-1.0000e+04, -6.9315e-01])
     """
-    return -softplus(-signed(x))
+    return -softplus(-signed(x, "log_sigmoid"))
 
 
 def tanh(x: Any) -> Any:
@@ -72,7 +75,7 @@ def tanh(x: Any) -> Any:
     >>> tanh(np.array([0.0, 1e4]))
     array([0., 1.])
     """
-    return np.tanh(operand(x))
+    return np.tanh(operand(x, "tanh"))
 
 
 _relu, _sigmoid = elementwise(piecewise.relu), elementwise(expit)
@@ -84,7 +87,7 @@ def relu(x: Any) -> Any:
     >>> relu(np.array([-1.0, 0.0, 2.0]))
     array([0., 0., 2.])
     """
-    return _relu(x) if isinstance(x, Tensor) else piecewise.relu(np.asarray(x))
+    return _relu(x) if isinstance(x, Tensor) else piecewise.relu(operand(x, "relu"))
 
 
 def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
@@ -93,7 +96,7 @@ def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
     >>> leaky_relu(np.array([-1.0, 2.0]))
     array([-0.01,  2.  ])
     """
-    x = operand(x)
+    x = operand(x, "leaky_relu")
     return np.where(x <= 0, negative_slope * x, x)
 
 
@@ -103,7 +106,7 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     >>> elu(np.array([-1e4, 0.0, 2.0]))
     array([-1.,  0.,  2.])
     """
-    x = operand(x)
+    x = operand(x, "elu")
     # the exponential sees no positive number: the branch that is not taken must not overflow either
     return np.where(x <= 0, alpha * np.expm1(np.where(x <= 0, x, 0.0)), x)
 
@@ -114,7 +117,7 @@ def softplus(x: Any) -> Any:
     >>> softplus(np.array([-1e4, 0.0, 1e4]))
     array([0.0000e+00, 6.9315e-01, 1.0000e+04])
     """
-    return np.logaddexp(0.0, operand(x))
+    return np.logaddexp(0.0, operand(x, "softplus"))
 
 
 def silu(x: Any) -> Any:
@@ -123,7 +126,7 @@ def silu(x: Any) -> Any:
     >>> silu(np.array([-1e4, 0.0, 1.0]))
     array([-0.    ,  0.    ,  0.7311])
     """
-    x = operand(x)
+    x = operand(x, "silu")
     return x * sigmoid(x)
 
 
@@ -159,7 +162,7 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     >>> gelu(np.array([-1e4, 0.0, 1.0])).round(4)
     array([-0.    ,  0.    ,  0.8413])
     """
-    x = operand(x)
+    x = operand(x, "gelu")
     if approximate == "tanh":
         bounded = np.clip(x, -20.0, 20.0)  # tanh is 1 long before; a cube of more would overflow in float32
         inner = bounded + 0.044715 * (bounded * bounded * bounded)
@@ -193,7 +196,7 @@ def softmax(x: Any, axis: int = -1) -> Any:
     >>> softmax(np.array([1e4, 1e4, -np.inf]))
     array([0.5, 0.5, 0. ])
     """
-    x = signed(x)
+    x = signed(x, "softmax")
     if not x.size:
         return x
     exps = np.exp(x - peak(x, axis))
@@ -206,7 +209,7 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
     >>> log_softmax(np.array([0.0, 1e4]))
     array([-10000.,      0.])
     """
-    x = signed(x)
+    x = signed(x, "log_softmax")
     if not x.size:
         return x
     shifted = x - peak(x, axis)
@@ -219,7 +222,7 @@ def logsumexp(x: Any, axis: Any = -1, keepdims: bool = False) -> Any:
     >>> logsumexp(np.array([1e4, 1e4])).item()
     10000.6931
     """
-    x = signed(x)
+    x = signed(x, "logsumexp")
     largest = numbers_of(peak(x, axis))
     largest = np.where(np.isfinite(largest), largest, largest.dtype.type(0))  # -inf - -inf would be NaN
     with np.errstate(divide="ignore"):  # the logarithm of a sum of zeros is what it should be, -inf

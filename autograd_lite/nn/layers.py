@@ -144,7 +144,7 @@ class Embedding(Module):
 
     def forward(self, x: Any) -> Any:
         """`x` holds integers, of any shape; the result has one more axis."""
-        indices = np.asarray(numbers_of(x))
+        indices = numbers_of(operand(x, "Embedding"))
         count = self.weight.shape[0]
         if indices.dtype.kind not in "iu":
             raise OperandError(f"{self!r}: indices of dtype {indices.dtype}; they must be integers")

@@ -39,7 +39,7 @@ _maximum: Any = np.maximum.reduce
 
 
 def _pair(name: str, x: Any, target: Any) -> tuple[Any, Any]:
-    x, target = signed(x), operand(target)
+    x, target = signed(x, name), operand(target, name)
     if x.shape != target.shape:
         raise OperandError(
             f"{name}: an input of shape {x.shape} and a target of shape {target.shape}; reshape one of them so that "
@@ -184,7 +184,7 @@ def cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Any:
     array([0.    , 0.6931])
     """
     name = "cross_entropy"
-    input, target = signed(input), operand(target)
+    input, target = signed(input, name), operand(target, name)
     if target.dtype.kind in "iu":
         logits, labels = _labels(name, input, target)
         chosen = log_softmax_in_one(logits, axis=1)[np.arange(len(labels)), labels]
@@ -206,7 +206,7 @@ def nll_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     1.3863
     """
     name = "nll_loss"
-    input, target = operand(input), operand(target)
+    input, target = operand(input, name), operand(target, name)
     if target.dtype.kind not in "iu":
         raise OperandError(f"{name}: labels of dtype {target.dtype}; they must be integers")
     logs, labels = _labels(name, input, target)
@@ -273,7 +273,7 @@ def gaussian_nll_loss(
     """
     name = "gaussian_nll_loss"
     input, target = _pair(name, input, target)
-    var = operand(var)
+    var = operand(var, name)
     widths = zip(reversed(var.shape), reversed(input.shape), strict=False)
     if var.ndim > input.ndim or any(width not in (1, wanted) for width, wanted in widths):
         raise OperandError(

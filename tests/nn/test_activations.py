@@ -191,3 +191,9 @@ def test_whole_numbers_do_not_wrap_round(function, dtype):
 def test_softmax_of_no_classes_is_empty():
     x = Tensor(np.zeros((2, 0)), requires_grad=True)
     assert nn.softmax(x).shape == nn.log_softmax(x).shape == (2, 0)
+
+
+@pytest.mark.parametrize("f", [*ALL.values(), nn.Dense(3, 2), nn.Embedding(9, 2)])
+def test_a_masked_array_is_refused_instead_of_losing_its_mask(f):
+    with pytest.raises(OperandError, match=r"masked array of shape \(3,\) would lose its mask"):
+        f(np.ma.masked_array([1, 2, 3], [False, True, False]))

@@ -203,3 +203,11 @@ def test_the_cosine_of_a_vector_of_zeros_is_0_in_every_dtype():
         cosine = nn.cosine_similarity(x, np.ones((1, 3), dtype))
         cosine.sum().backward()
         assert cosine.dtype == dtype and cosine.item() == 0 and np.isfinite(x.grad).all()
+
+
+@pytest.mark.parametrize("loss", [nn.mse_loss, nn.l1_loss, nn.huber_loss, nn.cross_entropy, nn.hinge_loss, nn.kl_div])
+def test_a_masked_array_is_refused_instead_of_losing_its_mask(loss):
+    masked, whole = np.ma.masked_array([1.0, 1.0], [False, True]), np.ones(2)
+    for pair in ((masked, whole), (whole, masked), (Tensor(whole), masked)):
+        with pytest.raises(OperandError, match=rf"{loss.__name__}: a masked array of shape \(2,\) would lose its mask"):
+            loss(*pair)
