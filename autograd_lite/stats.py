@@ -285,7 +285,9 @@ class _Poisson:
 
     def logcdf(self, k: Any, mu: Any, loc: Any = 0) -> Any:
         """The logarithm of the probability of a count up to `k`."""
-        return np.log(self.cdf(k, mu, loc))
+        count, mu = self._counts("logcdf", k, mu, loc)
+        result = np.log(self.cdf(np.maximum(count, 0), mu))
+        return result if np.all(count >= 0) else np.where(count >= 0, result, -math.inf)
 
     def logsf(self, k: Any, mu: Any, loc: Any = 0) -> Any:
         """The logarithm of the probability of a count above `k`."""

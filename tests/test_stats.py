@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from autograd_lite import NotDifferentiableError, OperandError, Tensor, stats
+from autograd_lite import NotDifferentiableError, OperandError, Tensor, jvp, stats
 
 scipy_stats = pytest.importorskip("scipy.stats")
 
@@ -244,3 +244,17 @@ def test_single_precision_keeps_its_digits_in_poisson_and_dirichlet() -> None:
     y = stats.dirichlet.logpdf(x, alpha)
     assert y.dtype == np.float32
     np.testing.assert_allclose(y.numpy(), scipy_stats.dirichlet.logpdf([0.25, 0.75], [1e6, 3e6]), rtol=1e-6)
+
+
+def test_forward_mode_of_poisson_logcdf_is_0_where_no_count_is_possible() -> None:
+    def f(mu: Any) -> Any:
+        return stats.poisson.logcdf(np.array([0, 2, -1]), mu)
+
+    y, tangent = jvp(f, (np.array(2.3),), (np.array(1.0),))
+    np.testing.assert_allclose(y, scipy_stats.poisson.logcdf([0, 2, -1], 2.3))
+    np.testing.assert_allclose(tangent, [*differences_by_mu(2.3), 0.0], rtol=1e-7)
+
+
+def differences_by_mu(mu: float) -> np.ndarray:
+    ends = [scipy_stats.poisson.logcdf([0, 2], mu + step) for step in (-1e-6, 1e-6)]
+    return (ends[1] - ends[0]) / 2e-6
