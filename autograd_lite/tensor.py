@@ -505,28 +505,16 @@ class Tensor(ArrayMethods):
 
     # --- copies ----------------------------------------------------------------------------------------------
 
-    def __copy__(self) -> Tensor:
-        return self.__deepcopy__({})
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Tensor:
-        self._check_leaf("deepcopy")
-        made = Tensor(self._array, self.requires_grad, name=self.name)
-        if self.grad is not None:
-            made.grad = np.array(self.grad.numpy() if isinstance(self.grad, Tensor) else self.grad)
-        memo[id(self)] = made
-        return made
-
     def __reduce__(self) -> Any:
-        self._check_leaf("pickle")
-        grad = self.grad.numpy() if isinstance(self.grad, Tensor) else self.grad
-        return _restored, (np.asarray(self._array), self.requires_grad, self.name, grad)
-
-    def _check_leaf(self, what: str) -> None:
+        """What `copy`, `deepcopy` and `pickle` make another one from."""
         if not self.is_leaf and self.requires_grad:
             raise DetachedError(
-                f"{what}: a Tensor of shape {self.shape} made by {self._node.op.name!r} carries a graph that "  # type: ignore[union-attr]
-                f"cannot be copied; {what} its .detach(), or the leaves it was made from"
+                f"copy: a Tensor of shape {self.shape} made by {self._node.op.name!r} carries a graph that "  # type: ignore[union-attr]
+                f"cannot be copied, deepcopied or pickled; take its .detach(), or the leaves it was made from"
             )
+        grad = self.grad.numpy() if isinstance(self.grad, Tensor) else self.grad
+        state = getattr(self, "__dict__", None)  # a subclass may have one
+        return _restored, (np.asarray(self._array), self.requires_grad, self.name, grad, type(self)), state or None
 
     def __repr__(self) -> str:
         body = np.array2string(np.asarray(self._array), separator=", ", prefix="tensor(")
@@ -568,10 +556,11 @@ def _references_of_one_view() -> int:
     return _references(shared)
 
 
-def _restored(array: Any, requires_grad: bool, name: str | None, grad: Any) -> Tensor:
-    made = Tensor(array, requires_grad, name=name)
+def _restored(array: Any, requires_grad: bool, name: str | None, grad: Any, kind: type[Tensor] | None = None) -> Tensor:
+    made = Tensor.__new__(kind or Tensor)
+    Tensor.__init__(made, array, requires_grad, name=name)  # the one of a subclass may want other arguments
     if grad is not None:
-        made.grad = grad
+        made.grad = np.array(grad)
     return made
 
 

@@ -71,6 +71,28 @@ def test_comparisons_are_recorded_as_boolean_tensors():
     assert (x * mask).sum().item() == 1.0
 
 
+class Measured(Tensor):
+    """A Tensor with a unit, which its constructor demands."""
+
+    def __init__(self, data, *, unit, **options):
+        super().__init__(data, **options)
+        self.unit = unit
+
+
+def test_copies_of_a_tensor_of_a_subclass_are_of_that_subclass_and_keep_its_attributes():
+    t = Measured([1.0, 2.0], unit=["m"], requires_grad=True, name="length")
+    (t * t).sum().backward()
+    for made in (copy.copy(t), copy.deepcopy(t), pickle.loads(pickle.dumps(t))):
+        assert type(made) is Measured
+        assert (made.unit, made.name, made.requires_grad) == (["m"], "length", True)
+        made.grad += 1
+        with ag.no_grad():
+            made[0] = 5.0
+        np.testing.assert_array_equal(t.numpy(), [1.0, 2.0])
+        np.testing.assert_array_equal(t.grad, [2.0, 4.0])
+    assert copy.deepcopy(t).unit is not t.unit
+
+
 @pytest.mark.parametrize("requires_grad", [False, True])
 def test_deepcopy_and_pickle_of_a_leaf(requires_grad):
     t = Tensor([1.0, 2.0], requires_grad=requires_grad, name="w")
