@@ -46,7 +46,7 @@ def odeint(func: Callable[..., Any], y0: Any, t: Any, args: Any = (), *, tfirst:
         The states of shape (k, n), in the precision of `y0`.
 
     Raises:
-        OperandError: a shape does not fit, an option is unknown, or the solver gives up.
+        OperandError: a shape does not fit, the times rise and fall, an option is unknown, or the solver gives up.
 
     >>> from autograd_lite import Tensor
     >>> rate = Tensor(0.5, requires_grad=True)
@@ -138,6 +138,9 @@ def _check(y0: Any, t: Any, options: dict[str, Any]) -> None:
             f"odeint: a state of shape {y0.shape} and times of shape {t.shape}; both must be vectors: let the function "
             f"reshape the state"
         )
+    steps = np.diff(numbers_of(t))
+    if np.any(steps < 0) and np.any(steps > 0):
+        raise OperandError(f"odeint: times of shape {t.shape} that rise and fall; sort them")
     if "c" in (y0.dtype.kind, t.dtype.kind):
         raise NotDifferentiableError(
             f"odeint: a state of dtype {y0.dtype} and times of dtype {t.dtype}; take real and imaginary part as two"

@@ -49,7 +49,7 @@ def fixed_point(
         The fixed point, in the shape and precision of `x0`.
 
     Raises:
-        OperandError: the search did not converge, or `func` returned another shape.
+        OperandError: the search did not converge, `func` returned another shape, or a method is unknown.
         NotDifferentiableError: from backward, where the fixed point is not isolated.
 
     >>> from autograd_lite import Tensor
@@ -59,6 +59,8 @@ def fixed_point(
     >>> root.item(), a.grad.item()  # the derivative of sqrt(2) is 1 / (2 sqrt(2))
     (1.4142, 0.3536)
     """
+
+    _known("fixed_point", method, ("del2", "iteration"))
 
     def search(f: Callable[..., Any], start: Any) -> tuple[Any, Any]:
         try:
@@ -88,7 +90,7 @@ def root(
         SciPy's OptimizeResult; its `x` is the root, in the shape and precision of `x0`.
 
     Raises:
-        OperandError: the search did not converge, or `fun` returned another number of values than x has.
+        OperandError: the search did not converge, `fun` returned another shape than that of x, or a method is unknown.
         NotDifferentiableError: from backward, where the Jacobian at the root is singular.
 
     >>> from autograd_lite import Tensor
@@ -99,8 +101,14 @@ def root(
     (array([2., 3.]), array([0.0833, 0.037 ]))
     """
 
+    _known("root", method, _METHODS)
+
     def search(f: Callable[..., Any], start: Any) -> tuple[Any, Any]:
-        result = scipy_room("optimize").root(f, start, method=method, tol=tol, options=options)
+        # some methods make x a vector: the function would see another shape here than when its derivative is taken
+        def flat(x: Any) -> Any:
+            return np.ravel(f(np.reshape(x, start.shape)))
+
+        result = scipy_room("optimize").root(flat, np.ravel(start), method=method, tol=tol, options=options)
         if not result.success:
             raise OperandError(
                 f"root: no root found from a start of shape {start.shape} ({' '.join(result.message.split())}); start "
@@ -111,6 +119,15 @@ def root(
     x, result = _implicit("root", fun, x0, args, search, lambda _, y: y)
     result.x = x
     return result
+
+
+_MIXING = ("broyden1", "broyden2", "anderson", "linearmixing", "diagbroyden", "excitingmixing")
+_METHODS = ("hybr", "lm", *_MIXING, "krylov", "df-sane")
+
+
+def _known(name: str, method: Any, methods: tuple[str, ...]) -> None:
+    if method not in methods:
+        raise OperandError(f"{name}: method={method!r} is unknown; there are {', '.join(methods)}")
 
 
 def _implicit(

@@ -136,3 +136,8 @@ def test_what_cannot_be_solved_is_refused(call, message):
 def test_a_complex_state_is_refused():
     with pytest.raises(NotDifferentiableError, match="real and imaginary part"):
         odeint(lambda y, t: 1j * y, np.array([1j]), [0.0, 1.0])
+
+
+def test_times_that_rise_and_fall_are_refused():
+    with pytest.raises(OperandError, match="rise and fall"):
+        odeint(lambda y, t: -y, [1.0], [0.0, 1.0, 0.5])

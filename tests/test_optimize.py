@@ -107,3 +107,23 @@ def test_a_solution_that_is_not_isolated_has_no_derivative():
 def test_what_cannot_be_solved_is_refused(call, message):
     with pytest.raises(OperandError, match=message):
         call()
+
+
+@pytest.mark.parametrize("method", ["hybr", "lm", "broyden1", "krylov"])
+def test_the_function_of_a_root_sees_x_in_the_shape_of_its_start_whatever_the_method(method):
+    def columns(x, a):
+        return x + 0.1 * x.sum(axis=0) - a  # of a vector this is the sum of all
+
+    a = Tensor(np.arange(1.0, 5.0).reshape(2, 2), requires_grad=True)
+    x = root(columns, np.ones((2, 2)), args=(a,), method=method, tol=1e-10).x
+    matrix = np.eye(2) + 0.1
+    np.testing.assert_allclose(x.numpy(), np.linalg.solve(matrix, a.numpy()), rtol=1e-7)
+    x[0, 0].backward()
+    np.testing.assert_allclose(a.grad, np.linalg.inv(matrix)[0][:, None] * [1.0, 0.0], atol=1e-9)
+
+
+def test_an_unknown_method_is_refused_with_the_names_of_those_there_are():
+    with pytest.raises(OperandError, match="hybr"):
+        root(np.cos, 1.0, method="newton")
+    with pytest.raises(OperandError, match="del2"):
+        fixed_point(np.cos, 1.0, method="newton")
