@@ -27,7 +27,10 @@ _LOG_2PI = math.log(2 * math.pi)
 
 
 def _array(x: Any) -> Any:
-    return x if hasattr(x, "dtype") else np.asarray(x, float)
+    if hasattr(x, "dtype"):
+        return x
+    x = as_operand(x)
+    return x if x.dtype.kind in "fc" else x.astype(float)
 
 
 class _Continuous:

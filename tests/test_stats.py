@@ -258,3 +258,9 @@ def test_forward_mode_of_poisson_logcdf_is_0_where_no_count_is_possible() -> Non
 def differences_by_mu(mu: float) -> np.ndarray:
     ends = [scipy_stats.poisson.logcdf([0, 2], mu + step) for step in (-1e-6, 1e-6)]
     return (ends[1] - ends[0]) / 2e-6
+
+
+def test_a_list_of_tensors_is_not_detached() -> None:
+    x = Tensor(0.5, requires_grad=True)
+    np.sum(stats.norm.logpdf([x, 3 * x], loc=[0, 1])).backward()
+    np.testing.assert_allclose(x.grad, -0.5 - 3 * (1.5 - 1))

@@ -181,6 +181,7 @@ student_density: Primitive = rule(
 # --- functions scaled by exponentials ----------------------------------------------------------------------------
 
 
+@np.errstate(over="ignore", invalid="ignore")  # far out a result is 0 or infinite, as it should be
 def _erfcx_values(x: Any, order: int = 0) -> Any:
     """The derivative of `order` of erfcx(x) = exp(x ** 2) erfc(x).
 
@@ -204,11 +205,10 @@ def _erfcx_values(x: Any, order: int = 0) -> Any:
         series = (-1) ** order * math.factorial(order) / math.sqrt(math.pi) * total / w ** (order + 1)
         y = np.where(far, series, y)
         if np.any(left):
-            with np.errstate(over="ignore", invalid="ignore"):  # erfcx itself is infinite there
-                before, bell = 0.0 * z, np.exp(np.where(left, z * z, 0.0))
-                for n in range(order):
-                    before, bell = bell, 2 * z * bell + 2 * n * before
-                y = np.where(left, 2 * bell - (-1) ** order * series, y)
+            before, bell = np.zeros_like(z), np.exp(np.where(left, z * z, 0.0))
+            for n in range(order):
+                before, bell = bell, 2 * z * bell + 2 * n * before
+            y = np.where(left, 2 * bell - (-1) ** order * series, y)
     return y.astype(kind, copy=False)[()]
 
 
@@ -222,6 +222,7 @@ erfcx_derivative: Primitive = rule(
 )
 
 
+@np.errstate(over="ignore")  # where a power is infinite the result is the 0 that it should be
 def _ive_values(v: Any, x: Any, order: int = 0) -> Any:
     """The derivative of `order` of exp(-|x|) I_v(x) by the real number x; at 0 the mean of both sides.
 

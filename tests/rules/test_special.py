@@ -349,6 +349,20 @@ def test_a_derivative_keeps_its_digits_where_its_formula_cancels(case: Any) -> N
         np.testing.assert_allclose(slopes(name, parameters, x, np.float32), [first, second, first], rtol=3e-6)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("name", "parameters", "x", "want"),
+    [
+        ("erfcx", (), [1e300, np.inf, -30.0, -np.inf], [0.0, 0.0, -np.inf, -np.inf]),
+        ("i0e", (), [1e300, -1e300, np.inf], [0.0, 0.0, 0.0]),
+        ("ive", (2,), [0.0, 1e300, np.inf], [0.0, 0.0, 0.0]),
+    ],
+)
+def test_a_derivative_at_the_ends_of_the_line_is_its_limit(name: str, parameters: Any, x: Any, want: Any) -> None:
+    slope = ag.grad(lambda t: np.sum(getattr(special, name)(*parameters, t)))(np.array(x))
+    np.testing.assert_array_equal(slope, want)
+
+
 def test_erfcx_of_large_complex_numbers_has_its_derivative_all_around() -> None:
     for angle in np.linspace(-np.pi, np.pi, 17):
         z = 8.5 * np.exp(1j * angle)
