@@ -64,6 +64,13 @@ def _double(x: Any) -> Any:
     return np.asarray(x, complex if np.asarray(x).dtype.kind == "c" else float)
 
 
+def _real(x: Any) -> Any:
+    """`_double` of what must be real, as what SciPy takes for these functions is."""
+    if np.asarray(x).dtype.kind == "c":
+        raise TypeError("complex numbers have no values here; take real ones")
+    return _double(x)
+
+
 def _kind(*inputs: Any) -> np.dtype[Any]:
     """The dtype of a result: Python's numbers take that of the arrays, whole numbers are in double precision."""
     kind = np.result_type(*inputs)
@@ -125,7 +132,7 @@ digamma_difference: Primitive = rule(
 
 def _gamma_density_values(a: Any, x: Any) -> Any:
     kind, special = _kind(a, x), _special()
-    a, x = _double(a), _double(x)
+    a, x = _real(a), _real(x)
     return np.exp(special.xlogy(a - 1.0, x) - x - special.gammaln(a)).astype(kind)[()]
 
 
@@ -142,7 +149,7 @@ gamma_density: Primitive = rule(
 
 def _beta_density_values(a: Any, b: Any, x: Any) -> Any:
     kind, special = _kind(a, b, x), _special()
-    a, b, x = _double(a), _double(b), _double(x)
+    a, b, x = _real(a), _real(b), _real(x)
     logarithm = special.xlogy(a - 1.0, x) + special.xlog1py(b - 1.0, -x) - special.betaln(a, b)
     return np.exp(logarithm).astype(kind)[()]
 
@@ -161,7 +168,7 @@ beta_density: Primitive = rule(
 
 def _student_density_values(df: Any, x: Any) -> Any:
     kind = _kind(df, x)
-    df, x = _double(df), _double(x)
+    df, x = _real(df), _real(x)
     # not by the gamma function of (df + 1) / 2 and of df / 2, whose quotient is the root of df / 2 for large df
     scale = -_special().betaln(0.5, 0.5 * df) - 0.5 * np.log(df)
     return np.exp(scale - 0.5 * (df + 1.0) * np.log1p(x * x / df)).astype(kind)[()]
@@ -231,7 +238,7 @@ def _ive_values(v: Any, x: Any, order: int = 0) -> Any:
     must be a whole number, I_v is even or odd as v is.
     """
     kind, ive = np.result_type(v, x), _special().ive
-    v, z = np.asarray(v, float), _double(x)
+    v, z = np.asarray(v, float), _real(x)
     size = np.abs(z)
     far = size > 25 + v * v
     near = np.where(far, 1.0, size)
