@@ -35,7 +35,7 @@ Lift = Callable[[Node, tuple[Any, ...]], tuple[Any, ...]]
 
 __all__ = ["backward", "fit", "leading_to", "sweep", "unbroadcast"]
 
-_accumulating = RLock()
+_accumulating = RLock()  # held while gradients are added to `.grad`
 _add: Any = np.add.reduce  # bound once: looking it up costs a tenth of the sum of a few numbers
 
 
@@ -158,7 +158,7 @@ def _sweep(
     own: set[Node] = set()  # where the sum of gradients is an array that nobody else holds
     # Only `backward` retains: a transform leaves every `.grad` alone.
     retained: list[tuple[Node, Any]] | None = None if targets else []
-    special = bool(targets or watched) or lift is not None
+    special = bool(targets or watched) or lift is not None  # asked once, since few sweeps are
     position = 0
     # While one operation only waits, nothing can send to it any more and no order has to be found: it is the
     # `chain`, and `sent` is its gradient.
@@ -180,11 +180,13 @@ def _sweep(
             g = waiting.pop(node)
         else:
             break
-        kwargs = node.details
-        if kwargs is not None:
-            if "hooks" in kwargs or "retain" in kwargs:
+        details = node.details
+        if details is None:
+            kwargs = None
+        else:
+            kwargs = details.get("kwargs")
+            if "hooks" in details or "retain" in details:
                 g = _attend(node, g, retained)
-            kwargs = kwargs.get("kwargs")
         saved = node.saved
         op = node.op
         width = op.width

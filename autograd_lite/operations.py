@@ -284,7 +284,7 @@ def call(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor
 
 
 def elementwise(op: Primitive) -> Any:
-    """`apply_unary` for a ufunc without static arguments, whose result has the shape of its operand."""
+    """`apply_unary` for an elementwise function without static arguments."""
     keep_y = keep_x = -1  # not read off the rule yet: at import that would cost milliseconds
 
     def method(self: Tensor) -> Tensor:

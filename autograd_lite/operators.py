@@ -225,6 +225,8 @@ setattr(Tensor, "__array_ufunc__", _array_ufunc)  # noqa: B010  # like the opera
 setattr(Tensor, "__array_function__", _array_function)  # noqa: B010
 for _name, _symbol, _function, _operate in _ARITHMETIC:
     _direct, _reflected = binary(_function, _operate, same_shape=_name != "matmul")
+    for _made, _called in ((_direct, _name), (_reflected, f"r{_name}")):
+        _made.__qualname__ = f"Tensor.__{_called}__"  # as Python's own errors name it, of pow(t, 2, 3) for instance
     setattr(Tensor, f"__{_name}__", _direct)
     setattr(Tensor, f"__r{_name}__", _reflected)
     setattr(Tensor, f"__i{_name}__", _in_place(_operate, _symbol))

@@ -226,7 +226,7 @@ class Primitive:
         reads: what a variadic rule reads of every input: NOTHING, SPEC or VALUE.
         view: whether NumPy gives a view of its input.
         add: `(total, g, **static)` adds the gradient of the one input to an array of its shape in place, and returns
-            whether it could; for rules whose gradient is zero but for a part.
+            whether it could; for a rule whose gradient, a new array each time, is zero but for a part.
 
     Its `keeps` tells per rule what the rule reads of `(y, *inputs)`: NOTHING, SPEC or VALUE.
     """

@@ -246,3 +246,8 @@ def test_complex_results_need_a_gradient():
 def test_a_shape_of_other_than_whole_numbers(shape):
     with pytest.raises(ag.OperandError, match=r"reshape.*\(3,\); give whole numbers"):
         Tensor(np.ones(3), requires_grad=True).reshape(*shape)
+
+
+def test_errors_of_python_name_the_operator():
+    with pytest.raises(TypeError, match=r"^Tensor.__pow__\(\) takes"):
+        pow(Tensor([1.0], requires_grad=True), 2, 3)

@@ -78,6 +78,7 @@ def tanh(x: Any) -> Any:
     return np.tanh(operand(x, "tanh"))
 
 
+# What records them on a Tensor, past the search for what was called with what.
 _relu, _sigmoid = elementwise(piecewise.relu), elementwise(expit)
 
 

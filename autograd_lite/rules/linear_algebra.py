@@ -33,7 +33,8 @@ def matrices(name: str, a: Any, *, squares: bool = False) -> Any:
     a = as_operand(a)
     if a.ndim < 2 or (squares and a.shape[-1] != a.shape[-2]):
         raise LinAlgError(
-            f"{name}: an array of shape {a.shape} is no {'square ' * squares}matrix; it must be one, or a stack of them"
+            f"{name}: an array of shape {a.shape} is no {'square matrix' if squares else 'matrix'}; it must be one, or "
+            f"a stack of them"
         )
     return a
 

@@ -148,7 +148,7 @@ rule(np.sum, _sum_rule, fn=_sum, prints="sum({})", sample=reduction())
 def _mean(x: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False, where: Any = True) -> Any:
     # np.mean is mostly overhead on a small array; what it does for half floats and integers is left to it.
     if dtype is None and where is True and x.dtype.char in "dfDF" and (size := x.size):
-        if axis is None and not keepdims:
+        if axis is None and not keepdims:  # of one number, the loss of one sample, the sum would cost the most
             return _add(x, None) / size if size > 1 else x.reshape(())[()]
         if axis is None or x.ndim:
             total = _sum(x, axis, None, keepdims)

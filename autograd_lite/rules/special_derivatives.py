@@ -86,8 +86,7 @@ def _polygamma_values(x: Any, order: int = 1) -> Any:
             f"polygamma: no values are known for the complex array of shape {x.shape}, and so no second derivative of "
             f"gamma, loggamma and rgamma there; take real numbers"
         )
-    special: Any = sys.modules["scipy.special"]
-    return special.polygamma(order, x).astype(x.dtype, copy=False)[()]
+    return _special().polygamma(order, x).astype(x.dtype, copy=False)[()]
 
 
 #: the derivative of `order` of digamma

@@ -44,7 +44,7 @@ def _weight(x: Any, other: Any, logaddexp: Any, exp: Any) -> Any:
     same = np.isinf(numbers_of(x)) & np.equal(numbers_of(x), numbers_of(other))
     if same.any():
         x, other = np.where(same, 0.0, x), np.where(same, 0.0, other)
-    if exp is np.exp and numbers_of(x) is x and numbers_of(other) is other:
+    if exp is np.exp and numbers_of(x) is x and numbers_of(other) is other:  # arrays, for which it costs less
         return expit.fn(x - other)
     return exp(-logaddexp(0.0, other - x))
 
