@@ -14,8 +14,11 @@ import numpy as np
 
 from autograd_lite.errors import OperandError
 from autograd_lite.nn.activations import log_softmax, operand, signed, softplus
+from autograd_lite.operations import apply_unary
+from autograd_lite.rules.indexing import getitem, numbers
 from autograd_lite.rules.softmax import log_softmax as log_softmax_in_one
 from autograd_lite.rules.table import numbers_of
+from autograd_lite.tensor import Tensor
 
 __all__ = [
     "binary_cross_entropy",
@@ -149,7 +152,7 @@ def _labels(name: str, scores: Any, target: Any) -> tuple[Any, Any]:
     shape = scores.shape
     axis = 1 if len(shape) > 1 else 0
     labels = numbers_of(target)
-    if not shape or labels.shape != shape[:axis] + shape[axis + 1 :]:
+    if not shape or labels.shape != (shape[:1] if len(shape) == 2 else shape[:axis] + shape[axis + 1 :]):
         raise OperandError(
             f"{name}: scores of shape {shape} need one integer label for each place but the class axis {axis}; "
             f"the labels have shape {labels.shape}"
@@ -167,6 +170,19 @@ def _labels(name: str, scores: Any, target: Any) -> tuple[Any, Any]:
     if len(shape) == 1:
         return scores.reshape(1, classes), labels.reshape(1)
     return np.moveaxis(scores, 1, -1).reshape(-1, classes), labels.reshape(-1)
+
+
+def _log_softmax(logits: Any) -> Any:
+    """`log_softmax` of each row, as one operation."""
+    if isinstance(logits, Tensor):  # past what finds that out for any arguments
+        return apply_unary(log_softmax_in_one, logits, {"axis": 1})
+    return log_softmax_in_one(logits, axis=1)
+
+
+def _chosen(scores: Any, labels: Any) -> Any:
+    """In each row of `scores`, that of its label."""
+    index = (numbers(len(labels)), labels.copy())
+    return apply_unary(getitem, scores, {"index": index}) if isinstance(scores, Tensor) else scores[index]
 
 
 def cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Any:
@@ -187,7 +203,7 @@ def cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Any:
     input, target = signed(input, name), operand(target, name)
     if target.dtype.kind in "iu":
         logits, labels = _labels(name, input, target)
-        chosen = log_softmax_in_one(logits, axis=1)[np.arange(len(labels)), labels]
+        chosen = _chosen(_log_softmax(logits), labels)
         # The one number is turned round, not each; and from 0, because the negative of no loss would be -0.
         return 0.0 - _reduced(name, chosen if logits is input else chosen.reshape(target.shape), reduction)
     input, target = _pair(name, input, target)
@@ -210,7 +226,7 @@ def nll_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     if target.dtype.kind not in "iu":
         raise OperandError(f"{name}: labels of dtype {target.dtype}; they must be integers")
     logs, labels = _labels(name, input, target)
-    return _reduced(name, -logs[np.arange(len(labels)), labels].reshape(target.shape), reduction)
+    return _reduced(name, -_chosen(logs, labels).reshape(target.shape), reduction)
 
 
 def hinge_loss(input: Any, target: Any, reduction: str = "mean") -> Any:

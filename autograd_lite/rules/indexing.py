@@ -18,13 +18,31 @@ from autograd_lite.errors import OperandError
 from autograd_lite.record import Primitive
 from autograd_lite.rules.table import call, real, rule
 
-__all__ = ["check_fits", "getitem", "scatter", "setitem"]
+__all__ = ["check_fits", "getitem", "numbers", "scatter", "setitem"]
 
 _BASIC = frozenset({int, slice, NoneType, EllipsisType})
 
 
+_numbers: Any = np.arange(0)
+
+
+def numbers(count: int) -> Any:
+    """np.arange(count), not to be written to; that no two of these are the same, `_differ` sees without a look."""
+    global _numbers  # noqa: PLW0603  # one for all, of which they are slices: that is what `_differ` sees
+    known = _numbers
+    if count > known.size:
+        if count > 65_536:  # 512 kB are kept
+            return np.arange(count)
+        known = np.arange(2 * count)
+        known.flags.writeable = False
+        _numbers = known
+    return known[:count]
+
+
 def _differ(positions: Any) -> bool:
     """Whether the integers `positions` certainly name different places."""
+    if positions.base is _numbers and positions.strides == _numbers.strides:
+        return True
     count = positions.size
     if positions.ndim == 1 and count and np.count_nonzero(positions[1:] > positions[:-1]) == count - 1:
         return bool(positions[0] >= 0 or positions[-1] < 0)  # np.arange(n), most often

@@ -34,12 +34,16 @@ def _log_softmax(x: Any, axis: Any = -1) -> Any:
     if columns is None:
         shifted = x - _maximum(x, axis, None, None, True)
         return shifted - np.log(_add(np.exp(shifted), axis, None, None, True))
-    shifted = columns - _maximum(columns)
-    return (shifted - np.log(_add(np.exp(shifted)))).T.copy().reshape(x.shape)
+    columns -= _maximum(columns)
+    columns -= np.log(_add(np.exp(columns)))
+    return columns.T.copy().reshape(x.shape)
 
 
 def _log_softmax_rule(g: Any, y: Any, x: Any, axis: Any = -1) -> Any:
     share = np.exp(y) if g.dtype.kind != "c" else conj(np.exp(y))
+    if g.__class__ is np.ndarray is share.__class__ and g.dtype is share.dtype:  # the same, in place
+        share *= _add(g, axis, None, None, True)
+        return np.subtract(g, share, out=share)
     return g - share * g.sum(axis=axis, keepdims=True)
 
 

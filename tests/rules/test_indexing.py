@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import autograd_lite as ag
 from autograd_lite import Tensor
-from autograd_lite.rules.indexing import _selects_once, scatter
+from autograd_lite.rules.indexing import _selects_once, numbers, scatter
 
 SHAPES = hnp.array_shapes(min_dims=1, max_dims=3, min_side=1, max_side=4)
 
@@ -287,3 +287,14 @@ def test_insert_does_not_drop_a_fraction():
 def test_out_is_refused(call):
     with pytest.raises(ag.InPlaceError, match="out="):
         call(Tensor([1.0, 2.0], requires_grad=True))
+
+
+def test_numbers_are_different_unless_they_are_spread():
+    few = numbers(3)
+    assert few.tolist() == [0, 1, 2]
+    assert not few.flags.writeable
+    assert _selects_once((few, np.array([1, 1, 0])))
+    assert not _selects_once((np.broadcast_to(numbers(1), (3,)), np.array([1, 1, 0])))
+    assert numbers(100_000).size == 100_000
+    assert numbers(1000)[-1] == 999  # more than were made at first
+    assert _selects_once(few)
