@@ -24,6 +24,7 @@ from autograd_lite.record import (
     _recording,
     describe,
     enable_grad,
+    plain_array,
     recording,
     topological,
 )
@@ -102,7 +103,7 @@ def _seed(tensor: Tensor, spec: Spec, gradient: Any, create_graph: bool) -> Any:
             _ones[spec] = one
         return one
     if not isinstance(gradient, Tensor):
-        gradient = np.array(gradient)
+        gradient = np.array(plain_array("backward", gradient))
     if gradient.shape != tensor.shape:
         raise BackwardError(
             f"backward: a gradient of shape {gradient.shape} does not fit a result of shape {tensor.shape}; "
@@ -389,7 +390,7 @@ def _attend(node: Node, g: Any, retained: list[tuple[Node, Any]] | None) -> Any:
             if isinstance(replaced, Tensor) and not isinstance(g, Tensor):
                 replaced = replaced.numpy()  # computed with a Tensor of the hook's own, where nothing is recorded
             elif not isinstance(replaced, Tensor):
-                replaced = np.array(replaced)
+                replaced = np.array(plain_array("hook", replaced))
             if replaced.shape != node.spec.shape:
                 raise OperandError(
                     f"hook on {describe(node)}: it returned a gradient of shape {replaced.shape}; return None, or "

@@ -11,7 +11,7 @@ from autograd_lite.backprop import sweep, unbroadcast
 from autograd_lite.errors import DetachedError, InPlaceError, NotDifferentiableError, OperandError
 from autograd_lite.implicit import fingerprint, frontier, stand_in, together
 from autograd_lite.operations import apply
-from autograd_lite.record import Primitive, enable_grad, is_grad_enabled
+from autograd_lite.record import Primitive, enable_grad, is_grad_enabled, plain_array
 from autograd_lite.rules.table import numbers_of
 from autograd_lite.tensor import Tensor, wrap
 from autograd_lite.transforms import _running
@@ -47,7 +47,7 @@ def custom(forward: Callable[..., Any], *rules: Callable[..., Any] | None, name:
     called = name or str(getattr(forward, "__name__", "custom"))
 
     def compute(*arrays: Any, **static: Any) -> Any:
-        y = np.asarray(forward(*[_frozen(array) for array in arrays], **static))
+        y = plain_array(called, forward(*[_frozen(array) for array in arrays], **static))
         if y.dtype.kind not in "biufc":
             raise OperandError(f"{called}: it returned dtype {y.dtype}; a primitive returns one numeric array")
         return np.array(y) if any(np.may_share_memory(y, array) for array in arrays) or y.base is not None else y
@@ -93,7 +93,7 @@ def _guarded(name: str, rule: Callable[..., Any], position: int) -> Callable[...
         if isinstance(r, Tensor):
             r = r if recorded else r.numpy()  # computed with a Tensor of the rule's own
         else:
-            r = np.array(r)
+            r = np.array(plain_array(name, r))
             if recorded and r.any():
                 raise NotDifferentiableError(
                     f"{name}: its rule for input {position} returned a plain array for a Tensor, so the second "

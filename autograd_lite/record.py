@@ -78,8 +78,8 @@ def spec_of(array: Any) -> Spec:
 
 def plain_array(what: str, array: Any) -> np.ndarray[Any, Any]:
     """`array` as an ndarray and no subclass of it: what a mask hides, or a matrix multiplies, would go wrong unseen."""
-    if array.__class__ is np.ndarray:
-        return array
+    if array.__class__ is np.ndarray or not isinstance(array, np.ndarray):
+        return np.asarray(array)
     if hasattr(array, "mask"):
         raise OperandError(
             f"{what}: a masked array of shape {array.shape} would lose its mask; pass array.filled(...), and multiply "

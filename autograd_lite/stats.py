@@ -17,6 +17,7 @@ import numpy as np
 
 from autograd_lite import special
 from autograd_lite.errors import NotDifferentiableError, OperandError
+from autograd_lite.record import plain_array
 from autograd_lite.rules.products import as_operand
 from autograd_lite.rules.table import numbers_of
 
@@ -27,10 +28,8 @@ _LOG_2PI = math.log(2 * math.pi)
 
 
 def _array(x: Any) -> Any:
-    if hasattr(x, "dtype"):
-        return x
-    x = as_operand(x)
-    return x if x.dtype.kind in "fc" else x.astype(float)
+    given = as_operand(x)
+    return given if hasattr(x, "dtype") or given.dtype.kind in "fc" else given.astype(float)
 
 
 class _Continuous:
@@ -307,7 +306,7 @@ class _Poisson:
         mu = _array(mu)
         if np.any(numbers_of(mu) < 0):
             mu = np.where(np.less(numbers_of(mu), 0), math.nan, mu)
-        count = np.asarray(numbers_of(k)) - np.asarray(numbers_of(loc))
+        count = plain_array("poisson", numbers_of(k)) - plain_array("poisson", numbers_of(loc))
         return count.astype(mu.dtype if mu.dtype.kind == "f" else float), mu
 
 

@@ -144,7 +144,7 @@ class Tensor(ArrayMethods):
             return  # the end of `t.data -= ...`
         if isinstance(value, Tensor):
             value = value.numpy()
-        array = np.asarray(value, dtype=self.dtype)
+        array = np.asarray(plain_array("data", value), dtype=self.dtype)
         if array.shape != self.shape:
             raise OperandError(
                 f"data: cannot put values of shape {array.shape} into a Tensor of shape {self.shape}; "
@@ -311,7 +311,7 @@ class Tensor(ArrayMethods):
     def grad(self, value: Any) -> None:
         if value is not None:
             if not isinstance(value, Tensor):
-                value = np.asarray(value)
+                value = plain_array("grad", value)
             if value.shape != self.shape:
                 raise OperandError(
                     f"grad: a gradient of shape {value.shape} does not fit a Tensor of shape {self.shape}; "

@@ -18,7 +18,7 @@ import numpy as np
 
 from autograd_lite.backprop import leading_to, sweep
 from autograd_lite.errors import BackwardError, OperandError, RequiresGradError
-from autograd_lite.record import Leaf, Node, enable_grad, is_grad_enabled, topological
+from autograd_lite.record import Leaf, Node, enable_grad, is_grad_enabled, plain_array, topological
 from autograd_lite.tensor import Tensor, wrap
 
 __all__ = [
@@ -195,13 +195,13 @@ def _stand_in(what: str, leaf: Any) -> Tensor:
     """A Tensor for one argument: where it requires grad already, one that still belongs to its graph."""
     if isinstance(leaf, Tensor) and leaf.requires_grad:
         return leaf.clone()
-    array = leaf.numpy() if isinstance(leaf, Tensor) else np.array(leaf)
-    if array.dtype.kind not in "fc":
+    tensor = Tensor(leaf.numpy() if isinstance(leaf, Tensor) else leaf)
+    if tensor.dtype.kind not in "fc":
         raise RequiresGradError(
-            f"{what}: an argument of dtype {array.dtype} has no derivative; pass floating point numbers "
+            f"{what}: an argument of dtype {tensor.dtype} has no derivative; pass floating point numbers "
             f"(1.0 instead of 1, or x.astype(float)), or leave it out of argnums"
         )
-    return Tensor(array, requires_grad=True)
+    return tensor.requires_grad_()
 
 
 def scalar_seed(what: str, output: Any) -> Any:
@@ -401,7 +401,7 @@ def _outline(tree: Any) -> str:
 def fitted(what: str, value: Any, tensor: Tensor) -> Any:
     """A tangent or cotangent, in the dtype of what it belongs to; its shape must be the same."""
     if not isinstance(value, Tensor):
-        value = np.array(value)
+        value = np.array(plain_array(what, value))
     if value.shape != tensor.shape:
         raise OperandError(
             f"{what}: an array of shape {value.shape} does not fit a value of shape {tensor.shape}; they must be equal"

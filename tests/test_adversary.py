@@ -45,6 +45,38 @@ def test_a_mask_is_not_lost_in_silence(compute):
         compute(masked, parameter(3.0, 4.0))
 
 
+def squares(x):
+    return (x * x).sum()
+
+
+@pytest.mark.parametrize(
+    "give",
+    [
+        lambda m: ag.grad(squares)(m),
+        lambda m: ag.vjp(lambda x: x * x, m),
+        lambda m: ag.vjp(lambda x: x * x, np.ones(2))[1](m),
+        lambda m: ag.jvp(lambda x: x * x, (np.ones(2),), (m,)),
+        lambda m: ag.hvp(squares, np.ones(2), m),
+        lambda m: ag.gradcheck(squares, m),
+        lambda m: (2 * parameter(1.0, 2.0)).backward(m),
+        lambda m: setattr(parameter(1.0, 2.0), "grad", m),
+        lambda m: setattr(parameter(1.0, 2.0), "data", m),
+        lambda m: ag.custom(lambda x: m, lambda g, y, x: g)(parameter(1.0, 2.0)),
+        lambda m: ag.custom(lambda x: x * 1, lambda g, y, x: m)(parameter(1.0, 2.0)).sum().backward(),
+        lambda m: replaced_by(m).sum().backward(),
+    ],
+)
+def test_nor_where_arrays_are_given_to_what_is_no_operator(give):
+    with pytest.raises(ag.OperandError, match="would lose its mask"):
+        give(np.ma.array([1.0, 2.0], mask=[False, True]))
+
+
+def replaced_by(gradient):
+    x = parameter(1.0, 2.0)
+    x.register_hook(lambda g: gradient)
+    return 2 * x
+
+
 def test_matrices_that_multiply_differently_are_refused():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PendingDeprecationWarning)

@@ -126,3 +126,11 @@ def test_operands_of_two_dtypes_are_convolved_in_the_one_that_they_promote_to(fi
     assert got.dtype == kind
     want = np.convolve(a.astype(kind), b.astype(kind))
     np.testing.assert_allclose(got.numpy(), want, rtol=0, atol=200 * np.finfo(kind).eps)
+
+
+@pytest.mark.parametrize("function", [signal.convolve, signal.correlate, signal.fftconvolve])
+def test_a_mask_is_not_lost_in_silence(function):
+    masked = np.ma.array([1.0, 2.0], mask=[False, True])
+    for operands in ((masked, Tensor([1.0, 2.0])), (Tensor([1.0, 2.0]), masked)):
+        with pytest.raises(OperandError, match="would lose its mask"):
+            function(*operands)

@@ -264,3 +264,18 @@ def test_a_list_of_tensors_is_not_detached() -> None:
     x = Tensor(0.5, requires_grad=True)
     np.sum(stats.norm.logpdf([x, 3 * x], loc=[0, 1])).backward()
     np.testing.assert_allclose(x.grad, -0.5 - 3 * (1.5 - 1))
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda m, p: stats.norm.logpdf(m, p),
+        lambda m, p: stats.norm.cdf(p, m),
+        lambda m, p: stats.poisson.logpmf(m, p),
+        lambda m, p: stats.dirichlet.logpdf(m, p),
+    ],
+)
+def test_a_mask_is_not_lost_in_silence(compute: Callable[..., Any]) -> None:
+    masked = np.ma.array([1.0, 2.0], mask=[False, True])
+    with pytest.raises(OperandError, match="would lose its mask"):
+        compute(masked, Tensor([1.0, 2.0], requires_grad=True))

@@ -15,6 +15,7 @@ import numpy as np
 from autograd_lite.check.compare import Options, Weights, compare, losses, random_weights, unit_weights
 from autograd_lite.check.report import INCONCLUSIVE, Entry, GradcheckReport, InputReport
 from autograd_lite.errors import InPlaceError, OperandError, RequiresGradError
+from autograd_lite.record import plain_array
 from autograd_lite.tensor import Tensor
 from autograd_lite.transforms import flatten, vjp
 
@@ -289,7 +290,7 @@ def _sizes(problem: _Problem) -> dict[int, str]:
 
 
 def _values(x: Any) -> Array:
-    return x.numpy() if isinstance(x, Tensor) else np.asarray(x)
+    return x.numpy() if isinstance(x, Tensor) else plain_array("gradcheck", x)
 
 
 def _double(dtype: np.dtype[Any]) -> np.dtype[Any]:

@@ -38,9 +38,7 @@ __all__ = [
 
 def operand(x: Any, name: str = "nn") -> Any:
     """`x` as something to compute with: a Tensor as it is, anything else as an array; one with a mask is refused."""
-    if hasattr(x, "_node"):
-        return x
-    return plain_array(name, x) if isinstance(x, np.ndarray) else np.asarray(x)
+    return x if hasattr(x, "_node") else plain_array(name, x)
 
 
 def signed(x: Any, name: str = "nn") -> Any:

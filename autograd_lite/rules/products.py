@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import InPlaceError, OperandError
-from autograd_lite.record import Primitive
+from autograd_lite.record import Primitive, plain_array
 from autograd_lite.rules.table import Input, call, composed, conj, real, rule, sum_to_size
 
 __all__ = ["H", "T", "as_operand", "complex_", "matmul_by_a", "matmul_by_b", "product", "refuse_out", "typed"]
@@ -38,7 +38,7 @@ def H(x: Any) -> Any:
 def as_operand(x: Any) -> Any:
     """`x` itself if it is a Tensor or an array, otherwise the array of its numbers; Tensors in a list are stacked."""
     if hasattr(x, "ndim"):
-        return x
+        return plain_array("an operand", x) if isinstance(x, np.ndarray) else x
     return np.stack([as_operand(part) for part in x]) if _holds_tensors(x) else np.asarray(x)
 
 
