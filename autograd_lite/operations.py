@@ -462,18 +462,42 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
 
 _GETITEM, _SETITEM = TABLE[operator.getitem], TABLE[operator.setitem]
 _TRANSPOSE, _RESHAPE = TABLE[np.transpose], TABLE[np.reshape]
+_turned = operator.attrgetter("T")
+
+
+def _viewing(op: Primitive, tensor: Tensor, view: Callable[[Any], Any], kwargs: dict[str, Any] | None) -> Tensor:
+    """`apply_unary` for a view, whose rule reads the shapes alone."""
+    a = tensor._node
+    if a is None or not a.requires_grad or recording() != ON:
+        return apply(op, (tensor,), kwargs or {})
+    x = tensor._array if tensor._shared is None else tensor._settled()
+    try:
+        y = view(x)
+    except (TypeError, ValueError, IndexError) as error:
+        raise _refused(op, [x], kwargs or {}, error) from error
+    spec = spec_of(y)
+    out = _new(Tensor)
+    out._array = y
+    out._shared = None if y.base is None else _viewed(y, tensor, x)
+    out._node = node = Node()
+    node.op = op
+    node.inputs = (a,)
+    node.saved = (spec, a.spec)
+    node.spec = spec
+    node.details = None if kwargs is None else {"kwargs": kwargs}
+    return out
 
 
 def getitem(tensor: Tensor, index: Any) -> Tensor:
     """`tensor[index]`."""
     if index.__class__ is not int and index.__class__ is not slice:
         index = _plain_index(index)
-    return apply_unary(_GETITEM, tensor, {"index": index})
+    return _viewing(_GETITEM, tensor, operator.itemgetter(index), {"index": index})
 
 
 def transpose(tensor: Tensor) -> Tensor:
     """The axes in reverse order: `tensor.T`."""
-    return apply_unary(_TRANSPOSE, tensor)
+    return _viewing(_TRANSPOSE, tensor, _turned, None)
 
 
 def reshape(tensor: Tensor, *shape: Any, order: str = "C", copy: bool | None = None) -> Tensor:
@@ -482,9 +506,12 @@ def reshape(tensor: Tensor, *shape: Any, order: str = "C", copy: bool | None = N
     if not isinstance(wanted, (tuple, list)):
         wanted = (wanted,)
     try:
-        kwargs: dict[str, Any] = {"shape": tuple(map(operator.index, wanted))}
+        wanted = tuple(map(operator.index, wanted))
     except TypeError as error:
         raise OperandError(f"reshape: {_short(shape)} is no shape for {tensor.shape}; give whole numbers") from error
+    kwargs: dict[str, Any] = {"shape": wanted}
+    if order == "C" and copy is None:
+        return _viewing(_RESHAPE, tensor, lambda x: x.reshape(wanted), kwargs)
     if order != "C":
         kwargs["order"] = order
     if copy is not None:
