@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from copy import deepcopy
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -242,29 +243,57 @@ _new = Tensor.__new__
 OPERANDS = (Tensor, np.ndarray, np.generic, int, float, complex, list, tuple)
 
 
+def _viewing(op: Primitive, tensor: Tensor, view: Callable[[Any], Any], kwargs: dict[str, Any] | None) -> Tensor:
+    """`apply_unary` for a view, whose rule reads the shapes alone."""
+    a = tensor._node
+    if a is None or not a.requires_grad or recording() != ON:
+        return apply(op, (tensor,), kwargs or {})
+    x = tensor._array if tensor._shared is None else tensor._settled()
+    try:
+        y = view(x)
+    except (TypeError, ValueError, IndexError) as error:
+        if isinstance(error, AutogradError):
+            raise
+        raise _refused(op, [x], kwargs or {}, error) from error
+    spec = spec_of(y)
+    if spec.dtype is not a.spec.dtype and spec.dtype.kind not in "fc":
+        return apply(op, (tensor,), kwargs or {})
+    out = _new(Tensor)
+    out._array = y
+    out._shared = None if y.base is None else _viewed(y, tensor, x)
+    out._node = node = Node()
+    node.op = op
+    node.inputs = (a,)
+    node.saved = (spec, a.spec)
+    node.spec = spec
+    node.details = None if kwargs is None else {"kwargs": kwargs}
+    return out
+
+
 def apply_unary(op: Primitive, operand: Tensor, kwargs: dict[str, Any] | None = None) -> Tensor:
     """`apply` for the usual case of a function of one Tensor, and of static arguments that hold no Tensors."""
     a = operand._node
     how = recording()
     if how != ON or a is None or not a.requires_grad or op.rules[0] is None:
         return apply(op, (operand,), kwargs or {})
+    if op.view:
+        return _viewing(op, operand, op.fn if kwargs is None else partial(op.fn, **kwargs), kwargs)
     keep_y, keep_x = op.keeps[0]
-    view = op.view
-    x = operand._array if operand._shared is None else operand._settled(view or keep_x == VALUE)
+    x = operand._array if operand._shared is None else operand._settled(keep_x == VALUE)
     try:
         y = op.fn(x) if kwargs is None else op.fn(x, **kwargs)
     except (TypeError, ValueError, IndexError) as error:
         if isinstance(error, AutogradError):
             raise
         raise _refused(op, [x], kwargs or {}, error) from error
-    if operand._shared is LENT and not view and (y is x or y.base is not None):
+    if operand._shared is LENT and (y is x or y.base is not None):
         y = y.copy()  # as in `apply`: it may look into the array that the user can write to
     spec = spec_of(y)
     if spec.dtype is not a.spec.dtype and spec.dtype.kind not in "fc":
         return apply(op, (operand,), kwargs or {})
     out = _new(Tensor)
     out._array = y
-    out._shared = _viewed(y, operand, x) if view and y.base is not None else None
+    out._shared = None
     out._node = node = Node()
     node.op = op
     node.inputs = (a,)
@@ -463,29 +492,6 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
 _GETITEM, _SETITEM = TABLE[operator.getitem], TABLE[operator.setitem]
 _TRANSPOSE, _RESHAPE = TABLE[np.transpose], TABLE[np.reshape]
 _turned = operator.attrgetter("T")
-
-
-def _viewing(op: Primitive, tensor: Tensor, view: Callable[[Any], Any], kwargs: dict[str, Any] | None) -> Tensor:
-    """`apply_unary` for a view, whose rule reads the shapes alone."""
-    a = tensor._node
-    if a is None or not a.requires_grad or recording() != ON:
-        return apply(op, (tensor,), kwargs or {})
-    x = tensor._array if tensor._shared is None else tensor._settled()
-    try:
-        y = view(x)
-    except (TypeError, ValueError, IndexError) as error:
-        raise _refused(op, [x], kwargs or {}, error) from error
-    spec = spec_of(y)
-    out = _new(Tensor)
-    out._array = y
-    out._shared = None if y.base is None else _viewed(y, tensor, x)
-    out._node = node = Node()
-    node.op = op
-    node.inputs = (a,)
-    node.saved = (spec, a.spec)
-    node.spec = spec
-    node.details = None if kwargs is None else {"kwargs": kwargs}
-    return out
 
 
 def getitem(tensor: Tensor, index: Any) -> Tensor:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autograd_lite import AutogradError
+from autograd_lite.record import VALUE
 from autograd_lite.rules.table import SAMPLES, TABLE, Call, Elementwise, Input
 from tests.rules.checks import (
     Loss,
@@ -108,6 +109,12 @@ def test_rules_keep_their_shape_and_change_nothing(function: Any) -> None:
 def test_a_node_keeps_only_what_its_rules_need(function: Any) -> None:
     needless = needlessly_kept(function)
     assert not needless, f"{label(function)}: its rules read {', '.join(sorted(needless))}, and give the same without"
+
+
+def test_the_rule_of_a_view_reads_shapes_alone() -> None:
+    views = [op for op in TABLE.values() if op.view]
+    assert len(views) > 10
+    assert [op.name for op in views if VALUE in op.keeps[0] or len(op.rules) != 1] == []  # nothing else is kept for it
 
 
 @every_elementwise_row

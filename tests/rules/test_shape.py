@@ -217,3 +217,12 @@ def test_unwrap_shifts_by_whole_periods():
     np.testing.assert_array_equal(y.numpy(), np.unwrap(x.numpy()))
     weighted(y).backward()
     np.testing.assert_array_equal(x.grad, [1, 2, 3, 4])
+
+
+@pytest.mark.parametrize("dtype", [int, bool, np.uint8])
+def test_no_gradient_flows_to_integers(dtype):
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    whole = x.astype(dtype)
+    assert not whole.requires_grad
+    (whole * x).sum().backward()
+    np.testing.assert_array_equal(x.grad, np.array([1.0, 2.0]).astype(dtype))
