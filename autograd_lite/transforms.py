@@ -178,6 +178,8 @@ class Trace:
 
 
 def _positions(what: str, argnums: Any, count: int) -> list[int]:
+    if argnums.__class__ is int and 0 <= argnums < count:
+        return [argnums]
     chosen = list(argnums) if isinstance(argnums, (tuple, list)) else [argnums]
     integers = all(isinstance(position, (int, np.integer)) for position in chosen)
     if not chosen or not integers or any(not -count <= position < count for position in chosen):
@@ -213,7 +215,7 @@ def scalar_seed(what: str, output: Any) -> Any:
         )
     if output.dtype.kind == "c":
         raise BackwardError(f"{what}: the function returned a complex number; take .real or abs of it")
-    return np.ones(output.shape, output.dtype)
+    return np.ones(output.shape, output.dtype) if output.ndim else output.dtype.type(1)
 
 
 # --- the transforms --------------------------------------------------------------------------------------------

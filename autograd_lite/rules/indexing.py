@@ -151,7 +151,11 @@ def _add_part(total: Any, g: Any, index: Any = None) -> bool:
     parts = index if index.__class__ is tuple else (index,)
     if not _BASIC.issuperset(map(type, parts)):
         return False
-    total[index] += g
+    part = total[index]
+    if part.__class__ is np.ndarray:
+        part += g
+    else:  # one element, which is no view
+        total[index] = part + g
     return True
 
 
