@@ -1,8 +1,8 @@
-"""Losses, under PyTorch's names, with its arguments `reduction="mean" | "sum" | "none"`.
+"""Losses, under PyTorch's names, with its arguments `reduction="mean" | "sum" | "none"`, `weight` and others.
 
-Each is a composition of Tensor operations in a form that is finite for any finite input. Inputs and targets are
-Tensors or plain arrays. A target must have the input's shape: a difference that broadcasts, (n, 1) against (n,),
-is the commonest silent mistake in a training loop, and is refused here.
+Cross-entropies are written in `class_losses`. Each loss is a composition of Tensor operations in a form that is finite
+for any finite input. Inputs and targets are Tensors or plain arrays. A target must have the input's shape: a difference
+that broadcasts, (n, 1) against (n,), is the commonest silent mistake in a training loop, and is refused here.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import OperandError
-from autograd_lite.nn.activations import log_softmax, operand, signed, softplus
-from autograd_lite.operations import apply_unary
-from autograd_lite.rules.indexing import getitem, numbers
-from autograd_lite.rules.softmax import log_softmax as log_softmax_in_one
+from autograd_lite.nn.activations import operand
+from autograd_lite.nn.class_losses import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    nll_loss,
+)
+from autograd_lite.nn.reduction import checked_weight, pair, reduced, repeats_to
 from autograd_lite.rules.table import numbers_of
-from autograd_lite.tensor import Tensor
 
 __all__ = [
     "binary_cross_entropy",
@@ -37,210 +40,97 @@ __all__ = [
 ]
 
 
-_INTP = np.dtype(np.intp)
-_maximum: Any = np.maximum.reduce
-
-
-def _pair(name: str, x: Any, target: Any) -> tuple[Any, Any]:
-    x, target = signed(x, name), operand(target, name)
-    if x.shape != target.shape:
+def _weight_of_each(name: str, weight: Any, x: Any) -> Any:
+    """One weight for each element of `x`."""
+    weight = checked_weight(name, weight, x)
+    if weight.shape != x.shape:
         raise OperandError(
-            f"{name}: an input of shape {x.shape} and a target of shape {target.shape}; reshape one of them so that "
-            f"they are the same"
+            f"{name}: a weight of shape {weight.shape} for an input of shape {x.shape}; give one for each element, "
+            f"perhaps by np.broadcast_to"
         )
-    return x, target
+    return weight
 
 
-def _reduced(name: str, loss: Any, reduction: str) -> Any:
-    if reduction == "mean":
-        if not loss.size:
-            raise OperandError(f"{name}: an empty batch, of shape {loss.shape}, has no mean; leave it out")
-        return loss.mean()
-    if reduction == "sum":
-        return loss.sum()
-    if reduction == "none":
-        return loss
-    raise OperandError(f"{name}: reduction={reduction!r} is not known; use 'mean', 'sum' or 'none'")
-
-
-def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+def mse_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Any:
     """The squared error (input - target)**2.
 
+    Args:
+        input: of any shape.
+        target: of the same shape.
+        reduction: the mean is one by the weights.
+        weight: what each element is multiplied by, of the same shape, or None.
+
     Raises:
-        OperandError: the shapes differ; the mean of an empty batch; an unknown reduction. So for every loss here.
+        OperandError: the shapes differ; the mean of an empty batch, or by weights of 0; a weight that is negative or
+            not finite; an unknown reduction. So for every loss here.
 
     >>> mse_loss(np.array([1.0, 2.0]), np.array([1.0, 4.0])).item()
     2.0
     """
-    input, target = _pair("mse_loss", input, target)
-    return _reduced("mse_loss", (input - target) ** 2, reduction)
+    input, target = pair("mse_loss", input, target)
+    if weight is not None:
+        weight = _weight_of_each("mse_loss", weight, input)
+    loss = (input - target) ** 2
+    return reduced("mse_loss", loss if weight is None else weight * loss, reduction, weight)
 
 
-def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
-    """The absolute error, whose derivative at 0 is 0.
+def l1_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Any:
+    """The absolute error, whose derivative at 0 is 0; the arguments are those of `mse_loss`.
 
     >>> l1_loss(np.array([1.0, 2.0]), np.array([1.0, 4.0])).item()
     1.0
     """
-    input, target = _pair("l1_loss", input, target)
-    return _reduced("l1_loss", np.abs(input - target), reduction)
+    input, target = pair("l1_loss", input, target)
+    if weight is not None:
+        weight = _weight_of_each("l1_loss", weight, input)
+    loss = np.abs(input - target)
+    return reduced("l1_loss", loss if weight is None else weight * loss, reduction, weight)
 
 
 mae_loss = l1_loss
 
 
-def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
+def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None) -> Any:
     """Half the squared error up to `delta`, linear beyond (Huber, 1964).
+
+    Args:
+        input: of any shape.
+        target: of the same shape.
+        reduction: the mean is one over the elements, whatever their weights, as in PyTorch.
+        delta: the error from which on the loss is linear, positive.
+        weight: what each element is multiplied by, of the same shape, or None.
 
     >>> huber_loss(np.array([0.5, 3.0]), np.zeros(2), reduction="none")
     array([0.125, 2.5  ])
     """
     if not delta > 0:
         raise OperandError(f"huber_loss: delta={delta} must be positive")
-    input, target = _pair("huber_loss", input, target)
+    input, target = pair("huber_loss", input, target)
+    if weight is not None:
+        weight = _weight_of_each("huber_loss", weight, input)
     error = input - target
     inside = np.clip(error, -delta, delta)
     # e**2 / 2 inside and delta * (|e| - delta / 2) outside, in one expression
-    return _reduced("huber_loss", inside * (error - 0.5 * inside), reduction)
+    loss = inside * (error - 0.5 * inside)
+    return reduced("huber_loss", loss if weight is None else weight * loss, reduction)
 
 
-def binary_cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Any:
-    """The cross-entropy of probabilities `input` in [0, 1] with targets in [0, 1].
+def hinge_loss(input: Any, target: Any, reduction: str = "mean", margin: float = 1.0) -> Any:
+    """max(0, margin - target * input) for targets -1 and 1, the loss of support vector machines.
 
-    As in PyTorch a logarithm is not let below -100, so that a wrong certainty costs 100 and has a gradient of 0;
-    `binary_cross_entropy_with_logits` has the right one everywhere.
-
-    Raises:
-        OperandError: an input outside [0, 1].
-
-    >>> binary_cross_entropy(np.array([0.5, 1.0]), np.array([1.0, 1.0])).round(4).item()
-    0.3466
-    """
-    name = "binary_cross_entropy"
-    input, target = _pair(name, input, target)
-    p = numbers_of(input)
-    if p.size and not (p.min() >= 0 and p.max() <= 1):
-        raise OperandError(
-            f"{name}: inputs from {p.min()} to {p.max()} are not probabilities; apply sigmoid, or better, give the "
-            f"logits to binary_cross_entropy_with_logits"
-        )
-    return _reduced(name, -(target * _bounded_log(input) + (1.0 - target) * _bounded_log(1.0 - input)), reduction)
-
-
-def _bounded_log(p: Any) -> Any:
-    """log(p), but at least -100, without the infinite slope of the logarithm at 0."""
-    lowest = math.exp(-100.0)
-    certain = p <= lowest
-    if not np.any(numbers_of(certain)):
-        return np.log(p)
-    return np.where(certain, -100.0, np.log(np.where(certain, 1.0, p)))
-
-
-def binary_cross_entropy_with_logits(input: Any, target: Any, reduction: str = "mean") -> Any:
-    """The cross-entropy of sigmoid(input) with targets in [0, 1]: softplus(input) - input * target.
-
-    >>> binary_cross_entropy_with_logits(np.array([1e4, 0.0]), np.array([1.0, 1.0]), reduction="none").round(4)
-    array([0.    , 0.6931])
-    """
-    name = "binary_cross_entropy_with_logits"
-    input, target = _pair(name, input, target)
-    return _reduced(name, softplus(input) - input * target, reduction)
-
-
-def _labels(name: str, scores: Any, target: Any) -> tuple[Any, Any]:
-    """Scores as (n, classes) and integer labels as (n,), both checked."""
-    shape = scores.shape
-    axis = 1 if len(shape) > 1 else 0
-    labels = numbers_of(target)
-    if not shape or labels.shape != (shape[:1] if len(shape) == 2 else shape[:axis] + shape[axis + 1 :]):
-        raise OperandError(
-            f"{name}: scores of shape {shape} need one integer label for each place but the class axis {axis}; "
-            f"the labels have shape {labels.shape}"
-        )
-    classes = shape[axis]
-    # seen as unsigned, a negative label is a huge one: one look for both ends
-    whole = labels if labels.dtype is _INTP else labels.astype(np.intp)
-    if labels.size and _maximum(whole.view(np.uintp), None) >= classes:
-        raise OperandError(
-            f"{name}: labels from {labels.min()} to {labels.max()} with {classes} classes; labels count from 0 to "
-            f"{classes - 1}"
-        )
-    if len(shape) == 2:
-        return scores, labels
-    if len(shape) == 1:
-        return scores.reshape(1, classes), labels.reshape(1)
-    return np.moveaxis(scores, 1, -1).reshape(-1, classes), labels.reshape(-1)
-
-
-def _log_softmax(logits: Any) -> Any:
-    """`log_softmax` of each row, as one operation."""
-    if isinstance(logits, Tensor):  # past what finds that out for any arguments
-        return apply_unary(log_softmax_in_one, logits, {"axis": 1})
-    return log_softmax_in_one(logits, axis=1)
-
-
-def _chosen(scores: Any, labels: Any) -> Any:
-    """In each row of `scores`, that of its label."""
-    index = (numbers(len(labels)), labels.copy())
-    return apply_unary(getitem, scores, {"index": index}) if isinstance(scores, Tensor) else scores[index]
-
-
-def cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Any:
-    """The cross-entropy of softmax(input) with the target.
-
-    Args:
-        input: logits of shape (classes,), (n, classes) or (n, classes, ...).
-        target: integer labels, of that shape without the class axis; or probabilities, of that shape.
-        reduction: the mean is one over the places, not over the classes.
-
-    Raises:
-        OperandError: labels out of range, or of another shape.
-
-    >>> cross_entropy(np.array([[1e4, 0.0], [0.0, 0.0]]), np.array([0, 1]), reduction="none").round(4)
-    array([0.    , 0.6931])
-    """
-    name = "cross_entropy"
-    input, target = signed(input, name), operand(target, name)
-    if target.dtype.kind in "iu":
-        logits, labels = _labels(name, input, target)
-        chosen = _chosen(_log_softmax(logits), labels)
-        # The one number is turned round, not each; and from 0, because the negative of no loss would be -0.
-        return 0.0 - _reduced(name, chosen if logits is input else chosen.reshape(target.shape), reduction)
-    input, target = _pair(name, input, target)
-    axis = 1 if input.ndim > 1 else 0
-    # a class of probability 0 costs nothing, even where its logit is -inf
-    logs = log_softmax(input, axis)
-    if np.isneginf(numbers_of(logs)).any():
-        logs = np.where(numbers_of(target) == 0, 0.0, logs)
-    return _reduced(name, -(target * logs).sum(axis=axis), reduction)
-
-
-def nll_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
-    """Minus the log-probability of each label; `input` are log-probabilities, shaped as for `cross_entropy`.
-
-    >>> nll_loss(np.log(np.array([[0.25, 0.75]])), np.array([0])).round(4).item()
-    1.3863
-    """
-    name = "nll_loss"
-    input, target = operand(input, name), operand(target, name)
-    if target.dtype.kind not in "iu":
-        raise OperandError(f"{name}: labels of dtype {target.dtype}; they must be integers")
-    logs, labels = _labels(name, input, target)
-    return _reduced(name, -_chosen(logs, labels).reshape(target.shape), reduction)
-
-
-def hinge_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
-    """max(0, 1 - target * input) for targets -1 and 1, the loss of support vector machines.
+    With a `margin` of 0, which is the smallest, it is that of the perceptron.
 
     >>> hinge_loss(np.array([0.5, 3.0]), np.array([1, -1]), reduction="none")
     array([0.5, 4. ])
     """
-    input, target = _pair("hinge_loss", input, target)
+    if not margin >= 0:
+        raise OperandError(f"hinge_loss: margin={margin} must not be negative")
+    input, target = pair("hinge_loss", input, target)
     signs = numbers_of(target)
     if not ((signs == 1) | (signs == -1)).all():
         raise OperandError("hinge_loss: targets must be -1 or 1; for labels 0 and 1 pass 2 * target - 1")
-    margin = 1.0 - input * target
-    return _reduced("hinge_loss", np.where(margin <= 0, 0.0, margin), reduction)
+    missing = margin - input * target
+    return reduced("hinge_loss", np.where(missing <= 0, 0.0, missing), reduction)
 
 
 def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Any:
@@ -255,7 +145,7 @@ def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = 
     >>> kl_div(np.log(np.array([[0.5, 0.5]])), np.array([[1.0, 0.0]]), reduction="batchmean").round(4).item()
     0.6931
     """
-    input, target = _pair("kl_div", input, target)
+    input, target = pair("kl_div", input, target)
     if log_target:
         loss = np.exp(target) * (target - input)
     else:
@@ -268,7 +158,7 @@ def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = 
         if not input.ndim or not len(input):
             raise OperandError(f"kl_div: an input of shape {input.shape} has no batch; use reduction='sum'")
         return loss.sum() / len(input)
-    return _reduced("kl_div", loss, reduction)
+    return reduced("kl_div", loss, reduction)
 
 
 def gaussian_nll_loss(
@@ -288,10 +178,9 @@ def gaussian_nll_loss(
     2.0
     """
     name = "gaussian_nll_loss"
-    input, target = _pair(name, input, target)
+    input, target = pair(name, input, target)
     var = operand(var, name)
-    widths = zip(reversed(var.shape), reversed(input.shape), strict=False)
-    if var.ndim > input.ndim or any(width not in (1, wanted) for width, wanted in widths):
+    if not repeats_to(var.shape, input.shape):
         raise OperandError(
             f"{name}: variances of shape {var.shape} for an input of shape {input.shape}; give one for each element, "
             f"or a shape that broadcasts to the input's"
@@ -300,7 +189,7 @@ def gaussian_nll_loss(
         raise OperandError(f"{name}: a variance of {numbers_of(var).min()} is negative; pass the exp of a free number")
     bounded = np.where(var <= eps, eps, var)
     loss = 0.5 * (np.log(bounded) + (input - target) ** 2 / bounded)
-    return _reduced(name, loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)
+    return reduced(name, loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)
 
 
 def cosine_similarity(x1: Any, x2: Any, axis: int = -1, eps: float = 1e-8) -> Any:
@@ -311,7 +200,7 @@ def cosine_similarity(x1: Any, x2: Any, axis: int = -1, eps: float = 1e-8) -> An
     >>> cosine_similarity(np.array([1.0, 0.0]), np.array([1.0, 1.0])).round(4).item()
     0.7071
     """
-    x1, x2 = _pair("cosine_similarity", x1, x2)
+    x1, x2 = pair("cosine_similarity", x1, x2)
     lengths = [np.linalg.norm(x, axis=axis, keepdims=True) for x in (x1, x2)]
     least = [max(eps, float(np.finfo(length.dtype).tiny)) for length in lengths]
     first, second = [np.where(length <= e, e, length) for length, e in zip(lengths, least, strict=True)]
@@ -326,9 +215,9 @@ def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: float =
     """
     name = "cosine_embedding_loss"
     cosine = cosine_similarity(input1, input2)
-    cosine, target = _pair(name, cosine, target)
+    cosine, target = pair(name, cosine, target)
     together = numbers_of(target) == 1
     if not (together | (numbers_of(target) == -1)).all():
         raise OperandError(f"{name}: targets must be -1 or 1; for labels 0 and 1 pass 2 * target - 1")
     excess = cosine - margin
-    return _reduced(name, np.where(together, 1.0 - cosine, np.where(excess <= 0, 0.0, excess)), reduction)
+    return reduced(name, np.where(together, 1.0 - cosine, np.where(excess <= 0, 0.0, excess)), reduction)

@@ -1,0 +1,67 @@
+"""What every loss begins and ends with: operands of one shape, checked weights, and the reduction to one number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from autograd_lite.errors import OperandError
+from autograd_lite.nn.activations import operand, signed
+from autograd_lite.rules.table import numbers_of
+
+__all__ = ["checked_weight", "pair", "reduced", "repeats_to"]
+
+
+def pair(name: str, x: Any, target: Any) -> tuple[Any, Any]:
+    """Input and target as operands, the input in floating point; different shapes are refused."""
+    x, target = signed(x, name), operand(target, name)
+    if x.shape != target.shape:
+        raise OperandError(
+            f"{name}: an input of shape {x.shape} and a target of shape {target.shape}; reshape one of them so that "
+            f"they are the same"
+        )
+    return x, target
+
+
+def reduced(name: str, loss: Any, reduction: str, weight: Any = None) -> Any:
+    """The mean of `loss`, its sum, or itself; what was multiplied by a `weight` has a mean over the sum of that."""
+    if reduction == "mean":
+        if not loss.size:
+            raise OperandError(f"{name}: an empty batch, of shape {loss.shape}, has no mean; leave it out")
+        if weight is None:
+            return loss.mean()
+        if not numbers_of(weight).any():
+            raise OperandError(
+                f"{name}: {weight.size} weights that are all 0 leave nothing to take the mean of; leave the batch out, "
+                f"or use reduction='sum'"
+            )
+        return loss.mean() / weight.mean()  # the sums themselves could be too large for float16
+    if reduction == "sum":
+        return loss.sum()
+    if reduction == "none":
+        return loss
+    raise OperandError(f"{name}: reduction={reduction!r} is not known; use 'mean', 'sum' or 'none'")
+
+
+def checked_weight(name: str, weight: Any, x: Any, argument: str = "weight") -> Any:
+    """The weights in the dtype of the input `x`, so that float32 stays that; they must be finite and not negative."""
+    weight = operand(weight, f"{name}: {argument}")
+    if weight.dtype.kind not in "biuf":
+        raise OperandError(f"{name}: a {argument} of dtype {weight.dtype}; give real numbers")
+    if x.dtype.kind == "f" and weight.dtype != x.dtype:
+        with np.errstate(over="ignore"):  # infinity is refused below
+            weight = weight.astype(x.dtype)
+    numbers = numbers_of(weight)
+    good = np.isfinite(numbers) & (numbers >= 0)
+    if not good.all():
+        raise OperandError(
+            f"{name}: a {argument} of {numbers[~good].flat[0]}, in {numbers.dtype}; each must be finite and at least 0"
+        )
+    return weight
+
+
+def repeats_to(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Whether an array of `shape` broadcasts to `wanted` without enlarging it."""
+    widths = zip(reversed(shape), reversed(wanted), strict=False)
+    return len(shape) <= len(wanted) and all(width in (1, whole) for width, whole in widths)
