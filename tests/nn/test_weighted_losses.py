@@ -273,6 +273,8 @@ def test_extreme_logits_give_finite_losses_and_gradients_in_the_dtype_of_the_inp
             lambda x: nn.nll_loss(x, np.array([1, -100]), weight=WEIGHT),
             lambda x: nn.binary_cross_entropy_with_logits(x, zeros, weight=WEIGHT, pos_weight=WEIGHT),
             lambda x: nn.binary_cross_entropy_with_logits(x, zeros + 1, pos_weight=3),
+            lambda x: nn.binary_cross_entropy_with_logits(x, zeros == 0, pos_weight=3),
+            lambda x: nn.binary_cross_entropy_with_logits(x, zeros.astype(int), pos_weight=3),
             lambda x: nn.binary_cross_entropy(nn.sigmoid(x), zeros, weight=WEIGHT),
             lambda x: nn.mse_loss(x, zeros, weight=np.ones((2, 3))),
             lambda x: nn.l1_loss(x, zeros, weight=np.ones((2, 3))),
@@ -384,6 +386,19 @@ def test_bad_weights_of_elements_are_refused():
     for margin in (-0.1, np.nan):
         with pytest.raises(OperandError, match=f"hinge_loss: margin={margin} must not be negative"):
             nn.hinge_loss(X, np.sign(Y), margin=margin)
+
+
+@pytest.mark.parametrize("keywords", OPTIONS, ids=", ".join)
+def test_every_transform_has_the_same_derivatives(keywords):
+    labels = np.where(LABELS == -100, keywords.get("ignore_index", -100), LABELS)
+    each = partial(nn.cross_entropy, target=labels, reduction="none", **keywords)
+    mean = partial(nn.cross_entropy, target=labels, **keywords)
+    tangent = RNG.standard_normal(X.shape)
+    along = ag.jvp(each, (X,), (tangent,))[1]
+    np.testing.assert_allclose(np.tensordot(ag.jacobian(each)(X), tangent, 2), along, rtol=1e-12, atol=1e-15)
+    matrix = ag.hessian(mean)(X)
+    np.testing.assert_allclose(np.tensordot(matrix, tangent, 2), ag.hvp(mean, X, tangent), rtol=1e-12, atol=1e-15)
+    assert (matrix[2] == 0).all() and np.abs(matrix[0]).max() > 1e-3
 
 
 def test_labels_and_weights_may_change_after_the_loss():
