@@ -1,6 +1,7 @@
 """The fit loop: what it records, how it stops, resumes and refuses."""
 
 import csv
+import functools
 import io
 import os
 
@@ -253,6 +254,28 @@ def test_labels_out_of_range_are_refused_before_any_weight_changes(label):
     with pytest.raises(OperandError, match="with 2 classes"):  # a loss that fit knows nothing about
         run(net, (X, bad(LABELS, label)), lambda outputs, y: nn.cross_entropy(outputs, y), batch_size=1)
     assert same(before, net.state_dict())
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [nn.cross_entropy, functools.partial(nn.cross_entropy, weight=[0.0, 1.0]), nn.nll_loss],
+    ids=["ignored", "weightless", "nll"],
+)
+def test_the_first_label_may_be_ignored_or_weigh_nothing(loss):
+    labels = np.resize([0 if isinstance(loss, functools.partial) else -100, 1, 0, 1, 1, 1], len(X))
+    net = model(out=2)
+    _, history = run(net, (X, labels), loss, batch_size=len(X))
+    assert np.isfinite(history["loss"]).all()
+
+
+def test_ignored_labels_are_left_out_of_what_fit_checks():
+    loss = functools.partial(nn.cross_entropy, ignore_index=7)
+    labels = np.where(np.arange(len(X)) % 2, 1, 7)
+    run(model(out=2), (X, labels), loss, batch_size=len(X))
+    with pytest.raises(OperandError, match="labels from 1 to 5, and the model has 2 outputs"):
+        run(model(out=2), (X, np.where(labels == 7, 7, np.arange(len(X)) % 6)), loss)
+    with pytest.raises(OperandError, match=r"every label of \(\d+,\) is ignored"):
+        run(model(out=2), (X, np.full(len(X), 7)), loss)
 
 
 def test_a_loss_that_is_not_finite_ends_the_run_before_the_weights_do():

@@ -287,7 +287,8 @@ def _threshold(run: Run, targets: Any) -> float:
     """The output that is the boundary between two classes: 0 for logits, otherwise midway between the targets."""
     from autograd_lite.nn.losses import binary_cross_entropy_with_logits
 
-    return 0.0 if run.loss is binary_cross_entropy_with_logits else _centre(targets)
+    loss = getattr(run.loss, "func", run.loss)  # of a functools.partial
+    return 0.0 if loss is binary_cross_entropy_with_logits else _centre(targets)
 
 
 def _centre(targets: Any) -> float:

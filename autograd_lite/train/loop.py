@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -380,21 +381,27 @@ def _evaluate(
 
 def _check_labels(model: Module, loss: Any, inputs: Any, targets: Any) -> None:
     """Run one sample through model and loss, and look at all labels, before anything is trained."""
+    bound = loss.keywords if isinstance(loss, functools.partial) else {}
+    of_labels = targets.dtype.kind in "iu" and getattr(loss, "func", loss) in (cross_entropy, nll_loss)
     modes = [(module, module.training) for _, module in model.named_modules()]
     drawn = [(rng, rng.bit_generator.state) for rng in generators_of(model)]
     try:
         with no_grad():
             outputs = model.eval()(inputs[:1].copy())
-            loss(outputs, targets[:1].copy())
+            # of labels the sum, because a first label that is ignored has no mean
+            loss(outputs, targets[:1].copy(), **{"reduction": "sum"} if of_labels else {})
     finally:
         for module, mode in modes:
             module.training = mode
         for rng, state in drawn:
             rng.bit_generator.state = state
-    if loss in (cross_entropy, nll_loss) and targets.dtype.kind in "iu":
+    if of_labels:
         classes = outputs.shape[1]
-        if targets.min() < 0 or targets.max() >= classes:
+        counted = targets[targets != bound.get("ignore_index", -100)]
+        if not counted.size:
+            raise OperandError(f"fit: every label of {targets.shape} is ignored; there must be one to learn from")
+        if counted.min() < 0 or counted.max() >= classes:
             raise OperandError(
-                f"fit: labels from {targets.min()} to {targets.max()}, and the model has {classes} outputs; labels "
+                f"fit: labels from {counted.min()} to {counted.max()}, and the model has {classes} outputs; labels "
                 f"count from 0 to {classes - 1}"
             )

@@ -1,5 +1,6 @@
 """The page of a training run: what it says is what happened, and looking changes nothing."""
 
+import functools
 import json
 import re
 
@@ -143,7 +144,14 @@ def test_the_plane_shows_the_class_of_the_largest_output(classes, tmp_path):
     assert plane["classes"] == classes and set("".join(plane["grids"])) <= set(LEVELS if classes == 2 else "012")
 
 
-@pytest.mark.parametrize(("loss", "middle"), [(nn.binary_cross_entropy_with_logits, 0.0), (nn.mse_loss, 0.5)])
+@pytest.mark.parametrize(
+    ("loss", "middle"),
+    [
+        (nn.binary_cross_entropy_with_logits, 0.0),
+        (functools.partial(nn.binary_cross_entropy_with_logits, pos_weight=2.0), 0.0),
+        (nn.mse_loss, 0.5),
+    ],
+)
 def test_the_boundary_of_one_output_is_at_0_for_logits_and_midway_between_the_targets(loss, middle, tmp_path):
     net = network(1)
     trained(net, train.TrainingPage(tmp_path / "run.html"), data=(X, COLUMN), loss=loss, epochs=10)
