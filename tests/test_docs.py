@@ -1,23 +1,31 @@
-"""What the documents say is run: every Python block, every link inside the project, every set-up command.
+"""What the documents say is run: Python blocks, consoles, links inside the project, set-up commands.
 
 The Python blocks of one document are one program: a block sees the names of those above it. A block with
 `>>>` prompts is held against the output printed in it; any other must run without an error or a warning.
+A block whose fence names a file is that file, for the blocks of its document; a `console` block is the command
+line after `$` and what it prints.
 """
 
 import doctest
 import re
+import shlex
 import tomllib
 import traceback
 from pathlib import Path
 
 import pytest
 
+from autograd_lite.cli import main
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
 DOCUMENTS = [*PAGES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 
-FENCE = re.compile(r"^```(?P<language>\w*)[^\n]*\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE)
-LINK = re.compile(r"\]\((?!\w+:|#)(?P<target>[^)#\s]+)")
+PICTURES = (ROOT / "docs" / "loss.svg", Path("loss.svg"))
+
+FENCE = re.compile(r"^```(?P<language>\w*) ?(?P<file>[^\n]*)\n(?P<code>.*?)^```$", re.DOTALL | re.MULTILINE)
+LINK = re.compile(r"\]\((?!\w+:)(?P<target>[^)#\s]*)#?(?P<anchor>[^)\s]*)\)")
+OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
 def read(path: Path) -> str:
@@ -42,25 +50,61 @@ def run_python_blocks(text: str, filename: str) -> None:
     for line, code in blocks(text, "python", "pycon"):
         if re.search(r"^ *>>> ", code, re.MULTILINE):
             example = doctest.DocTestParser().get_doctest(code, names, filename, filename, line)
-            options = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
-            doctest.DebugRunner(optionflags=options).run(example, clear_globs=False)
+            doctest.DebugRunner(optionflags=OPTIONS).run(example, clear_globs=False)
             names = example.globs
         else:
             # Empty lines above, so that a traceback names the line of the document.
             exec(compile("\n" * line + code, filename, "exec"), names)
 
 
-@pytest.mark.parametrize("path", PAGES, ids=name_of)
-def test_every_python_block_runs(path, tmp_path, monkeypatch):
+def write_files(text: str) -> None:
+    for match in FENCE.finditer(text):
+        if match["file"]:
+            Path(match["file"]).write_text(match["code"], encoding="utf-8")
+
+
+def anchors(text: str) -> set[str]:
+    """What GitHub calls the headings."""
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", text), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.fixture
+def empty_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("empty_folder")
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_every_python_block_runs(path, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "Agg")
+    write_files(read(path))
     run_python_blocks(read(path), str(path))
 
 
+@pytest.mark.usefixtures("empty_folder")
+@pytest.mark.parametrize("path", [path for path in PAGES if blocks(read(path), "console")], ids=name_of)
+def test_every_console_prints_what_stands_under_the_command(path, capsys):
+    write_files(read(path))
+    for _, code in blocks(read(path), "console"):
+        line, _, printed = code.partition("\n")
+        prompt, program, *arguments = shlex.split(line)
+        assert (prompt, program.removeprefix(".venv/bin/")) == ("$", "autograd-lite")
+        main(arguments)
+        assert doctest.OutputChecker().check_output(printed, capsys.readouterr().out, OPTIONS)
+
+
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
-def test_every_link_inside_the_project_leads_to_a_file(path):
-    targets = [match["target"] for match in LINK.finditer(read(path))]
-    assert [target for target in targets if not (path.parent / target).exists()] == []
+def test_every_link_inside_the_project_leads_to_a_file_and_a_heading(path):
+    for match in LINK.finditer(read(path)):
+        target = path.parent / match["target"] if match["target"] else path
+        assert target.exists(), match[0]
+        assert not match["anchor"] or match["anchor"] in anchors(read(target)), match[0]
+
+
+def test_the_readme_leads_to_every_page():
+    targets = {match["target"] for match in LINK.finditer(read(ROOT / "README.md"))}
+    assert {path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/**/*.md")} <= targets
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
@@ -70,8 +114,13 @@ def test_every_fence_is_seen(path):
     assert text.count("```") == 2 * len(FENCE.findall(text))
 
 
-def test_the_readme_has_an_example():
-    assert blocks(read(ROOT / "README.md"), "python")
+@pytest.mark.usefixtures("empty_folder")
+def test_the_readme_shows_the_picture_that_its_blocks_draw():
+    """The boxes and arrows; where they stand depends on the version of Graphviz."""
+    run_python_blocks(read(ROOT / "README.md"), "README.md")
+    shown, drawn = (sorted(re.findall("<title>.*?</title>|>[^<]*</text>", read(p))) for p in PICTURES)
+    assert shown == drawn
+    assert len(drawn) > 20
 
 
 def test_a_document_with_a_failing_block_does_not_pass():
