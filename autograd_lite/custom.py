@@ -112,6 +112,9 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     operations, for the time of one more forward pass. `f` takes positional Tensors or arrays and returns one
     Tensor; Tensors that it uses without being given them must be leaves (parameters).
 
+    Raises:
+        InPlaceError: on the way back, if a parameter was changed, or `f` did not give the same again: random numbers.
+
     >>> x = Tensor([0.5], requires_grad=True)
     >>> checkpoint(lambda t: np.tanh(np.tanh(t)))(x).sum().backward()
     >>> x.grad.round(4)

@@ -28,7 +28,10 @@ def jacobian(f: Function, argnums: Any = 0) -> Function:
 
     Its shape is the output's followed by the input's. Where output or input are nested containers the result has
     the structure of the output with that of the input in each place. Whichever of the two is smaller decides
-    between reverse and forward mode.
+    between reverse and forward mode. `argnums` is that of `grad`.
+
+    Raises:
+        OperandError: an argument or a result is complex.
 
     >>> jacobian(lambda x: x**2)(np.array([1.0, 2.0]))
     array([[2., 0.],
@@ -148,7 +151,9 @@ def _columns(trace: Trace) -> list[list[Any]]:
 
 
 def hessian(f: Function, argnums: Any = 0) -> Function:
-    """A function that computes the matrix of second derivatives of a scalar `f`.
+    """A function that computes the second derivatives of a scalar `f`; for an input (n,) a matrix (n, n).
+
+    `argnums` and errors are those of `grad`.
 
     >>> hessian(lambda x: (x**3).sum())(np.array([1.0, 2.0]))
     array([[ 6.,  0.],
@@ -160,7 +165,12 @@ def hessian(f: Function, argnums: Any = 0) -> Function:
 def hvp(f: Function, x: Any, v: Any) -> Any:
     """The product of the Hessian of a scalar `f` at `x` with `v`, at the cost of a few gradients.
 
-    `x` may be a nested container of arrays; `v` has its structure.
+    `x` may be a nested container of arrays; `v` has its structure (Pearlmutter, 1994, "Fast Exact
+    Multiplication by the Hessian").
+
+    Raises:
+        BackwardError: `f` returned several arrays, or one that is no scalar.
+        OperandError: `v` does not fit `x`.
 
     >>> hvp(lambda x: (x**3).sum(), np.array([1.0, 2.0]), np.array([1.0, 1.0]))
     array([ 6., 12.])

@@ -85,7 +85,7 @@ def sqrtm(A: Any) -> Any:
 
 
 def solve_sylvester(a: Any, b: Any, q: Any) -> Any:
-    """The solution X, of shape (m, n), of A X + X B = Q, for `a` of shape (m, m) and `b` of shape (n, n).
+    """The solution X, of shape (m, n), of A X + X B = Q, for `a` (m, m), `b` (n, n), `q` (m, n).
 
     >>> import numpy as np
     >>> solve_sylvester(np.eye(2), np.eye(2), np.array([[2.0, 4.0], [6.0, 8.0]]))
@@ -118,6 +118,10 @@ def solve_triangular(
         overwrite_b: accepted for SciPy's sake; nothing is overwritten.
         check_finite: accepted for SciPy's sake; it is always checked.
 
+    Raises:
+        OperandError: `trans` is none of these.
+        LinAlgError: the matrix is singular.
+
     >>> import numpy as np
     >>> solve_triangular(np.array([[2.0, 0.0], [1.0, 4.0]]), np.array([2.0, 9.0]), lower=True)
     array([1., 2.])
@@ -136,7 +140,11 @@ def cho_factor(
 ) -> tuple[Any, bool]:
     """The Cholesky factor of a positive definite matrix of shape (n, n), for `cho_solve`.
 
-    The other triangle holds zeros. The gradient is that of np.linalg.cholesky.
+    The other triangle holds zeros. The gradient is that of np.linalg.cholesky. `overwrite_a`
+    and `check_finite` are accepted for SciPy's sake, here and below.
+
+    Raises:
+        LinAlgError: the matrix is not positive definite.
 
     >>> import numpy as np
     >>> factor, lower = cho_factor(np.array([[4.0, 0.0], [0.0, 9.0]]), lower=True)
@@ -153,7 +161,7 @@ def cho_solve(
     overwrite_b: bool = False,  # noqa: ARG001  # SciPy's parameter
     check_finite: bool = True,  # noqa: ARG001  # likewise
 ) -> Any:
-    """The solution x of A x = b from the Cholesky factor of A and whether it is the lower one.
+    """The solution x of A x = b from `c_and_lower`, what `cho_factor` returned for A; `b` is (n,) or (n, k).
 
     >>> import numpy as np
     >>> cho_solve((np.array([[2.0, 0.0], [0.0, 3.0]]), True), np.array([4.0, 18.0]))
@@ -187,7 +195,9 @@ def lu_solve(
     overwrite_b: bool = False,  # noqa: ARG001  # SciPy's parameter
     check_finite: bool = True,  # noqa: ARG001  # likewise
 ) -> Any:
-    """The solution x of A x = b (of its transpose for trans=1, the conjugate transpose for 2) from `lu_factor`.
+    """The solution x of A x = b from `lu_and_piv`, what `lu_factor` returned for A; `b` is (n,) or (n, k).
+
+    With `trans` 1 it is that of the transpose of A, with 2 of the conjugate transpose.
 
     >>> import numpy as np
     >>> lu_solve(lu_factor(np.array([[2.0, 0.0], [0.0, 4.0]])), np.array([2.0, 8.0]))
@@ -229,7 +239,10 @@ def solve_banded(
 
 
 def block_diag(*arrays: Any) -> Any:
-    """The matrix that has the given matrices on its diagonal and zeros elsewhere; a vector counts as one row.
+    """The matrix that has the given `arrays` on its diagonal and zeros elsewhere; a vector counts as one row.
+
+    Raises:
+        OperandError: one has more than two axes.
 
     >>> import numpy as np
     >>> block_diag([[1.0, 2.0]], 3.0)
@@ -255,7 +268,10 @@ def block_diag(*arrays: Any) -> Any:
 def toeplitz(c: Any, r: Any = None) -> Any:
     """The matrix of constant diagonals with first column `c` and first row `r`, by default conj(c).
 
-    Both are vectors; r[0] is not read.
+    r[0] is not read.
+
+    Raises:
+        OperandError: one of them is no vector.
 
     >>> import numpy as np
     >>> toeplitz([1.0, 2.0], [0.0, 3.0, 4.0])

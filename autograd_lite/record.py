@@ -415,7 +415,14 @@ def no_grad(function: Callable[..., Any] | None = None) -> Any:
 
 
 def enable_grad(function: Callable[..., Any] | None = None) -> Any:
-    """Record inside this block again, within a surrounding `no_grad`."""
+    """Record inside this block (or decorated function) again, within a surrounding `no_grad`.
+
+    >>> import autograd_lite as ag
+    >>> x = ag.Tensor([1.0], requires_grad=True)
+    >>> with ag.no_grad(), ag.enable_grad():
+    ...     (2 * x).requires_grad
+    True
+    """
     block = _Recording(on=ON)
     return block if function is None else block(function)
 

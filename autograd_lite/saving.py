@@ -84,6 +84,12 @@ def load(path: str | os.PathLike[str], max_bytes: int = 4 << 30) -> Any:
         FileError: truncated, damaged, too large, or holding objects.
         OperandError: another suffix.
         FileNotFoundError: there is no such file.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(f"{folder}/run.npz", {"epoch": 3, "weights": [np.ones(2)]})
+    ...     load(f"{folder}/run.npz")
+    {'epoch': 3, 'weights': [array([1., 1.])]}
     """
     suffix = _suffix("load", path)
     arrays, text = (_read_npz if suffix == ".npz" else _read_safetensors)(Path(path), max_bytes)
@@ -96,7 +102,17 @@ def load(path: str | os.PathLike[str], max_bytes: int = 4 << 30) -> Any:
 
 
 def replace_file(path: str | os.PathLike[str], write: Callable[[Any], object]) -> None:
-    """Let `write(file)` fill a new binary file, and put it in the place of `path` when that has succeeded."""
+    """Let `write(file)` fill a new binary file, and put it in the place of `path` when that has succeeded.
+
+    Raises:
+        FileNotFoundError: there is no such folder.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     replace_file(f"{folder}/note", lambda file: file.write(b"whole"))
+    ...     Path(f"{folder}/note").read_bytes()
+    b'whole'
+    """
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "There is no such folder; make it first", os.fspath(path.parent))

@@ -43,7 +43,7 @@ def convolve(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> An
 def correlate(in1: Any, in2: Any, mode: str = "full", method: str = "auto") -> Any:
     """The cross-correlation of two arrays: the convolution of `in1` with conj(in2) read backwards.
 
-    Arguments and errors are those of `convolve`.
+    `mode`, `method` and errors are those of `convolve`.
 
     >>> import numpy as np
     >>> correlate(np.array([1.0, 2.0, 3.0]), np.array([0.0, 1.0, 0.5]))

@@ -127,7 +127,7 @@ class Regressor(RegressorMixin, _Estimator):  # type: ignore[misc]
 class Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
     """A model trained with Adam on the cross-entropy; labels may be numbers or strings.
 
-    The arguments are those of `Regressor`; the model has one output per class, its logit.
+    The arguments are those of `Regressor`; the model, `build` makes it, has one output per class, its logit.
 
     >>> X = np.array([[0.0], [0.1], [1.0], [1.1]])
     >>> Classifier(epochs=50, random_state=0).fit(X, ["low", "low", "high", "high"]).predict(X).tolist()

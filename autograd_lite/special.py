@@ -84,7 +84,7 @@ def expit(x: Any) -> Any:
 
 
 def log_expit(x: Any) -> Any:
-    """The logarithm of the logistic function.
+    """log(1 / (1 + exp(-x))), the logarithm of the logistic function, without overflow.
 
     >>> from autograd_lite import Tensor
     >>> log_expit(Tensor([-800.0, -1000.0]))

@@ -188,6 +188,9 @@ class Tensor(ArrayMethods):
     def item(self, *index: Any) -> Any:
         """One element as a Python number, without history; with no index there must be exactly one.
 
+        Raises:
+            OperandError: no index, and several elements or none.
+
         >>> Tensor([[3.5]], requires_grad=True).item()
         3.5
         """
@@ -326,7 +329,17 @@ class Tensor(ArrayMethods):
             node.note("grad", value)
 
     def retain_grad(self) -> None:
-        """Keep the gradient of this intermediate result in `.grad` when `backward` passes it."""
+        """Keep the gradient of this intermediate result in `.grad` when `backward` passes it.
+
+        Raises:
+            RequiresGradError: no gradient will pass it.
+
+        >>> h = 3 * Tensor([1.0], requires_grad=True)
+        >>> h.retain_grad()
+        >>> (2 * h).sum().backward()
+        >>> h.grad
+        array([2.])
+        """
         if not self.requires_grad:
             raise RequiresGradError(
                 f"retain_grad: this Tensor of shape {self.shape} does not require grad, so none will pass it"
@@ -338,6 +351,9 @@ class Tensor(ArrayMethods):
         """Call `hook(gradient)` when the gradient of this Tensor is known; what it returns, if anything, replaces it.
 
         Returns a handle whose `remove()` takes the hook away again.
+
+        Raises:
+            RequiresGradError: no gradient will pass this Tensor.
 
         >>> t = Tensor([1.0], requires_grad=True)
         >>> handle = t.register_hook(lambda g: 2 * g)

@@ -234,6 +234,9 @@ def value_and_grad(f: Function, argnums: Any = 0, has_aux: bool = False) -> Func
         A function with the arguments of `f` that returns `(value, gradient)`, with `has_aux`
         `((value, aux), gradient)`.
 
+    Raises:
+        BackwardError: `f` returned several arrays, or one that is no scalar.
+
     >>> value, gradient = value_and_grad(lambda x: (x**2).sum())(np.array([1.0, 2.0]))
     >>> value, gradient
     (array(5.), array([2., 4.]))
@@ -256,7 +259,9 @@ def value_and_grad(f: Function, argnums: Any = 0, has_aux: bool = False) -> Func
 
 
 def grad(f: Function, argnums: Any = 0, has_aux: bool = False) -> Function:
-    """A function that computes the gradient of a scalar `f`; see `value_and_grad`.
+    """A function that computes the gradient of a scalar `f`; arguments and errors are those of `value_and_grad`.
+
+    It returns the gradient, or `(gradient, aux)` with `has_aux`.
 
     >>> grad(lambda x: x**3)(2.0)
     array(12.)
@@ -308,8 +313,16 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
     The pullback is linear in the gradient it is given; its own pullback is the derivative itself (the "double
     backward" construction of J. Townsend, 2017). So no rule has to be written for the forward mode.
 
+    Args:
+        f: a function of arrays that returns arrays.
+        primals: its arguments, a tuple.
+        tangents: a tuple of directions, each in the shape and structure of its argument.
+
     Returns:
         `(y, tangent)`, the tangent in the shape and structure of `y`.
+
+    Raises:
+        OperandError: primals and tangents that are no tuples, or do not fit one another.
 
     >>> jvp(lambda x: x**2, (np.array([1.0, 2.0]),), (np.array([1.0, 0.5]),))
     (array([1., 4.]), array([2., 2.]))

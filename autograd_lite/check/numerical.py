@@ -91,8 +91,8 @@ def gradgradcheck(
 ) -> GradcheckReport:
     """Compare the engine's second derivatives of `f` with finite differences of its first ones.
 
-    Arguments and report are those of `gradcheck`. The gradient of `f` is differentiated by the inputs and by the
-    gradient of the result that it starts from ("grad_output").
+    Arguments, errors and report are those of `gradcheck`. The gradient of `f` is differentiated by the inputs, and by
+    the gradient of the result that it starts from ("grad_output").
 
     >>> gradgradcheck(lambda x: np.sin(x) * x, np.array([1.0, 2.0]))
     gradgradcheck: right (4 entries agree with finite differences)

@@ -28,6 +28,10 @@ class Entry:
         verdict: "right", "wrong" or "inconclusive".
         reason: what is special here, such as a kink with the slopes on both sides; otherwise empty.
         distance: how far off it is, in units of what is tolerated.
+
+    >>> from autograd_lite import gradcheck
+    >>> gradcheck(lambda x: x**2, np.array([3.0]), grads=np.array([3.0])).worst.gradient
+    3.0
     """
 
     input: str
@@ -58,7 +62,12 @@ class InputReport:
     """One input: its gradient under test, the one by finite differences, and how they compare.
 
     `difference` and its estimated `error` are NaN at entries that were not checked. For a Jacobian all three arrays
-    have a leading axis along the entries of the result.
+    have a leading axis along the entries of the result. `name`, `verdict`, `worst` and `pattern` are those of
+    `GradcheckReport`, for this input alone.
+
+    >>> from autograd_lite import gradcheck
+    >>> gradcheck(lambda x: x**2, np.array([3.0])).inputs[0].difference.round(6)
+    array([6.])
     """
 
     name: str
@@ -83,6 +92,11 @@ class GradcheckReport:
         remarks: what else is worth knowing, such as inputs that were converted or left out.
         inputs: an `InputReport` for each input that was checked.
         checked, wrong, inconclusive: numbers of entries.
+
+    >>> from autograd_lite import gradcheck
+    >>> report = gradcheck(lambda x: x**2, np.array([3.0]), grads=np.array([3.0]))
+    >>> report.verdict, report.wrong, report.pattern
+    ('wrong', 1, 'every entry is 1/2 of what it should be')
     """
 
     check: str

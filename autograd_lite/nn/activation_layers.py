@@ -23,7 +23,7 @@ class ReLU(Module):
 
 
 class LeakyReLU(Module):
-    """`leaky_relu` as a Module.
+    """`leaky_relu` with its `negative_slope` as a Module.
 
     >>> LeakyReLU(0.1)([-1.0, 2.0])
     array([-0.1,  2. ])
@@ -42,7 +42,7 @@ class LeakyReLU(Module):
 
 
 class ELU(Module):
-    """`elu` as a Module.
+    """`elu` with its `alpha` as a Module.
 
     >>> ELU()([0.0, 2.0])
     array([0., 2.])
@@ -61,7 +61,7 @@ class ELU(Module):
 
 
 class GELU(Module):
-    """`gelu` as a Module.
+    """`gelu` as a Module; `approximate` is "none" or "tanh".
 
     >>> GELU()([0.0, 10.0])
     array([ 0., 10.])

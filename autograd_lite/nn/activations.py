@@ -68,7 +68,7 @@ def log_sigmoid(x: Any) -> Any:
 
 
 def tanh(x: Any) -> Any:
-    """The hyperbolic tangent, `np.tanh`.
+    """The hyperbolic tangent of x, `np.tanh`.
 
     >>> tanh(np.array([0.0, 1e4]))
     array([0., 1.])
@@ -203,7 +203,7 @@ def softmax(x: Any, axis: int = -1) -> Any:
 
 
 def log_softmax(x: Any, axis: int = -1) -> Any:
-    """The logarithm of `softmax`, accurate where a probability underflows.
+    """The logarithm of `softmax` of x along `axis`, accurate where a probability underflows.
 
     >>> log_softmax(np.array([0.0, 1e4]))
     array([-10000.,      0.])
@@ -217,6 +217,8 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
 
 def logsumexp(x: Any, axis: Any = -1, keepdims: bool = False) -> Any:
     """log of the sum of exp(x) along `axis` (an int, a tuple or None for all), without overflow.
+
+    `keepdims` is that of `np.sum`.
 
     >>> logsumexp(np.array([1e4, 1e4])).item()
     10000.6931

@@ -145,7 +145,15 @@ def _pool(name: str, x: Any, size: Any, stride: Any, axes: int, reduce: Any) -> 
 
 
 def max_pool1d(x: Any, kernel_size: Any, stride: Any = None) -> Any:
-    """The largest element of each window of x (samples, channels, length); `stride` defaults to the window's size.
+    """The largest element of each window of x (samples, channels, length); what fills no window is left out.
+
+    Args:
+        x: the input.
+        kernel_size: length of a window.
+        stride: from one window to the next; default: `kernel_size`.
+
+    Raises:
+        OperandError: an input of other axes, or shorter than a window.
 
     >>> max_pool1d(np.array([[[1.0, 3.0, 2.0, 5.0]]]), 2)
     array([[[3., 5.]]])
@@ -156,7 +164,8 @@ def max_pool1d(x: Any, kernel_size: Any, stride: Any = None) -> Any:
 def max_pool2d(x: Any, kernel_size: Any, stride: Any = None) -> Any:
     """The largest element of each window of x (samples, channels, height, width).
 
-    Elements that tie for the largest share the gradient equally.
+    Elements that tie for the largest share the gradient equally. Arguments and errors are those of `max_pool1d`; sizes
+    are a number or a pair (rows, columns).
 
     >>> max_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 2)
     array([[[[ 5.,  7.],
@@ -166,7 +175,7 @@ def max_pool2d(x: Any, kernel_size: Any, stride: Any = None) -> Any:
 
 
 def avg_pool1d(x: Any, kernel_size: Any, stride: Any = None) -> Any:
-    """The mean of each window of x (samples, channels, length).
+    """The mean of each window of x (samples, channels, length); arguments and errors are those of `max_pool1d`.
 
     >>> avg_pool1d(np.array([[[1.0, 3.0, 2.0, 5.0]]]), 2)
     array([[[2. , 3.5]]])
@@ -175,7 +184,7 @@ def avg_pool1d(x: Any, kernel_size: Any, stride: Any = None) -> Any:
 
 
 def avg_pool2d(x: Any, kernel_size: Any, stride: Any = None) -> Any:
-    """The mean of each window of x (samples, channels, height, width).
+    """The mean of each window of x (samples, channels, height, width); arguments and errors as in `max_pool2d`.
 
     >>> avg_pool2d(np.arange(16.0).reshape(1, 1, 4, 4), 2)
     array([[[[ 2.5,  4.5],
@@ -281,24 +290,40 @@ class _Pool(Module):
 
 
 class MaxPool1d(_Pool):
-    """`max_pool1d` as a layer."""
+    """`max_pool1d` with its `kernel_size` and `stride` as a layer.
+
+    >>> MaxPool1d(2)(np.ones((5, 3, 8))).shape
+    (5, 3, 4)
+    """
 
     function = staticmethod(max_pool1d)
 
 
 class MaxPool2d(_Pool):
-    """`max_pool2d` as a layer."""
+    """`max_pool2d` with its `kernel_size` and `stride` as a layer.
+
+    >>> MaxPool2d(2)(np.ones((5, 3, 8, 8))).shape
+    (5, 3, 4, 4)
+    """
 
     function = staticmethod(max_pool2d)
 
 
 class AvgPool1d(_Pool):
-    """`avg_pool1d` as a layer."""
+    """`avg_pool1d` with its `kernel_size` and `stride` as a layer.
+
+    >>> AvgPool1d(2)(np.ones((5, 3, 8))).shape
+    (5, 3, 4)
+    """
 
     function = staticmethod(avg_pool1d)
 
 
 class AvgPool2d(_Pool):
-    """`avg_pool2d` as a layer."""
+    """`avg_pool2d` with its `kernel_size` and `stride` as a layer.
+
+    >>> AvgPool2d(2)(np.ones((5, 3, 8, 8))).shape
+    (5, 3, 4, 4)
+    """
 
     function = staticmethod(avg_pool2d)

@@ -371,7 +371,7 @@ def _entries(
 
 
 class Sequential(Module):
-    """Layers one after the other; each is a Module or a function of one Tensor (`nn.relu`, `np.tanh`).
+    """The `layers` one after the other; each is a Module or a function of one Tensor (`nn.relu`, `np.tanh`).
 
     >>> from autograd_lite.nn import Dense
     >>> model = Sequential(Dense(2, 3, seed=0), np.tanh, Dense(3, 1, seed=1))

@@ -136,7 +136,7 @@ class BatchNorm1d(_BatchNorm):
 class BatchNorm2d(_BatchNorm):
     """Each channel of x (samples, features, height, width) to mean 0 and variance 1 over the batch.
 
-    The arguments are those of `BatchNorm1d`.
+    The arguments `features`, `eps`, `momentum` and `dtype` are those of `BatchNorm1d`.
 
     >>> BatchNorm2d(3)(np.zeros((2, 3, 4, 4))).shape
     (2, 3, 4, 4)

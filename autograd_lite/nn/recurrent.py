@@ -164,7 +164,9 @@ class _Recurrent(Module):
 
 
 class RNN(_Recurrent):
-    """`RNNCell` over the steps of a sequence.
+    """`RNNCell` over the steps of x (samples, steps, in_features); the arguments are those of `RNNCell`.
+
+    It returns the outputs (samples, steps, hidden_size) and the last state (samples, hidden_size).
 
     >>> outputs, h = RNN(3, 4, seed=0)(np.ones((2, 5, 3)))
     >>> outputs.shape, h.shape
@@ -175,7 +177,7 @@ class RNN(_Recurrent):
 
 
 class GRU(_Recurrent):
-    """`GRUCell` over the steps of a sequence.
+    """`GRUCell` over the steps of x (samples, steps, in_features); arguments and results are those of `RNN`.
 
     >>> outputs, h = GRU(3, 4, seed=0)(np.ones((2, 5, 3)))
     >>> outputs.shape
@@ -186,7 +188,9 @@ class GRU(_Recurrent):
 
 
 class LSTM(_Recurrent):
-    """`LSTMCell` over the steps of a sequence; the last state is the pair (h, c).
+    """`LSTMCell` over the steps of x (samples, steps, in_features); arguments and results are those of `RNN`.
+
+    The last state is the pair (h, c).
 
     >>> outputs, (h, c) = LSTM(3, 4, seed=0)(np.ones((2, 5, 3)))
     >>> outputs.shape, c.shape

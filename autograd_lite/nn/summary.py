@@ -14,7 +14,9 @@ _WIDTH = 80
 
 
 def summary(model: Module, inputs: tuple[Any, ...] = ()) -> str:
-    """See `Module.summary`. The forward pass runs in evaluation mode and leaves the mode as it was.
+    """The parts of `model` as a tree, with output shapes for a tuple of `inputs`; see `Module.summary`.
+
+    The forward pass runs in evaluation mode and leaves the mode as it was.
 
     Each parameter is counted once, in the part whose attribute it is, so that the counts add up to the last line.
 

@@ -73,6 +73,9 @@ class LBFGS(Optimizer):
         """Run up to `max_iter` iterations; returns the loss before the first as a float.
 
         `closure` sets the gradients to None, computes the loss, calls `backward`, and returns the loss.
+
+        Raises:
+            OperandError: there is no `closure`.
         """
         if closure is None:
             raise OperandError("LBFGS: step needs a function that computes loss and gradient; call step(closure)")

@@ -42,7 +42,7 @@ def tensors_of(name: str, params: Any) -> list[Tensor]:
 
 
 class Optimizer:
-    """What all optimisers share.
+    """What all optimisers share: parameter groups, `zero_grad`, `step` and what is saved.
 
     Args:
         params: Tensors; or parameter groups, dicts with "params" and the hyperparameters that differ there.
@@ -225,7 +225,7 @@ class Optimizer:
 
 
 def clip_grad_norm_(params: Iterable[Tensor] | Tensor, max_norm: float) -> float:
-    """Scale the gradients, together, so that their Euclidean norm is at most `max_norm`; returns the norm before.
+    """Scale the gradients of `params`, together, to a Euclidean norm of at most `max_norm`; returns the norm before.
 
     Raises:
         OperandError: the norm is not finite, so that no scale helps; a `max_norm` that is not positive.
@@ -264,7 +264,10 @@ def _norm(gradients: list[Any]) -> float:
 
 
 def clip_grad_value_(params: Iterable[Tensor] | Tensor, clip_value: float) -> None:
-    """Clip every element of the gradients to [-clip_value, clip_value].
+    """Clip every element of the gradients of `params` to [-clip_value, clip_value].
+
+    Raises:
+        OperandError: a `clip_value` that is not positive.
 
     >>> w = Tensor([0.0, 0.0], requires_grad=True)
     >>> w.grad = np.array([3.0, -0.5])

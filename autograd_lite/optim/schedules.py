@@ -23,7 +23,18 @@ __all__ = [
 class Schedule:
     """What all schedules share: the learning rate is the one the group started with, times `factor(epoch)`.
 
-    A group that is added to the optimiser later starts with the learning rate it has when `step` first meets it.
+    A group that is added to the optimiser later starts with the learning rate it has when `step` first meets it. A
+    schedule of one's own defines `factor`:
+
+    >>> from autograd_lite import Tensor
+    >>> from autograd_lite.optim import SGD
+    >>> class Inverse(Schedule):
+    ...     def factor(self, epoch):
+    ...         return 1 / (1 + epoch)
+    >>> schedule = Inverse(SGD([Tensor([1.0], requires_grad=True)], lr=1.0))
+    >>> schedule.step()
+    >>> schedule.get_last_lr()
+    [0.5]
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
@@ -108,7 +119,15 @@ class StepLR(Schedule):
 
 
 class ExponentialLR(Schedule):
-    """Times `gamma` every epoch."""
+    """Times `gamma` every epoch.
+
+    >>> from autograd_lite import Tensor
+    >>> from autograd_lite.optim import SGD
+    >>> schedule = ExponentialLR(SGD([Tensor([1.0], requires_grad=True)], lr=1.0), gamma=0.5)
+    >>> schedule.step()
+    >>> schedule.get_last_lr()
+    [0.5]
+    """
 
     def __init__(self, optimizer: Optimizer, gamma: float) -> None:
         self.gamma = gamma
@@ -120,7 +139,15 @@ class ExponentialLR(Schedule):
 
 
 class LambdaLR(Schedule):
-    """Times whatever `factor(epoch)` returns."""
+    """Times whatever `factor(epoch)` returns, a function of the number of the epoch, counted from 0.
+
+    >>> from autograd_lite import Tensor
+    >>> from autograd_lite.optim import SGD
+    >>> schedule = LambdaLR(SGD([Tensor([1.0], requires_grad=True)], lr=1.0), lambda epoch: 0.5**epoch)
+    >>> schedule.step()
+    >>> schedule.get_last_lr()
+    [0.5]
+    """
 
     def __init__(self, optimizer: Optimizer, factor: Callable[[int], float]) -> None:
         self._factor = factor
@@ -181,6 +208,16 @@ class LinearWarmup(Schedule):
 
 class ReduceLROnPlateau(Schedule):
     """Times `decay` when `step(metric)` has seen no new minimum for more than `patience` epochs.
+
+    Args:
+        optimizer: whose learning rates are set.
+        decay: the factor, between 0 and 1.
+        patience: epochs without a new minimum that are put up with.
+        threshold: what is new is smaller than the minimum by this share of it.
+        min_lr: the learning rate below which it does not go.
+
+    Raises:
+        OperandError: `decay` out of its range; `step` without a metric.
 
     >>> from autograd_lite import Tensor
     >>> from autograd_lite.optim import SGD

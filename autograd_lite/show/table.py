@@ -29,7 +29,7 @@ class Table(str):
 
 
 def name(**tensors: Any) -> None:
-    """Name several Tensors at once; what is no Tensor is passed over, so that `ag.name(**locals())` works.
+    """Name several Tensors and Modules at once; all else in `tensors` is passed over: `ag.name(**locals())` works.
 
     A Tensor that stands there under two names takes the first. A module and its parts are shown under that name from
     then on, and its parameters are named after their attributes, `net.0.weight`.

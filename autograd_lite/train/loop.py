@@ -31,6 +31,9 @@ Metric = Callable[[Any, Any], float]
 def accuracy(outputs: Any, labels: Any) -> float:
     """The share of rows of `outputs` (n, classes) whose largest entry is the one of the label; a metric for `fit`.
 
+    Raises:
+        OperandError: `labels` are not (n,), or there is no row or class.
+
     >>> accuracy(np.array([[0.1, 0.9], [0.8, 0.2]]), np.array([1, 1]))
     0.5
     """
@@ -53,6 +56,16 @@ class Run:
         monitor: the record by which the best epoch is chosen.
         stop: set it to end the run after this epoch.
         restore_best: set it to give the model back its best weights at the end.
+
+    A callback is a function of it:
+
+    >>> from autograd_lite import nn, optim
+    >>> model, x = nn.Dense(1, 1, seed=0), np.ones((4, 1))
+    >>> def stop_early(run):
+    ...     run.stop = run.epoch == 1
+    >>> history = fit(model, (x, x), nn.mse_loss, optim.SGD(model.parameters()), epochs=9, callbacks=[stop_early])
+    >>> len(history["loss"])
+    2
     """
 
     def __init__(

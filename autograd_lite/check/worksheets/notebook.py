@@ -25,5 +25,5 @@ def derivation(line: str, cell: str) -> Report:
 
 
 def load_ipython_extension(shell: Any) -> None:
-    """Register ``%%derivation``; called by ``%load_ext autograd_lite.check.worksheets``."""
+    """Register ``%%derivation`` in a notebook's ``shell``; ``%load_ext autograd_lite.check.worksheets`` calls it."""
     shell.register_magic_function(derivation, magic_kind="cell", magic_name="derivation")

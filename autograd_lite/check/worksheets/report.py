@@ -47,7 +47,25 @@ MEANING = {
 
 @dataclass
 class LineReport:
-    """What is said about one gradient."""
+    """What is said about one gradient.
+
+    Attributes:
+        name: of the gradient, such as "dW".
+        line: of the file, from 1; of the statement that it was last changed by.
+        verdict: "right", "wrong", "follow-through" (right given an earlier error), or "error" (it has no value).
+        mistake: the tag of what is wrong, a key of `MEANING`; or None.
+        family: the group that the mistake belongs to, such as "constant" or "layout".
+        also: further mistakes in the same line.
+        evidence: where and by how much it differs.
+        fix: the corrected statement.
+        counterexample: small sizes and inputs at which it differs, with the value and the truth.
+        remark: what else is worth knowing.
+
+    >>> from autograd_lite.check import worksheet
+    >>> text = "# inputs: x (n,)\\nL = np.sum(x ** 2)\\n# --- gradients ---\\ndx = x\\n"
+    >>> worksheet(text).lines[0].fix
+    'dx = 2 * x'
+    """
 
     name: str
     line: int
@@ -63,7 +81,7 @@ class LineReport:
     """What the repair replaces; part of the evidence when the fix is shown."""
 
     def shown(self, hints: int) -> dict[str, Any]:
-        """Return the fields that a hint level allows: 1 where, 2 what kind, 3 the corrected line."""
+        """Return the fields that a level of `hints` allows: 1 where, 2 what kind, 3 the corrected line."""
         evidence = self.evidence
         if hints >= 3 and self.change:
             evidence = f"{self.change}. {evidence or ''}".strip()
@@ -83,7 +101,25 @@ class LineReport:
 
 @dataclass
 class Report:
-    """The result of checking one worksheet."""
+    """The result of checking one worksheet; it prints as text, and shows as a table in a notebook.
+
+    Attributes:
+        sheet: what it is called, a path for instance.
+        text: the worksheet itself.
+        title: its first line, if that is a string.
+        lines: a `LineReport` for each gradient.
+        wanted: the verdict of each gradient that is asked for; "missing" if there is none.
+        error: why the sheet, or a statement of it, could not be read; or None.
+        score: wanted gradients that are right, or right given an earlier error.
+        max_score: how many are wanted.
+        hints: the level that is shown if none is asked for.
+
+    >>> from autograd_lite.check import worksheet
+    >>> text = "# inputs: x (n,)\\n# wanted: dx\\nL = np.sum(x ** 2)\\n# --- gradients ---\\ndx = 2 * x\\n"
+    >>> report = worksheet(text)
+    >>> report.right, report.status, report.score
+    (True, 0, 1.0)
+    """
 
     sheet: str
     text: str = ""
@@ -113,7 +149,7 @@ class Report:
         return 2 if self.rejected else 0 if self.right else 1
 
     def as_dict(self, hints: int | None = None) -> dict[str, Any]:
-        """Return the report as plain data."""
+        """Return the report as plain data, as far as `hints` allow: by default the level of the report."""
         level = self.hints if hints is None else hints
         error = self.error
         return {
@@ -128,12 +164,12 @@ class Report:
         }
 
     def as_json(self, hints: int | None = None) -> str:
-        """Return the report as one line of JSON."""
+        """Return the report as one line of JSON; `hints` as in `as_dict`."""
         return json.dumps(self.as_dict(hints), ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def from_dict(cls, data: dict[str, Any], text: str = "", title: str = "", hints: int = 3) -> Report:
-        """Return a report from what :meth:`as_dict` gave."""
+        """Return a report from `data` that :meth:`as_dict` gave, and what that leaves out: `text`, `title`, `hints`."""
         error = data["error"]
         return cls(
             sheet=data["sheet"],
@@ -148,7 +184,7 @@ class Report:
         )
 
     def render(self, hints: int | None = None, colour: bool = False) -> str:
-        """Return the report as text for a terminal or a pipe."""
+        """Return the report as text for a terminal or a pipe; `hints` as in `as_dict`, `colour` for a terminal."""
         level = self.hints if hints is None else hints
         paint = _painter(colour)
         out = [paint(self.sheet, "bold") + (f": {self.title}" if self.title else "")]
