@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from autograd_lite.check.worksheets.functions import FUNCTIONS
 from autograd_lite.cli import main
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -105,6 +106,10 @@ def test_every_link_inside_the_project_leads_to_a_file_and_a_heading(path):
 def test_the_readme_leads_to_every_page():
     targets = {match["target"] for match in LINK.finditer(read(ROOT / "README.md"))}
     assert {path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/**/*.md")} <= targets
+
+
+def test_the_page_on_worksheets_lists_every_function_that_they_know():
+    assert FUNCTIONS.keys() <= set(re.findall(r"`(\w+)`", read(ROOT / "docs" / "worksheets.md")))
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=name_of)
