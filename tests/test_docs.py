@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import autograd_lite as ag
 from autograd_lite.check.worksheets.functions import FUNCTIONS
 from autograd_lite.cli import main
 
@@ -106,6 +107,15 @@ def test_every_link_inside_the_project_leads_to_a_file_and_a_heading(path):
 def test_the_readme_leads_to_every_page():
     targets = {match["target"] for match in LINK.finditer(read(ROOT / "README.md"))}
     assert {path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/**/*.md")} <= targets
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_every_name_of_the_project_in_the_prose_exists(path):
+    """Of a table only the last column: the first of one of them holds PyTorch's names."""
+    prose = re.sub(r"^\|.*\|(?=[^|]*\|$)", "", FENCE.sub("", read(path)), flags=re.MULTILINE)
+    rooms = {"ag": ag, **{room: getattr(ag, room) for room in ("nn", "optim", "train", "saving")}}
+    names = re.findall(r"(?<![\w.])(ag|nn|optim|train|saving)\.(\w+)", " ".join(re.findall("`([^`]+)`", prose)))
+    assert [f"{room}.{name}" for room, name in names if not hasattr(rooms[room], name)] == []
 
 
 def test_the_page_on_worksheets_lists_every_function_that_they_know():
