@@ -188,9 +188,6 @@ class Tensor(ArrayMethods):
     def item(self, *index: Any) -> Any:
         """One element as a Python number, without history; with no index there must be exactly one.
 
-        Raises:
-            OperandError: no index, and several elements or none.
-
         >>> Tensor([[3.5]], requires_grad=True).item()
         3.5
         """
@@ -330,9 +327,6 @@ class Tensor(ArrayMethods):
 
     def retain_grad(self) -> None:
         """Keep the gradient of this intermediate result in `.grad` when `backward` passes it.
-
-        Raises:
-            RequiresGradError: no gradient will pass it.
 
         >>> h = 3 * Tensor([1.0], requires_grad=True)
         >>> h.retain_grad()
