@@ -35,7 +35,7 @@ full: Primitive = rule(
     lambda a, b, method="auto": _values(a, b, "full", method),
     lambda g, y, a, b, method="auto": valid(g, turned(b), method=method),
     lambda g, y, a, b, method="auto": valid(g, turned(a), method=method),
-    name="convolve",
+    name="convolve_full",
     prints="{} * {}",
     sample=[
         call(real(4), real(3)),
@@ -54,7 +54,7 @@ valid: Primitive = rule(
     lambda a, b, method="auto": _values(a, b, "valid", method),
     lambda g, y, a, b, method="auto": full(g, turned(b), method=method),
     lambda g, y, a, b, method="auto": _by_kernel(g, a, method),
-    name="convolve",
+    name="convolve_valid",
     prints="{} * {}",
     sample=[
         call(real(5), real(3)),

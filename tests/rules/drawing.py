@@ -21,6 +21,8 @@ try:
 except ModuleNotFoundError:
     ROWS = {function: sample for function, sample in SAMPLES.items() if function is not special.polygamma.fn}
 else:
+    from autograd_lite.rules import matrix_functions, signals  # noqa: F401  # their rows join the table
+
     special.load(scipy.special)
     ROWS = SAMPLES
 
