@@ -100,7 +100,11 @@ class Trace:
             tuple(args[i] for i in chosen) if isinstance(argnums, (tuple, list)) else args[chosen[0]]
         )
         self.recorded = is_grad_enabled()
-        self.on_tensors = any(isinstance(leaf, Tensor) for leaf in leaves)
+        # those of other arguments count too, if somebody can ask for the gradient by them
+        others = flatten([args, kwargs])[0]
+        self.on_tensors = any(isinstance(leaf, Tensor) for leaf in leaves) or any(
+            isinstance(other, Tensor) and other.requires_grad for other in others
+        )
         with enable_grad():
             self.inputs = [_stand_in(what, leaf) for leaf in leaves]
             self.targets = [tensor._leaf() for tensor in self.inputs]
