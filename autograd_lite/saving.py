@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import AutogradError, OperandError
+from autograd_lite.record import unmasked
 from autograd_lite.tensor import Tensor
 
 __all__ = ["FileError", "load", "replace_file", "save"]
@@ -160,7 +161,7 @@ def _pack(value: Any, name: str, arrays: dict[str, Any], depth: int) -> Any:
             raise OperandError(f"save: {name!r} cannot be the name of an array in a file; rename it")
         if name in arrays or name == _STRUCTURE:
             raise OperandError(f"save: two arrays would both be called {name!r}; rename one")
-        arrays[name] = np.array(value, order="C")
+        arrays[name] = np.array(unmasked("save", value), order="C")
         return {"array": name}
     if value is None or isinstance(value, (bool, int, float, str)):
         return value

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.errors import OperandError
 from autograd_lite.operations import elementwise
 from autograd_lite.record import plain_array
 from autograd_lite.rules import piecewise
@@ -38,7 +39,12 @@ __all__ = [
 
 def operand(x: Any, name: str = "nn") -> Any:
     """`x` as something to compute with: a Tensor as it is, anything else as an array; one with a mask is refused."""
-    return x if hasattr(x, "_node") else plain_array(name, x)
+    if hasattr(x, "_node"):
+        return x
+    array = plain_array(name, x)
+    if array.dtype.kind == "O":
+        raise OperandError(f"{name}: {x!r:.60} is no array of numbers; give a Tensor, or np.stack([...]) of several")
+    return array
 
 
 def signed(x: Any, name: str = "nn") -> Any:
@@ -167,8 +173,6 @@ def gelu(x: Any, approximate: str = "none") -> Any:
         inner = bounded + 0.044715 * (bounded * bounded * bounded)
         return 0.5 * x * (1.0 + np.tanh(math.sqrt(2.0 / math.pi) * inner))
     if approximate != "none":
-        from autograd_lite.errors import OperandError
-
         raise OperandError(f"gelu: approximate={approximate!r} is not known; use 'none' or 'tanh'")
     scaled = x * math.sqrt(0.5)
     if not hasattr(x, "_node"):

@@ -13,6 +13,7 @@ from autograd_lite.nn.initializers import generator
 from autograd_lite.nn.layers import Dense, Dropout, positive
 from autograd_lite.nn.module import Module
 from autograd_lite.nn.normalization import LayerNorm
+from autograd_lite.record import plain_array
 from autograd_lite.rules.table import numbers_of
 
 __all__ = ["MultiheadAttention", "TransformerBlock", "scaled_dot_product_attention"]
@@ -46,7 +47,7 @@ def scaled_dot_product_attention(query: Any, key: Any, value: Any, mask: Any = N
         )
     scores = query @ np.swapaxes(key, -1, -2) * (1 / math.sqrt(query.shape[-1]))
     if mask is not None:
-        mask = np.asarray(numbers_of(mask))
+        mask = plain_array("scaled_dot_product_attention", numbers_of(mask))
         if mask.dtype != bool or not np.atleast_1d(mask).any(axis=-1).all():
             raise OperandError(
                 f"scaled_dot_product_attention: a mask of dtype {mask.dtype} and shape {mask.shape}; it must be "

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import OperandError
+from autograd_lite.record import plain_array
 
 __all__ = ["INITIALIZERS", "generator", "initial"]
 
@@ -89,7 +90,7 @@ def initial(name: Any, shape: Any, rng: Any = None, dtype: Any = float, scale: f
     >>> initial("zeros", (2,))
     array([0., 0.])
     """
-    shape = (shape,) if hasattr(shape, "__index__") else tuple(shape)
+    shape = (shape,) if np.ndim(shape) == 0 else tuple(shape)
     try:
         fits = bool(0 <= scale < math.inf)
     except (TypeError, ValueError):  # no number
@@ -97,7 +98,7 @@ def initial(name: Any, shape: Any, rng: Any = None, dtype: Any = float, scale: f
     if not fits:
         raise OperandError(f"initial: scale={scale!r:.60}; it must be a finite number, not negative")
     if callable(name):
-        values = np.asarray(name(generator(rng), shape))
+        values = plain_array("initial", name(generator(rng), shape))
         if values.shape != shape:
             raise OperandError(f"initial: {name} returned shape {values.shape} where {shape} is needed")
         if values.dtype.kind == "c" and np.dtype(dtype).kind != "c":

@@ -12,6 +12,7 @@ import numpy as np
 
 from autograd_lite.errors import AutogradError, OperandError
 from autograd_lite.nn.activations import operand
+from autograd_lite.record import unmasked
 from autograd_lite.tensor import Tensor
 
 __all__ = ["Module", "Sequential"]
@@ -202,7 +203,7 @@ class Module:
                 continue
             given = state[name]
             try:
-                array = np.asarray(given.numpy() if isinstance(given, Tensor) else given)
+                array = np.asarray(given.numpy() if isinstance(given, Tensor) else unmasked("load_state_dict", given))
             except ValueError as error:
                 raise OperandError(f"load_state_dict: {name} is no array: {error}") from error
             if array.shape != value.shape:

@@ -10,6 +10,7 @@ import numpy as np
 
 from autograd_lite.errors import OperandError
 from autograd_lite.optim.flat import Flat, Run
+from autograd_lite.record import unmasked
 from autograd_lite.tensor import Tensor
 
 __all__ = ["Optimizer", "clip_grad_norm_", "clip_grad_value_", "tensors_of"]
@@ -206,9 +207,9 @@ class Optimizer:
                 if key not in entry or np.shape(entry[key]) != shape:
                     found = f"has shape {np.shape(entry[key])}" if key in entry else "is missing"
                     raise OperandError(f"{name}: {key} of parameter {number} {found}; it must have shape {shape}")
-                kind = np.asarray(entry[key]).dtype.kind
-                if kind not in ("iu" if key == "step" else "iuf"):
-                    wanted = "a whole number" if key == "step" else "real numbers"
+                kind = np.asarray(unmasked(name, entry[key])).dtype.kind
+                if kind not in ("iu" if key == "step" else "iuf") or (key == "step" and entry[key] < 0):
+                    wanted = "a whole number, not negative" if key == "step" else "real numbers"
                     raise OperandError(f"{name}: {key} of parameter {number} must be {wanted}; use what was saved")
         for own, new in zip(self.param_groups, changed, strict=True):
             own.update(new)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import OperandError
+from autograd_lite.record import unmasked
 from autograd_lite.tensor import Tensor
 
 __all__ = ["Loader", "checked_data"]
@@ -18,7 +19,7 @@ def checked_data(name: str, data: Any) -> tuple[Any, Any]:
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         raise OperandError(f"{name}: the data are a {type(data).__name__}; give a pair (inputs, targets)")
     try:
-        arrays = [np.asarray(part.numpy() if isinstance(part, Tensor) else part) for part in data]
+        arrays = [np.asarray(part.numpy() if isinstance(part, Tensor) else unmasked(name, part)) for part in data]
     except ValueError as error:
         raise OperandError(f"{name}: the data are no arrays, {error}; all samples must have one shape") from error
     for what, array in zip(("inputs", "targets"), arrays, strict=True):

@@ -15,7 +15,7 @@ from autograd_lite.nn.losses import cross_entropy, nll_loss
 from autograd_lite.nn.module import Module
 from autograd_lite.optim.optimizer import Optimizer, clip_grad_norm_
 from autograd_lite.optim.schedules import ReduceLROnPlateau, Schedule
-from autograd_lite.record import no_grad
+from autograd_lite.record import no_grad, unmasked
 from autograd_lite.rules.table import numbers_of
 from autograd_lite.tensor import Tensor
 from autograd_lite.train.callbacks import Checkpoint
@@ -37,7 +37,7 @@ def accuracy(outputs: Any, labels: Any) -> float:
     >>> accuracy(np.array([[0.1, 0.9], [0.8, 0.2]]), np.array([1, 1]))
     0.5
     """
-    outputs, labels = np.asarray(numbers_of(outputs)), np.asarray(numbers_of(labels))
+    outputs, labels = [np.asarray(unmasked("accuracy", numbers_of(x))) for x in (outputs, labels)]
     if outputs.ndim < 2 or labels.shape != outputs.shape[:1] + outputs.shape[2:] or not outputs.size:
         raise OperandError(
             f"accuracy: outputs of shape {outputs.shape} and labels of shape {labels.shape}; they must be (n, classes) "
