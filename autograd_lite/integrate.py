@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ def odeint(func: Callable[..., Any], y0: Any, t: Any, args: Any = (), *, tfirst:
     >>> y[-1].numpy().round(4), rate.grad.item()  # 2 exp(-2 k), and -4 exp(-2 k)
     (array([0.7358]), -1.4715)
     """
-    y0, t = as_operand(y0), as_operand(t)
+    y0, t, options = as_operand(y0), as_operand(t), deepcopy(options)
     _check(y0, t, options)
     y0 = y0.reshape((1,)) if y0.ndim == 0 else y0
     kind = y0.dtype if y0.dtype.kind == "f" else np.dtype(float)

@@ -29,6 +29,7 @@ from autograd_lite.record import (
     plain_array,
     recording,
     spec_of,
+    unmasked,
 )
 from autograd_lite.rules.table import TABLE
 from autograd_lite.tensor import LENT, Tensor, wrap
@@ -194,10 +195,13 @@ def static_arguments(op: Primitive, kwargs: dict[str, Any]) -> dict[str, Any]:
                     f"requires grad; pass {key}.item(), .numpy() or .detach() instead"
                 )
             value = value.numpy()
-        if isinstance(value, np.ndarray):  # a mask or an index that the user may change before the backward pass
-            value = value.copy()
-        elif isinstance(value, list):
+        # a mask or an index that the user may change before the backward pass
+        if isinstance(value, np.ndarray):
+            value = unmasked(op.name, value).copy()
+        elif isinstance(value, list) or (value.__class__ is tuple and not _BASIC.issuperset(map(type, value))):
             value = deepcopy(value)
+        elif _is_array_of_another_kind(value):
+            value = np.asarray(value).copy()
         if value is not np._NoValue:
             made[key] = value
     return made
@@ -231,10 +235,15 @@ def _plain_index(index: Any) -> Any:
     if isinstance(index, tuple):
         return tuple([_plain_index(part) for part in index])
     if isinstance(index, np.ndarray):
-        return index.copy()
+        return unmasked("indexing", index).copy()
     if isinstance(index, list):
         return np.array(index) if index else np.array(index, int)
-    return index
+    return np.asarray(index).copy() if _is_array_of_another_kind(index) else index
+
+
+def _is_array_of_another_kind(value: Any) -> bool:
+    """Whether NumPy can make an array of an object that is none, such as a pandas Series; its owner may change it."""
+    return hasattr(value, "__array__") and not isinstance(value, (np.generic, type))
 
 
 # --- the same for the usual cases, recorded directly --------------------------------------------------------------
@@ -509,7 +518,7 @@ def transpose(tensor: Tensor) -> Tensor:
 def reshape(tensor: Tensor, *shape: Any, order: str = "C", copy: bool | None = None) -> Tensor:
     """`np.reshape` of this Tensor; the shape as one tuple or as several numbers."""
     wanted = shape[0] if len(shape) == 1 else shape
-    if not isinstance(wanted, (tuple, list)):
+    if not isinstance(wanted, (tuple, list)) and getattr(wanted, "ndim", 0) != 1:
         wanted = (wanted,)
     try:
         wanted = tuple(map(operator.index, wanted))

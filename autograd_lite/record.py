@@ -35,6 +35,7 @@ __all__ = [
     "plain_array",
     "spec_of",
     "topological",
+    "unmasked",
 ]
 
 Rule = Callable[..., Any]
@@ -80,16 +81,21 @@ def plain_array(what: str, array: Any) -> np.ndarray[Any, Any]:
     """`array` as an ndarray and no subclass of it: what a mask hides, or a matrix multiplies, would go wrong unseen."""
     if array.__class__ is np.ndarray or not isinstance(array, np.ndarray):
         return np.asarray(array)
-    if hasattr(array, "mask"):
-        raise OperandError(
-            f"{what}: a masked array of shape {array.shape} would lose its mask; pass array.filled(...), and multiply "
-            f"by a mask of zeros and ones or use np.where"
-        )
-    if isinstance(array, np.matrix):
+    if isinstance(unmasked(what, array), np.matrix):
         raise OperandError(
             f"{what}: an np.matrix of shape {array.shape} has another '*' than arrays have; pass np.asarray(matrix)"
         )
     return np.asarray(array)
+
+
+def unmasked(what: str, array: Any) -> Any:
+    """`array`, which must not have a mask: NumPy's functions drop it without a word."""
+    if isinstance(array, np.ndarray) and hasattr(array, "mask"):
+        raise OperandError(
+            f"{what}: a masked array of shape {array.shape} would lose its mask; pass array.filled(...), and multiply "
+            f"by a mask of zeros and ones or use np.where"
+        )
+    return array
 
 
 class Node:

@@ -111,7 +111,7 @@ def xlogy(x: Any, y: Any) -> Any:
     >>> xlogy(Tensor([0.0, 2.0]), Tensor([0.0, 1.0]))
     tensor([0., 0.])
     """
-    x, y = (value if hasattr(value, "dtype") or type(value) in (int, float) else as_operand(value) for value in (x, y))
+    x, y = (value if type(value) in (int, float) else as_operand(value) for value in (x, y))
     y = _in_precision_of(y, x)
     empty = np.equal(numbers_of(x), 0) & np.less_equal(numbers_of(y), 0)
     return x * np.log(np.where(empty, 1.0, y) if np.any(empty) else y)
@@ -144,13 +144,13 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
     if b is None:
         peak = _peak(a, axis)
     else:
-        b = b if hasattr(b, "dtype") or type(b) in (int, float) else as_operand(b)
+        b = b if type(b) in (int, float) else as_operand(b)
         a = _in_precision_of(a, b)
         a = np.broadcast_to(a, np.broadcast_shapes(a.shape, np.shape(numbers_of(b))))
         weightless = np.equal(numbers_of(b), 0)
         peak = _peak(np.where(weightless, -math.inf, numbers_of(a)), axis)  # a weight of 0 must not set the peak
         # nor may its term be infinite; as large as can be, it leaves the weight a derivative
-        highest = peak + math.floor(math.log(np.finfo(a.dtype).max))
+        highest = peak + math.floor(np.log(np.finfo(a.dtype).max))
         a = np.where(weightless & (np.real(numbers_of(a)) > highest), highest, a)
     terms = np.exp(a - peak)
     total = np.sum(terms if b is None else b * terms, axis=axis, keepdims=keepdims)

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import DetachedError, OperandError
+from autograd_lite.record import plain_array
+from autograd_lite.rules.products import as_operand
 from autograd_lite.rules.selection import _taken_along_axis, positions
 from autograd_lite.rules.table import call, composed, numbers_of, real
 
@@ -35,7 +37,7 @@ def _in_ndarray(function: Any, name: str, a: Any, *rest: Any, **kwargs: Any) -> 
 
 def _cycled(values: Any, places: Any) -> Any:
     """The elements of `values` at `places`, counted round and round."""
-    values = np.ravel(values) if hasattr(values, "dtype") else np.asarray(values).reshape(-1)
+    values = np.ravel(as_operand(values))
     return values[places % values.size] if values.size else values
 
 
@@ -83,7 +85,7 @@ def _put(a: Any, ind: Any, v: Any, mode: str = "raise") -> None:
 def _putmask(a: Any, /, mask: Any, values: Any) -> None:
     if _in_ndarray(np.putmask, "putmask", a, mask, values):
         return
-    chosen = np.asarray(numbers_of(mask)).astype(bool)
+    chosen = plain_array("putmask", numbers_of(mask)).astype(bool)
     _same_size("putmask", a, chosen)
     chosen = chosen.reshape(a.shape)
     values = _cycled(values, np.flatnonzero(chosen))
@@ -110,7 +112,7 @@ def _same_size(name: str, a: Any, mask: Any) -> None:
 def _place(arr: Any, mask: Any, vals: Any) -> None:
     if _in_ndarray(np.place, "place", arr, mask, vals):
         return
-    chosen = np.asarray(numbers_of(mask)).astype(bool)
+    chosen = plain_array("place", numbers_of(mask)).astype(bool)
     _same_size("place", arr, chosen)
     chosen = chosen.reshape(arr.shape)
     count = int(np.count_nonzero(chosen))
@@ -140,8 +142,8 @@ def _copyto(dst: Any, src: Any, casting: Any = "same_kind", where: Any = True) -
     if where is True:
         dst[...] = src
         return
-    chosen = np.broadcast_to(np.asarray(numbers_of(where)), dst.shape)
-    src = src if hasattr(src, "dtype") else np.asarray(src)
+    chosen = np.broadcast_to(plain_array("copyto", numbers_of(where)), dst.shape)
+    src = as_operand(src)
     dst[chosen] = np.broadcast_to(src, dst.shape)[chosen]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,9 @@ _over_axes: Primitive = rule(
     ],
 )
 def _tensordot_of(a: Any, b: Any, axes: Any = 2) -> Any:
-    if not isinstance(axes, (int, np.integer)):  # lists that may be changed later are copied
+    if getattr(axes, "ndim", None) == 0:
+        axes = operator.index(axes)
+    if not isinstance(axes, int):  # lists that may be changed later are copied
         axes = tuple([tuple(np.atleast_1d(part).tolist()) for part in axes])
     return _over_axes(as_operand(a), as_operand(b), axes=axes)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import OperandError
-from autograd_lite.record import Primitive
+from autograd_lite.record import Primitive, plain_array
 from autograd_lite.rules.reductions import unmoved
 from autograd_lite.rules.statistics import operand
 from autograd_lite.rules.table import Input, call, composed, numbers_of, real, rule
@@ -39,7 +39,7 @@ tallied: Primitive = rule(
 )
 def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
     """How often each number occurs, or the sum of its `weights`."""
-    places = numbers_of(x)
+    places = plain_array("bincount", numbers_of(x))
     if weights is None:
         return np.bincount(places, None, minlength)
     length = len(np.bincount(places, None, minlength))
@@ -49,7 +49,7 @@ def bincount(x: Any, /, weights: Any = None, minlength: int = 0) -> Any:
             f"bincount: weights of shape {weights.shape} do not fit numbers of shape {np.shape(places)}; "
             f"give one for each"
         )
-    return tallied(weights, places=np.asarray(places), length=length)
+    return tallied(weights, places=places, length=length)
 
 
 def _edges(a: Any, bins: Any, limits: Any, edges: Any) -> Any:

@@ -69,7 +69,7 @@ def concatenate(
             f"concatenate: arrays of shape {', '.join(str(array.shape) for array in arrays[:8])} cannot be joined "
             f"along axis {axis}; use np.stack for a new axis"
         )
-    axis %= ndim
+    axis = int(axis) % ndim
     edges = tuple(accumulate([array.shape[axis] for array in arrays if array.ndim == ndim]))
     return _concatenated(*arrays, axis=axis, edges=edges, **_given(out, dtype, casting))
 

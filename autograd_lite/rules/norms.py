@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.errors import LinAlgError, OperandError
+from autograd_lite.errors import LinAlgError, NotDifferentiableError, OperandError
 from autograd_lite.record import Primitive
 from autograd_lite.rules.linear_algebra import square
 from autograd_lite.rules.products import H, as_operand
@@ -81,6 +81,16 @@ def _largest(sizes: Any, axis: Any = -1, keepdims: bool = False) -> Any:
     if not sizes.size:
         return np.max(sizes, axis=axis, keepdims=keepdims, initial=0)
     return np.max(sizes, axis=axis, keepdims=keepdims)
+
+
+def _order(order: Any) -> Any:
+    """`order`, by which nothing is differentiated: a Tensor that asks for it is refused."""
+    if getattr(order, "requires_grad", False):
+        raise NotDifferentiableError(
+            f"norm: no derivative with respect to 'ord', a Tensor of shape {order.shape} that requires grad; write the "
+            f"norm out, (np.abs(x) ** p).sum() ** (1 / p), or pass ord.item()"
+        )
+    return order
 
 
 def _vector(x: Any, p: Any, axis: Axes, keepdims: bool) -> Any:
@@ -190,7 +200,7 @@ _MATRIX_ORDERS = (None, "fro", "f", "nuc", 1, -1, 2, -2, np.inf, -np.inf)
     ],
 )
 def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    x = as_operand(x)
+    x, ord = as_operand(x), _order(ord)
     if axis is None:
         if ord is None:
             return _length(x, keepdims=keepdims)
@@ -217,7 +227,7 @@ def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> 
     ],
 )
 def _vector_norm(x: Any, /, *, axis: Any = None, keepdims: bool = False, ord: Any = 2) -> Any:
-    return _vector(as_operand(x), ord, axis if axis is None or isinstance(axis, tuple) else (axis,), keepdims)
+    return _vector(as_operand(x), _order(ord), axis if axis is None or isinstance(axis, tuple) else (axis,), keepdims)
 
 
 @composed(

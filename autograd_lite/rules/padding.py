@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import NotDifferentiableError, OperandError
+from autograd_lite.record import plain_array
 from autograd_lite.rules.table import call, composed, real, rule
 
 Pairs = list[list[Any]]
@@ -54,7 +55,7 @@ def _widths(pad_width: Any, ndim: int) -> tuple[tuple[int, int], ...]:
     if isinstance(pad_width, dict):
         by_axis: dict[Any, Any] = {range(ndim)[axis]: width for axis, width in pad_width.items()}
         pad_width = [np.broadcast_to(by_axis.get(axis, 0), 2).tolist() for axis in range(ndim)]
-    widths = np.asarray(pad_width)
+    widths = plain_array("pad", pad_width)
     if widths.dtype.kind not in "iu" or (widths < 0).any():
         raise OperandError(f"pad: pad_width={pad_width!r}; widths must be integers, not negative")
     return tuple([(before, after) for before, after in np.broadcast_to(widths, (ndim, 2)).tolist()])

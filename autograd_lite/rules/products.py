@@ -37,9 +37,18 @@ def H(x: Any) -> Any:
 
 def as_operand(x: Any) -> Any:
     """`x` itself if it is a Tensor or an array, otherwise the array of its numbers; Tensors in a list are stacked."""
-    if hasattr(x, "ndim"):
-        return plain_array("an operand", x) if isinstance(x, np.ndarray) else x
-    return np.stack([as_operand(part) for part in x]) if _holds_tensors(x) else np.asarray(x)
+    if not isinstance(x, np.ndarray):
+        if hasattr(x, "ndim"):
+            return x
+        if _holds_tensors(x):
+            return np.stack([as_operand(part) for part in x])
+    array = plain_array("an operand", x)
+    if array.dtype.kind == "O":
+        raise OperandError(
+            f"an operand of dtype object, {x!r:.60}; operands are Tensors, numbers, and arrays of numbers"
+        )
+    # SciPy takes the bytes of some arrays for those of this machine
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def _holds_tensors(x: Any) -> bool:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd_lite.errors import InPlaceError, OperandError
+from autograd_lite.record import plain_array
 from autograd_lite.rules.nan_reductions import with_nan
 from autograd_lite.rules.reductions import unmoved
 from autograd_lite.rules.table import Input, call, composed, numbers_of
@@ -148,9 +149,11 @@ def _quantile(
     fractions = numbers_of(q)
     if a.dtype.kind == "c":
         raise OperandError(f"{name}: an array of dtype {a.dtype} has no order; take .real or np.abs")
-    if fractions.ndim > 2 or not np.all((fractions >= 0) & (fractions <= 1)):
+    if fractions.ndim > 2 or fractions.dtype.kind not in "biuf" or not np.all((fractions >= 0) & (fractions <= 1)):
         highest = 100 if name.endswith("percentile") else 1
-        raise OperandError(f"{name}: q of shape {fractions.shape} must be numbers between 0 and {highest}")
+        raise OperandError(
+            f"{name}: q of shape {fractions.shape} and dtype {fractions.dtype} must be numbers between 0 and {highest}"
+        )
     if not a.size and skip_nan:
         return np.nanmean(a, axis, out=out, keepdims=keepdims)
     columns = _Columns(a, axis, out, name)
@@ -204,7 +207,7 @@ def _weighted(name: str, columns: _Columns, a: Any, fractions: Any, method: str,
     """The inverted cdf of weighted elements: the first whose share of the weight, with all before, reaches q."""
     if method != "inverted_cdf":
         raise OperandError(f"{name}: method {method!r} takes no weights; use method='inverted_cdf'")
-    numbers, given = numbers_of(a), np.asarray(numbers_of(weights))
+    numbers, given = numbers_of(a), plain_array(name, numbers_of(weights))
     if given.shape != a.shape:
         if given.shape != tuple([a.shape[one] for one in columns.axes]):
             raise OperandError(
@@ -236,11 +239,11 @@ def _weighted(name: str, columns: _Columns, a: Any, fractions: Any, method: str,
     return columns.at(np.stack(places, axis=-1))
 
 
-def _fractions(q: Any, divisor: int = 1) -> tuple[Any, bool]:
+def _fractions(name: str, q: Any, divisor: int = 1) -> tuple[Any, bool]:
     """`q` as fractions, and whether it is a Python number, which leaves the dtype to the array."""
     if not hasattr(q, "_node"):
         weak = q.__class__ in (int, float)
-        q = np.asarray(q)
+        q = plain_array(name, q)
         return (np.asarray(np.true_divide(q, divisor)) if divisor != 1 else q), weak
     return (q / divisor if divisor != 1 else q), False
 
@@ -261,8 +264,8 @@ def _register(function: Any, divisor: int, skip_nan: bool) -> None:
         *,
         weights: Any = None,
     ) -> Any:
-        fractions, weak = _fractions(q, divisor)
-        a = a if hasattr(a, "_node") else np.asarray(a)
+        fractions, weak = _fractions(name, q, divisor)
+        a = a if hasattr(a, "_node") else plain_array(name, a)
         return _quantile(name, a, fractions, axis, out, method, keepdims, weights, weak, skip_nan)
 
     quantile.__name__ = name

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import InPlaceError, OperandError
+from autograd_lite.record import plain_array, unmasked
 from autograd_lite.rules.indexing import check_fits, scatter
 from autograd_lite.rules.products import as_operand
 from autograd_lite.rules.table import Input, call, composed, numbers_of, plain, real, rule
@@ -19,7 +20,7 @@ __all__ = ["along_axis", "positions"]
 
 def positions(name: str, indices: Any, length: int, mode: str) -> Any:
     """`indices` into an axis of `length` as integers, from 0 up where `mode` is not "raise"."""
-    index = np.asarray(numbers_of(indices))
+    index = plain_array(name, numbers_of(indices))
     if index.size and index.dtype.kind not in "iub":
         raise OperandError(f"{name}: indices of dtype {index.dtype} cannot be an index; use integers")
     index = index.astype(np.intp)
@@ -117,12 +118,17 @@ _MASK = np.array([True, False, True])
 )
 def _compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
     _no_out("compress", out)
-    return np.take(a, np.flatnonzero(np.asarray(numbers_of(condition))), axis)
+    condition = plain_array("compress", numbers_of(condition))
+    if condition.ndim != 1:
+        raise OperandError(
+            f"compress: a condition of shape {condition.shape}; it must have one axis, or write a[condition]"
+        )
+    return np.take(a, np.flatnonzero(condition), axis)
 
 
 @composed(np.extract, sample=[call(_MASK, real(3)), call(np.array([[1, 0], [0, 1]]), real(2, 2))])
 def _extract(condition: Any, arr: Any) -> Any:
-    return np.take(arr, np.flatnonzero(np.asarray(numbers_of(condition))))
+    return np.take(arr, np.flatnonzero(plain_array("extract", numbers_of(condition))))
 
 
 def _promoted(values: Any) -> list[Any]:
@@ -197,7 +203,7 @@ def _piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> A
     x = x if hasattr(x, "dtype") else np.asarray(x)
     if np.ndim(numbers_of(condlist)) == 0 or (np.ndim(numbers_of(condlist[0])) == 0 and x.ndim):
         condlist = [condlist]
-    conditions = [np.asarray(numbers_of(condition), bool) for condition in condlist]
+    conditions = [plain_array("piecewise", numbers_of(condition)).astype(bool) for condition in condlist]
     if len(funclist) == len(conditions) + 1:
         conditions.append(~np.any(np.broadcast_arrays(*conditions), axis=0))
     if len(funclist) != len(conditions):
@@ -232,7 +238,7 @@ def _piecewise(x: Any, condlist: Any, funclist: Any, *args: Any, **kw: Any) -> A
 def _delete(arr: Any, obj: Any, axis: int | None = None) -> Any:
     if axis is None:
         arr, axis = np.ravel(arr), 0
-    return np.take(arr, np.delete(np.arange(arr.shape[axis]), numbers_of(obj)), axis)
+    return np.take(arr, np.delete(np.arange(arr.shape[axis]), unmasked("delete", numbers_of(obj))), axis)
 
 
 @composed(
@@ -264,7 +270,9 @@ def _insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
     where = numbers_of(obj)
     if isinstance(where, slice):
         where = np.arange(length)[where]
-    where = np.asarray(where)
+    where = plain_array("insert", where)
+    if where.size and where.dtype.kind not in "biu":
+        raise OperandError(f"insert: positions of dtype {where.dtype}; they must be whole numbers or booleans")
     if where.dtype == bool and where.ndim:
         where = np.flatnonzero(where)
     if where.ndim == 0:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from autograd_lite.errors import OperandError
+from autograd_lite.errors import NotDifferentiableError, OperandError
+from autograd_lite.record import plain_array
 from autograd_lite.rules.products import as_operand
 from autograd_lite.rules.table import Input, call, composed, conj, numbers_of, real
 
@@ -142,7 +143,12 @@ def _weights(n: int, fweights: Any, aweights: Any, ddof: int) -> tuple[Any, Any]
         return None, n - ddof
     weights: Any = 1.0
     if fweights is not None:
-        weights = np.asarray(numbers_of(fweights), float)
+        if getattr(fweights, "requires_grad", False):
+            raise NotDifferentiableError(
+                f"cov: no derivative with respect to 'fweights', a Tensor of shape {fweights.shape} that requires "
+                f"grad; give aweights, or pass fweights.numpy()"
+            )
+        weights = np.asarray(plain_array("cov", numbers_of(fweights)), float)
         _check_weights("fweights", weights, n)
         if np.any(weights != np.around(weights)):
             raise OperandError("cov: fweights must be whole numbers; give the others as aweights")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import DetachedError, NotDifferentiableError, OperandError
-from autograd_lite.record import Primitive
+from autograd_lite.record import Primitive, plain_array
 from autograd_lite.rules.indexing import setitem
 from autograd_lite.rules.table import TABLE, Input, call, composed, numbers_of, real, rule, sum_to_size
 from autograd_lite.rules.ufunc_forms import (
@@ -261,7 +261,7 @@ def _stored(array: Any, plain: Any, out: Any) -> Any:
 def _reduced_at(ufunc: Any, array: Any, indices: Any, axis: int = 0, dtype: Any = None, out: Any = None) -> Any:
     name = f"{ufunc.__name__}.reduceat"
     (out,) = out_of(out)
-    bounds = np.asarray(numbers_of(indices))
+    bounds = plain_array(name, numbers_of(indices))
     plain = plainly(name, ufunc.reduceat, numbers_of(array), bounds, axis, dtype)
     if not flows(array):
         return _stored(array, plain, out)
@@ -359,7 +359,7 @@ def _plain_index(index: Any) -> Any:
         return tuple([_plain_index(part) for part in index])
     if isinstance(index, list):
         return np.array(index) if index else np.zeros(0, np.intp)
-    return np.array(numbers_of(index)) if hasattr(index, "dtype") else index
+    return np.array(plain_array("ufunc.at", numbers_of(index))) if hasattr(index, "__array__") else index
 
 
 def _changed_in_turns(ufunc: Any, a: Any, index: Any, b: tuple[Any, ...]) -> Any:

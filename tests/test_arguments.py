@@ -1,0 +1,219 @@
+"""Arguments that are not operands: indices, conditions, axes, weights of other kinds, states, data to train on."""
+
+import numpy as np
+import pytest
+
+import autograd_lite as ag
+from autograd_lite import Tensor, linalg, nn, optim, saving, special, train
+
+X = np.array([[0.5, -1.0, 2.0, 0.1], [1.5, 0.3, -0.7, 0.9], [0.2, 2.2, 1.1, -0.4]])
+
+
+def parameter(values=X):
+    return Tensor(np.array(values), requires_grad=True)
+
+
+class Series:
+    """What NumPy can make an array of, and its owner can change, as a pandas Series is."""
+
+    def __init__(self, values):
+        self.values = np.array(values)
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.values, dtype) if copy else np.asarray(self.values, dtype)
+
+
+def assign(x, index):
+    y = x.clone()
+    y[index] = 3.0 * x[0]
+    return y
+
+
+def add_at(x, index):
+    y = x.clone()
+    np.add.at(y, index, x[0])
+    return y
+
+
+class TestAnArgumentThatIsChangedBeforeBackward:
+    @pytest.mark.parametrize(
+        ("compute", "given", "later"),
+        [
+            (lambda x, where: np.sum(x * x, where=where), X > 0, X < 0),
+            (lambda x, where: np.prod(x, where=where), X > 0, X < 0),
+            (lambda x, where: np.max(x, axis=1, where=where, initial=-9.0), X > 0, X < 0),
+            (lambda x, ddof: np.var(x, ddof=ddof), 1, 5),
+            (lambda x, index: np.take(x, index, axis=1) ** 2, [2, 1, 1], [0, 0, 0]),
+            (lambda x, shift: np.roll(x, shift, axis=1) ** 2, 1, 2),
+            (lambda x, k: np.tril(x, k) ** 2, 1, -1),
+            (lambda x, index: x[index] ** 2, [2, 1, 1], [0, 0, 0]),
+            (lambda x, index: x[:, index] ** 2, [2, 1, 1], [0, 0, 0]),
+            (lambda x, index: x[index] ** 2, X > 0, X < 0),
+            (lambda x, index: assign(x, index), [1, 2], [0, 0]),
+            (lambda x, index: add_at(x, index), [1, 2, 2], [0, 0, 0]),
+        ],
+    )
+    @pytest.mark.parametrize("kind", [np.array, Series])
+    def test_leaves_the_gradient_as_it_was(self, kind, compute, given, later):
+        x, expected = parameter(), parameter()
+        argument = kind(given)
+        y = compute(x, argument)
+        (argument if kind is np.array else argument.values)[...] = later
+        (y * y).sum().backward()
+        z = compute(expected, np.array(given))
+        (z * z).sum().backward()
+        np.testing.assert_array_equal(x.grad, expected.grad)
+
+    def test_in_a_list_within_a_tuple(self):
+        x = parameter()
+        axes = ([1], [0])
+        y = np.tensordot(x, X.T[:, :2], axes)
+        axes[0][0] = 0
+        y.sum().backward()
+        np.testing.assert_allclose(x.grad, np.tile(X[:2].sum(0), (3, 1)))
+
+    def test_in_a_tuple_of_arrays(self):
+        x = parameter()
+        axis = np.array(0)
+        y = np.prod(x, axis=(axis,))
+        axis[...] = 1
+        y.sum().backward()
+        np.testing.assert_allclose(x.grad, X.prod(0) / X)
+
+    def test_an_axis_that_is_an_array_is_left_alone(self):
+        axis = np.array(-1)
+        np.concatenate([parameter(), X], axis=axis)
+        assert axis == -1
+
+
+class TestAMaskIsNotLost:
+    @pytest.mark.parametrize(
+        "give",
+        [
+            lambda x, m, i: np.sum(x, where=m),
+            lambda x, m, i: np.mean(x, where=m),
+            lambda x, m, i: x[m],
+            lambda x, m, i: x[:, i],
+            lambda x, m, i: np.take(x, i, axis=1),
+            lambda x, m, i: np.take_along_axis(x, i[None], axis=1),
+            lambda x, m, i: np.insert(x, i, 0.0, axis=1),
+            lambda x, m, i: np.delete(x, i, axis=1),
+            lambda x, m, i: np.repeat(x, i, axis=1),
+            lambda x, m, i: np.compress(i > 0, x, axis=1),
+            lambda x, m, i: np.extract(m, x),
+            lambda x, m, i: np.copyto(x.clone(), np.ma.array(X, mask=m)),
+            lambda x, m, i: np.copyto(x.clone(), 0.0, where=m),
+            lambda x, m, i: np.put(x.clone(), i, 0.0),
+            lambda x, m, i: np.putmask(x.clone(), m, 0.0),
+            lambda x, m, i: np.place(x.clone(), m, [0.0]),
+            lambda x, m, i: np.add.at(x.clone(), i, 1.0),
+            lambda x, m, i: np.add.reduceat(x, i, axis=1),
+            lambda x, m, i: np.quantile(x, i / 5),
+            lambda x, m, i: np.cov(x, fweights=i),
+            lambda x, m, i: np.bincount(i, weights=x[0]),
+            lambda x, m, i: np.pad(x, i[:2]),
+            lambda x, m, i: special.xlogy(np.ma.array(X, mask=m), x),
+            lambda x, m, i: special.logsumexp(x, axis=1, b=i),
+            lambda x, m, i: nn.scaled_dot_product_attention(x, x, x, m[:, :3]),
+            lambda x, m, i: train.accuracy(X, np.ma.array([2, 0, 1], mask=[0, 1, 0])),
+            lambda x, m, i: train.Loader(np.ma.array(X, mask=m), X),
+            lambda x, m, i: saving.save("never.npz", {"w": i}),
+            lambda x, m, i: nn.LayerNorm(4).load_state_dict({"weight": i, "bias": np.zeros(4)}),
+            lambda x, m, i: nn.initial(lambda rng, shape: i, 4),
+        ],
+    )
+    def test_of_an_argument(self, give):
+        mask = np.ma.array(X > 0, mask=X > 1)
+        with pytest.raises(ag.OperandError, match="would lose its mask"):
+            give(parameter(), mask, np.ma.array([0, 1, 2, 3], mask=[0, 1, 0, 0]))
+
+    def test_of_an_optimisers_state(self):
+        optimizer = optim.SGD([parameter()], lr=0.1, momentum=0.9)
+        optimizer.param_groups[0]["params"][0].grad = X
+        optimizer.step()
+        state = optimizer.state_dict()
+        (name,) = set(state["state"][0]) - {"step"}
+        state["state"][0][name] = np.ma.array(X, mask=X > 1)
+        with pytest.raises(ag.OperandError, match="would lose its mask"):
+            optimizer.load_state_dict(state)
+
+
+class TestATensorThatAsksForAGradient:
+    def test_is_refused_as_the_order_of_a_norm(self):
+        for norm in (np.linalg.norm, lambda x, p: np.linalg.vector_norm(x, ord=p)):
+            with pytest.raises(ag.NotDifferentiableError, match="'ord'"):
+                norm(parameter(X[0]), parameter(2.0))
+
+    def test_is_refused_as_numbers_of_observations(self):
+        with pytest.raises(ag.NotDifferentiableError, match="'fweights'"):
+            np.cov(X, fweights=parameter([1.0, 2.0, 1.0, 1.0]))
+        assert np.cov(parameter(), fweights=Tensor([1, 2, 1, 1])).shape == (3, 3)
+
+    @pytest.mark.parametrize(
+        "transform", [ag.grad, ag.jacobian, lambda f: lambda *a, **k: ag.value_and_grad(f)(*a, **k)[1]]
+    )
+    def test_beside_the_argument_of_a_transform_can_be_differentiated(self, transform):
+        def f(x, k):
+            return (np.sin(x) * k).sum()
+
+        for call in (lambda k: transform(f)(X, k), lambda k: transform(f)(X, k=k)):
+            k = parameter()
+            (call(k) * k).sum().backward()  # the sum of cos(x) k^2
+            np.testing.assert_allclose(k.grad, 2 * np.cos(X) * X)
+        assert type(transform(f)(X, Tensor(X))) is np.ndarray
+
+
+class TestOtherKinds:
+    @pytest.mark.parametrize("q", [np.array([0.25, 0.6], object), np.array([0.25, 0.6], complex), ["a"]])
+    def test_quantiles_are_real_numbers(self, q):
+        with pytest.raises(ag.OperandError, match="must be numbers between 0 and 1"):
+            np.quantile(parameter(), q)
+
+    def test_positions_to_insert_at_are_whole_numbers(self):
+        with pytest.raises(ag.OperandError, match="positions of dtype float64"):
+            np.insert(parameter(), [1.7], 0.0)
+
+    @pytest.mark.parametrize("condition", ["True", {1}, X > 0])
+    def test_a_condition_to_compress_by_has_one_axis(self, condition):
+        with pytest.raises(ag.OperandError, match="compress: a condition of shape"):
+            np.compress(condition, parameter())
+
+    def test_shapes_and_numbers_of_axes_may_be_arrays(self):
+        x = parameter()
+        assert x.reshape(np.array([4, 3])).shape == (4, 3)
+        assert np.reshape(x, np.array([4, 3])).shape == (4, 3)
+        np.testing.assert_allclose(np.tensordot(x, X.T, np.array(1)).numpy(), X @ X.T)
+        np.tensordot(x, X.T, np.array(1)).sum().backward()
+        np.testing.assert_allclose(x.grad, np.tile(X.sum(0), (3, 1)))
+        assert nn.initial("zeros", np.array([2, 3])).shape == (2, 3)
+
+    @pytest.mark.parametrize("function", ["expm", "sqrtm"])
+    def test_arrays_in_the_byte_order_of_another_machine(self, function):
+        pytest.importorskip("scipy")
+        a = X @ X.T + np.eye(3)
+        swapped = a.astype(a.dtype.newbyteorder())
+        np.testing.assert_allclose(getattr(linalg, function)(swapped), getattr(linalg, function)(a))
+
+    @pytest.mark.parametrize(
+        "give", [nn.relu, nn.Dropout(0.5), lambda o: linalg.toeplitz(o), lambda o: np.append(o, parameter())]
+    )
+    def test_arrays_of_objects_are_refused(self, give):
+        objects = np.array([None, None])
+        objects[0] = objects[1] = parameter(1.0)
+        with pytest.raises(ag.OperandError):
+            give(objects)
+
+    def test_a_logarithm_of_a_sum_in_long_double(self):
+        exponents = np.array([1000.0, 1000.0], np.longdouble)
+        assert special.logsumexp(exponents, b=[1.0, 1.0]) == pytest.approx(1000 + np.log(2))
+
+    def test_a_step_below_0_does_not_get_into_an_optimiser(self):
+        weight = parameter()
+        optimizer = optim.Adam([weight])
+        weight.grad = X
+        optimizer.step()
+        state = optimizer.state_dict()
+        state["state"][0]["step"] = -3
+        with pytest.raises(ag.OperandError, match="a whole number, not negative"):
+            optimizer.load_state_dict(state)
+        assert optimizer.state_dict()["state"][0]["step"] == 1
