@@ -24,6 +24,7 @@ from autograd_lite.record import (
     _recording,
     describe,
     enable_grad,
+    gradient_like,
     plain_array,
     recording,
     topological,
@@ -113,7 +114,7 @@ def _seed(tensor: Tensor, spec: Spec, gradient: Any, create_graph: bool) -> Any:
         gradient = gradient if isinstance(gradient, Tensor) else wrap(gradient)
     elif isinstance(gradient, Tensor):
         gradient = gradient.numpy()
-    return gradient if gradient.dtype == tensor.dtype else gradient.astype(tensor.dtype)
+    return gradient_like("backward", gradient, tensor.dtype)
 
 
 def sweep(

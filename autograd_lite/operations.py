@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from copy import deepcopy
 from functools import partial
 from typing import Any
 
@@ -188,23 +187,27 @@ def static_arguments(op: Primitive, kwargs: dict[str, Any]) -> dict[str, Any]:
                     f"{op.name}: out= writes into an array behind the graph's back; use the returned Tensor"
                 )
             continue
-        if isinstance(value, Tensor):
-            if value.requires_grad:
-                raise NotDifferentiableError(
-                    f"{op.name}: no derivative with respect to '{key}', a Tensor of shape {value.shape} that "
-                    f"requires grad; pass {key}.item(), .numpy() or .detach() instead"
-                )
-            value = value.numpy()
-        # a mask or an index that the user may change before the backward pass
-        if isinstance(value, np.ndarray):
-            value = unmasked(op.name, value).copy()
-        elif isinstance(value, list) or (value.__class__ is tuple and not _BASIC.issuperset(map(type, value))):
-            value = deepcopy(value)
-        elif _is_array_of_another_kind(value):
-            value = np.asarray(value).copy()
         if value is not np._NoValue:
-            made[key] = value
+            made[key] = _kept(op, key, value)
     return made
+
+
+def _kept(op: Primitive, key: str, value: Any) -> Any:
+    """A static argument, such as a mask or an index, as it is now: the user may change it before the backward pass."""
+    if isinstance(value, Tensor):
+        if value.requires_grad:
+            raise NotDifferentiableError(
+                f"{op.name}: no derivative with respect to '{key}', a Tensor of shape {value.shape} that requires "
+                f"grad; pass {key}.item(), .numpy() or .detach() instead"
+            )
+        return value.numpy()
+    if isinstance(value, np.ndarray):
+        return unmasked(op.name, value).copy()
+    if isinstance(value, list) or (value.__class__ is tuple and not _BASIC.issuperset(map(type, value))):
+        return type(value)([_kept(op, key, part) for part in value])
+    if isinstance(value, dict):
+        return {name: _kept(op, key, part) for name, part in value.items()}
+    return np.asarray(value).copy() if _is_array_of_another_kind(value) else value
 
 
 def _refused(op: Primitive, values: list[Any], kwargs: dict[str, Any], error: Exception) -> OperandError:

@@ -30,6 +30,7 @@ __all__ = [
     "Spec",
     "debug",
     "enable_grad",
+    "gradient_like",
     "is_grad_enabled",
     "no_grad",
     "plain_array",
@@ -96,6 +97,17 @@ def unmasked(what: str, array: Any) -> Any:
             f"by a mask of zeros and ones or use np.where"
         )
     return array
+
+
+def gradient_like(what: str, value: Any, dtype: np.dtype[Any]) -> Any:
+    """`value`, an array or Tensor, as a gradient or tangent of something of `dtype`."""
+    kind = value.dtype.kind
+    if kind == "c" != dtype.kind or kind not in "biufc":
+        raise OperandError(
+            f"{what}: an array of shape {value.shape} and dtype {value.dtype} for a value of dtype {dtype}; pass "
+            f"{'its .real part' if kind == 'c' else 'numbers'}"
+        )
+    return value if value.dtype == dtype else value.astype(dtype)
 
 
 class Node:

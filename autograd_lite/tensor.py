@@ -28,6 +28,7 @@ from autograd_lite.record import (
     Node,
     Passive,
     Primitive,
+    gradient_like,
     is_grad_enabled,
     make_node,
     note_line,
@@ -144,7 +145,14 @@ class Tensor(ArrayMethods):
             return  # the end of `t.data -= ...`
         if isinstance(value, Tensor):
             value = value.numpy()
-        array = np.asarray(plain_array("data", value), dtype=self.dtype)
+        array = plain_array("data", value)
+        kinds = "biufc"
+        if array.dtype.kind not in kinds or kinds.index(array.dtype.kind) > max(kinds.index(self.dtype.kind), 2):
+            raise OperandError(
+                f"data: values of dtype {array.dtype} do not fit into a Tensor of dtype {self.dtype} without loss; "
+                f"convert them with .astype"
+            )
+        array = np.asarray(array, dtype=self.dtype)
         if array.shape != self.shape:
             raise OperandError(
                 f"data: cannot put values of shape {array.shape} into a Tensor of shape {self.shape}; "
@@ -317,8 +325,7 @@ class Tensor(ArrayMethods):
                     f"grad: a gradient of shape {value.shape} does not fit a Tensor of shape {self.shape}; "
                     f"it must have the same shape"
                 )
-            if value.dtype != self.dtype:
-                value = value.astype(self.dtype)
+            value = gradient_like("grad", value, self.dtype)
         node = self._node or self._leaf()
         if node.__class__ is Leaf:
             node.grad = value

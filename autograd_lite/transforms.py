@@ -18,7 +18,7 @@ import numpy as np
 
 from autograd_lite.backprop import leading_to, sweep
 from autograd_lite.errors import BackwardError, OperandError, RequiresGradError
-from autograd_lite.record import Leaf, Node, enable_grad, is_grad_enabled, plain_array, topological
+from autograd_lite.record import Leaf, Node, enable_grad, gradient_like, is_grad_enabled, plain_array, topological
 from autograd_lite.tensor import Tensor, wrap
 
 __all__ = [
@@ -427,7 +427,7 @@ def fitted(what: str, value: Any, tensor: Tensor) -> Any:
         )
     if isinstance(value, Tensor) and not (value.requires_grad and is_grad_enabled()):
         value = value.numpy()
-    return value if value.dtype == tensor.dtype else value.astype(tensor.dtype)
+    return gradient_like(what, value, tensor.dtype)
 
 
 def named(made: Function, f: Function, what: str) -> Function:

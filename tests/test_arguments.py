@@ -85,6 +85,59 @@ class TestAnArgumentThatIsChangedBeforeBackward:
         np.concatenate([parameter(), X], axis=axis)
         assert axis == -1
 
+    @pytest.mark.parametrize("kind", [float, np.array])
+    def test_in_a_dict(self, kind):
+        scale = ag.custom(lambda x, *, k: x * np.ravel(k["by"])[0], lambda g, y, x, k: g * np.ravel(k["by"])[0])
+        x, k = parameter(), {"by": kind(2.0)}
+        y = scale(x, k=k)
+        if isinstance(k["by"], float):
+            k["by"] = 7.0
+        else:
+            k["by"][...] = 7.0
+        y.sum().backward()
+        np.testing.assert_array_equal(x.grad, np.full(X.shape, 2.0))
+
+    def test_of_an_optimiser_changes_no_hyperparameter(self):
+        lr, betas = np.array(0.1), [0.9, 0.99]
+        optimizer = optim.Adam([parameter()], lr=lr, betas=betas)
+        state = optimizer.state_dict()
+        state["param_groups"][0]["betas"] = other = [0.8, 0.9]
+        optimizer.load_state_dict(state)
+        lr[...], betas[0], other[0] = 5.0, 0.5, 0.5
+        optimizer.add_param_group({"params": [parameter()]})
+        found = [(group["lr"], group["betas"]) for group in optimizer.param_groups]
+        assert found == [(0.1, (0.8, 0.9)), (0.1, (0.9, 0.99))]
+
+
+class TestAGradientOrTangent:
+    @pytest.mark.parametrize(
+        "give",
+        [
+            lambda v: ag.hvp(lambda x: (x**3).sum(), X, v),
+            lambda v: ag.jvp(np.sin, (X,), (v,)),
+            lambda v: ag.vjp(np.sin, X)[1](v),
+            lambda v: np.sin(parameter()).backward(v),
+            lambda v: setattr(parameter(), "grad", v),
+            lambda v: setattr(parameter(), "data", v),
+        ],
+    )
+    @pytest.mark.parametrize("values", [X * 1j, X.astype(str), X.astype(object)])
+    def test_of_real_numbers_is_one_of_real_numbers(self, give, values):
+        with pytest.raises(ag.OperandError, match="dtype"):
+            give(values)
+
+    def test_of_complex_numbers_may_be_real(self):
+        z = parameter([1 + 2j])
+        (2 * z).backward(np.array([1.0]))
+        assert z.grad.dtype == complex
+
+    def test_data_of_whole_numbers_are_not_cut_off(self):
+        counts = Tensor([1, 2])
+        with pytest.raises(ag.OperandError, match="do not fit into a Tensor of dtype int64 without loss"):
+            counts.data = [1.7, np.nan]
+        counts.data = [3, 4]
+        assert counts.tolist() == [3, 4]
+
 
 class TestAMaskIsNotLost:
     @pytest.mark.parametrize(
@@ -161,6 +214,12 @@ class TestATensorThatAsksForAGradient:
             (call(k) * k).sum().backward()  # the sum of cos(x) k^2
             np.testing.assert_allclose(k.grad, 2 * np.cos(X) * X)
         assert type(transform(f)(X, Tensor(X))) is np.ndarray
+
+    @pytest.mark.parametrize("put", [lambda t: {"by": t}, lambda t: [t], lambda t: (t,)])
+    def test_is_refused_inside_a_static_argument(self, put):
+        scale = ag.custom(lambda x, *, k: x, lambda g, y, x, k: g)
+        with pytest.raises(ag.NotDifferentiableError, match="no derivative with respect to 'k'"):
+            scale(parameter(), k=put(parameter(2.0)))
 
 
 class TestOtherKinds:

@@ -59,7 +59,7 @@ class Optimizer:
     closure_needed = False
 
     def __init__(self, params: Iterable[Any], **defaults: Any) -> None:
-        self.defaults = defaults
+        self.defaults = {key: _own(value) for key, value in defaults.items()}
         self.param_groups: list[dict[str, Any]] = []
         self._flats: list[list[Flat]] = []
         given: Any = params if isinstance(params, Tensor) or not isinstance(params, Iterable) else list(params)
@@ -94,7 +94,7 @@ class Optimizer:
         held = {id(tensor) for other in self.param_groups for tensor in other["params"]}
         if any(id(tensor) in held for tensor in tensors):
             raise OperandError(f"{self._name}: a parameter is in two groups; give each to one")
-        made = {**self.defaults, **group, "params": tensors}
+        made = {key: _own(value) for key, value in {**self.defaults, **group}.items()} | {"params": tensors}
         self._check(made)
         if not made["lr"] > 0:
             raise OperandError(f"{self._name}: lr={made['lr']} trains nothing; it must be positive")
@@ -197,7 +197,7 @@ class Optimizer:
             absent = set(own) - set(group)
             if absent:
                 raise OperandError(f"{name}: {', '.join(sorted(absent))} missing in a parameter group")
-            changed.append({key: group[key] for key in own if key != "params"})
+            changed.append({key: _own(group[key]) for key in own if key != "params"})
             self._check(changed[-1])
         places = self._places()
         for number, (flat, position) in enumerate(places):
@@ -223,6 +223,13 @@ class Optimizer:
         count = sum(tensor.size for group in self.param_groups for tensor in group["params"])
         settings = ", ".join(f"{key}={value}" for key, value in self.defaults.items())
         return f"{self._name}({count:,} numbers; {settings})"
+
+
+def _own(value: Any) -> Any:
+    """A hyperparameter that its giver cannot change any more: no list, and no array of one number."""
+    if isinstance(value, list):
+        return tuple(value)
+    return value.item() if isinstance(value, np.ndarray) and not value.ndim else value
 
 
 def clip_grad_norm_(params: Iterable[Tensor] | Tensor, max_norm: float) -> float:
