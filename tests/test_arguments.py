@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import autograd_lite as ag
-from autograd_lite import Tensor, linalg, nn, optim, saving, special, train
+from autograd_lite import Tensor, linalg, nn, optim, saving, special, stats, train
 
 X = np.array([[0.5, -1.0, 2.0, 0.1], [1.5, 0.3, -0.7, 0.9], [0.2, 2.2, 1.1, -0.4]])
 
@@ -14,10 +14,17 @@ def parameter(values=X):
 
 
 class Series:
-    """What NumPy can make an array of, and its owner can change, as a pandas Series is."""
+    """What NumPy can make an array of, and its owner can change, as a pandas Series is; indexed by labels as that."""
 
     def __init__(self, values):
         self.values = np.array(values)
+        self.shape, self.ndim, self.size, self.dtype = self.values.shape, self.values.ndim, self.values.size, float
+
+    def __len__(self):
+        return len(self.values)
+
+    def __getitem__(self, label):
+        return self.values[::-1][label]
 
     def __array__(self, dtype=None, copy=None):
         return np.array(self.values, dtype) if copy else np.asarray(self.values, dtype)
@@ -236,6 +243,21 @@ class TestOtherKinds:
     def test_a_condition_to_compress_by_has_one_axis(self, condition):
         with pytest.raises(ag.OperandError, match="compress: a condition of shape"):
             np.compress(condition, parameter())
+
+    @pytest.mark.parametrize(
+        "compute",
+        [
+            lambda x, s: np.polyval(s, x),
+            lambda x, s: np.interp(x, [0.0, 1.0, 2.0, 3.0], s),
+            lambda x, s: np.average(np.stack([x, x * x]), axis=1, weights=s),
+            lambda x, s: special.xlogy(s, x * x + 1),
+            lambda x, s: stats.norm.logpdf(s, x, 1.0),
+            lambda x, s: linalg.toeplitz(x, s),
+        ],
+    )
+    def test_what_is_indexed_by_labels_is_taken_in_its_order(self, compute):
+        x = parameter(X[0])
+        np.testing.assert_allclose(compute(x, Series(X[2])).numpy(), compute(x, X[2]).numpy())
 
     def test_shapes_and_numbers_of_axes_may_be_arrays(self):
         x = parameter()

@@ -38,7 +38,7 @@ def H(x: Any) -> Any:
 def as_operand(x: Any) -> Any:
     """`x` itself if it is a Tensor or an array, otherwise the array of its numbers; Tensors in a list are stacked."""
     if not isinstance(x, np.ndarray):
-        if hasattr(x, "ndim"):
+        if hasattr(x, "_node") or isinstance(x, np.generic):
             return x
         if _holds_tensors(x):
             return np.stack([as_operand(part) for part in x])
