@@ -397,7 +397,7 @@ def _attend(node: Node, g: Any, retained: list[tuple[Node, Any]] | None) -> Any:
                     f"hook on {describe(node)}: it returned a gradient of shape {replaced.shape}; return None, or "
                     f"one of shape {node.spec.shape}"
                 )
-            g = fit(replaced, node.spec)
+            g = gradient_like(f"hook on {describe(node)}", replaced, node.spec.dtype)
     if retained is not None and details.get("retain"):
         retained.append((node, _own(g)))
     return g

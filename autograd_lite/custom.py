@@ -46,6 +46,10 @@ def custom(forward: Callable[..., Any], *rules: Callable[..., Any] | None, name:
         raise OperandError("custom: at least one rule is needed, one per input; use None where nothing flows")
     called = name or str(getattr(forward, "__name__", "custom"))
 
+    for position, rule in enumerate(rules):
+        if rule is not None and not callable(rule):
+            raise OperandError(f"custom: the rule for input {position} is {rule!r:.60}; give a function, or None")
+
     def compute(*arrays: Any, **static: Any) -> Any:
         y = plain_array(called, forward(*[_frozen(array) for array in arrays], **static))
         if y.dtype.kind not in "biufc":
@@ -94,6 +98,8 @@ def _guarded(name: str, rule: Callable[..., Any], position: int) -> Callable[...
             r = r if recorded else r.numpy()  # computed with a Tensor of the rule's own
         else:
             r = np.array(plain_array(name, r))
+            if r.dtype.kind not in "biufc":
+                raise OperandError(f"{name}: its rule for input {position} returned dtype {r.dtype}; return numbers")
             if recorded and r.any():
                 raise NotDifferentiableError(
                     f"{name}: its rule for input {position} returned a plain array for a Tensor, so the second "

@@ -105,6 +105,8 @@ class ArrayMethods:
                 f"astype: {self.dtype} cannot be cast to {np.dtype(dtype)} under the rule {casting!r}; "
                 f"use casting='unsafe'"
             )
+        if np.dtype(dtype).kind not in "biufc":
+            raise OperandError(f"astype: {np.dtype(dtype)} is no dtype of numbers; use .numpy().astype(...) for others")
         return _np.astype(self, np.dtype(dtype))
 
     def sort(self: Any, axis: int = -1, kind: Any = None, order: Any = None, *, stable: Any = None) -> None:

@@ -367,6 +367,8 @@ class Tensor(ArrayMethods):
                 f"register_hook: this Tensor of shape {self.shape} does not require grad, so no gradient will "
                 f"pass it; create it with requires_grad=True"
             )
+        if not callable(hook):
+            raise OperandError(f"register_hook: {hook!r:.60} is no function; give one of the gradient")
         node = self._leaf()
         hooks = (node.details or {}).get("hooks")
         if hooks is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from autograd_lite.errors import OperandError
 from autograd_lite.record import Leaf, Node, Passive, describe, topological
 from autograd_lite.tensor import Tensor
 
@@ -23,6 +24,8 @@ def why_no_grad(loss: Tensor, x: Tensor) -> str:
     >>> print(ag.why_no_grad(loss, x).split("; ")[1])
     remove the .detach() if the gradient is wanted.
     """
+    if not isinstance(x, Tensor):
+        raise OperandError(f"why_no_grad: x is a plain {type(x).__name__}, which has no .grad; give the Tensor")
     named = x.name or "x"
     if x.grad is not None:
         return f"{named}.grad is not None: a gradient of shape {x.grad.shape} has arrived."

@@ -42,6 +42,12 @@ def add_at(x, index):
     return y
 
 
+def hooked(returned):
+    x = parameter()
+    x.register_hook(lambda g: returned)
+    np.sin(x).sum().backward()
+
+
 class TestAnArgumentThatIsChangedBeforeBackward:
     @pytest.mark.parametrize(
         ("compute", "given", "later"),
@@ -124,6 +130,7 @@ class TestAGradientOrTangent:
             lambda v: ag.jvp(np.sin, (X,), (v,)),
             lambda v: ag.vjp(np.sin, X)[1](v),
             lambda v: np.sin(parameter()).backward(v),
+            lambda v: hooked(v),
             lambda v: setattr(parameter(), "grad", v),
             lambda v: setattr(parameter(), "data", v),
         ],
@@ -132,6 +139,11 @@ class TestAGradientOrTangent:
     def test_of_real_numbers_is_one_of_real_numbers(self, give, values):
         with pytest.raises(ag.OperandError, match="dtype"):
             give(values)
+
+    def test_from_a_custom_rule_is_of_numbers(self):
+        double = ag.custom(lambda x: 2 * x, lambda g, y, x: (2 * g).astype(str))
+        with pytest.raises(ag.OperandError, match="its rule for input 0 returned dtype <U"):
+            double(parameter()).sum().backward()
 
     def test_of_complex_numbers_may_be_real(self):
         z = parameter([1 + 2j])
@@ -287,6 +299,22 @@ class TestOtherKinds:
     def test_a_logarithm_of_a_sum_in_long_double(self):
         exponents = np.array([1000.0, 1000.0], np.longdouble)
         assert special.logsumexp(exponents, b=[1.0, 1.0]) == pytest.approx(1000 + np.log(2))
+
+    @pytest.mark.parametrize(
+        "give",
+        [
+            lambda x: x.register_hook(3),
+            lambda x: ag.custom(np.sin, 3),
+            lambda x: x.astype(object),
+            lambda x: x.astype(str),
+            lambda x: ag.why_no_grad(x.sum(), X),
+        ],
+    )
+    def test_what_is_no_function_no_number_or_no_tensor_is_refused_at_once(self, give):
+        with pytest.raises(
+            ag.OperandError, match=r"is no function|give a function|no dtype of numbers|give the Tensor"
+        ):
+            give(parameter())
 
     def test_a_step_below_0_does_not_get_into_an_optimiser(self):
         weight = parameter()
