@@ -18,12 +18,17 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from autograd_lite import nn
 from autograd_lite.errors import OperandError
 from autograd_lite.optim import Adam
-from autograd_lite.record import no_grad
+from autograd_lite.record import no_grad, unmasked
 from autograd_lite.train import History, fit
 
 __all__ = ["Classifier", "Regressor"]
 
 Build = Callable[[int, int, np.random.Generator], nn.Module]
+
+
+def _unmasked(estimator: BaseEstimator, *arrays: Any) -> tuple[Any, ...]:
+    """The arrays, before scikit-learn's checks, which drop a mask."""
+    return tuple([unmasked(type(estimator).__name__, array) for array in arrays])
 
 
 class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no types
@@ -75,7 +80,7 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]  # scikit-learn ships no 
 
     def _outputs(self, X: Any) -> Any:
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=float)
+        X = validate_data(self, *_unmasked(self, X), reset=False, dtype=float)
         with no_grad():
             return self.model_(X).numpy()
 
@@ -104,7 +109,7 @@ class Regressor(RegressorMixin, _Estimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any) -> Regressor:
         """Train on X (samples, features) and y (samples,) or (samples, outputs)."""
-        X, y = validate_data(self, X, y, dtype=float, multi_output=True, y_numeric=True)
+        X, y = validate_data(self, *_unmasked(self, X, y), dtype=float, multi_output=True, y_numeric=True)
         y = np.asarray(y, float)
         self._one = y.ndim == 1
         columns = y.reshape(len(y), -1)
@@ -136,7 +141,7 @@ class Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any) -> Classifier:
         """Train on X (samples, features) and labels y (samples,)."""
-        X, y = validate_data(self, X, y, dtype=float)
+        X, y = validate_data(self, *_unmasked(self, X, y), dtype=float)
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
         self._train(X, labels, len(self.classes_), nn.cross_entropy)

@@ -209,6 +209,20 @@ class TestAMaskIsNotLost:
         with pytest.raises(ag.OperandError, match="would lose its mask"):
             optimizer.load_state_dict(state)
 
+    def test_of_a_learning_rate(self):
+        with pytest.raises(ag.OperandError, match="lr="):
+            optim.SGD([parameter()], lr=np.ma.array(0.1, mask=True))
+
+    def test_of_what_an_estimator_is_fitted_to(self):
+        pytest.importorskip("sklearn")
+        masked, estimator = np.ma.array(X, mask=X > 1), ag.sklearn.Regressor(epochs=1, random_state=0)
+        for give in (lambda: estimator.fit(masked, X[:, 0]), lambda: estimator.fit(X, masked[:, 0])):
+            with pytest.raises(ag.OperandError, match="would lose its mask"):
+                give()
+        estimator.fit(X, X[:, 0])
+        with pytest.raises(ag.OperandError, match="would lose its mask"):
+            estimator.predict(masked)
+
 
 class TestATensorThatAsksForAGradient:
     def test_is_refused_as_the_order_of_a_norm(self):

@@ -229,7 +229,7 @@ def _own(value: Any) -> Any:
     """A hyperparameter that its giver cannot change any more: no list, and no array of one number."""
     if isinstance(value, list):
         return tuple(value)
-    return value.item() if isinstance(value, np.ndarray) and not value.ndim else value
+    return value.item() if value.__class__ is np.ndarray and not value.ndim else value
 
 
 def clip_grad_norm_(params: Iterable[Tensor] | Tensor, max_norm: float) -> float:
