@@ -188,7 +188,7 @@ def static_arguments(op: Primitive, kwargs: dict[str, Any]) -> dict[str, Any]:
                 )
             continue
         if value is not np._NoValue:
-            made[key] = _kept(op, key, value)
+            made[key] = value if value.__class__ in _BASIC else _kept(op, key, value)
     return made
 
 
@@ -222,7 +222,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-_BASIC = frozenset([int, slice, type(None), type(Ellipsis)])
+_BASIC = frozenset([int, slice, type(None), type(Ellipsis)])  # what needs no look, as an index or elsewhere
 
 
 def _plain_index(index: Any) -> Any:

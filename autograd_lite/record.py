@@ -14,6 +14,7 @@ import linecache
 import math
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from typing import Any
@@ -31,12 +32,14 @@ __all__ = [
     "debug",
     "enable_grad",
     "gradient_like",
+    "gradient_of",
     "is_grad_enabled",
     "no_grad",
     "plain_array",
     "spec_of",
     "topological",
     "unmasked",
+    "values_like",
 ]
 
 Rule = Callable[..., Any]
@@ -97,6 +100,18 @@ def unmasked(what: str, array: Any) -> Any:
             f"by a mask of zeros and ones or use np.where"
         )
     return array
+
+
+def values_like(what: str, values: Any, dtype: np.dtype[Any]) -> Any:
+    """`values` as an array of `dtype`, to which they must convert without another loss than of digits."""
+    array = plain_array(what, values)
+    kinds = "biufc"
+    if array.dtype.kind not in kinds or kinds.index(array.dtype.kind) > max(kinds.index(dtype.kind), 2):
+        raise OperandError(
+            f"{what}: values of dtype {array.dtype} do not fit into a Tensor of dtype {dtype} without loss; convert "
+            f"them with .astype"
+        )
+    return np.asarray(array, dtype=dtype)
 
 
 def gradient_like(what: str, value: Any, dtype: np.dtype[Any]) -> Any:
@@ -473,6 +488,20 @@ def note_line(node: Node) -> None:
     file, line = frame.f_code.co_filename, frame.f_lineno
     source = linecache.getline(file, line).strip()
     node.note("line", f"{os.path.basename(file)}:{line}" + (f": {source}" if source else ""))
+
+
+def gradient_of(node: Node | None, *, asked: bool = False) -> Any:
+    """The gradient that was left with a node, if any; if the user `asked`, with a warning where none ever will be."""
+    if node is None or isinstance(node, Leaf):
+        return node.grad if node is not None else None
+    details = node.details or {}
+    if asked and node.requires_grad and "retain" not in details and "grad" not in details:
+        warnings.warn(
+            f"grad of {describe(node)}, a result: backward leaves gradients in leaves only; call .retain_grad() on it "
+            f"before backward, or look at the leaf that it was made from",
+            stacklevel=3,
+        )
+    return details.get("grad")
 
 
 def describe(node: Node) -> str:

@@ -29,12 +29,14 @@ from autograd_lite.record import (
     Passive,
     Primitive,
     gradient_like,
+    gradient_of,
     is_grad_enabled,
     make_node,
     note_line,
     plain_array,
     recording,
     spec_of,
+    values_like,
 )
 
 __all__ = ["Tensor", "wrap"]
@@ -145,14 +147,7 @@ class Tensor(ArrayMethods):
             return  # the end of `t.data -= ...`
         if isinstance(value, Tensor):
             value = value.numpy()
-        array = plain_array("data", value)
-        kinds = "biufc"
-        if array.dtype.kind not in kinds or kinds.index(array.dtype.kind) > max(kinds.index(self.dtype.kind), 2):
-            raise OperandError(
-                f"data: values of dtype {array.dtype} do not fit into a Tensor of dtype {self.dtype} without loss; "
-                f"convert them with .astype"
-            )
-        array = np.asarray(array, dtype=self.dtype)
+        array = values_like("data", value, self.dtype)
         if array.shape != self.shape:
             raise OperandError(
                 f"data: cannot put values of shape {array.shape} into a Tensor of shape {self.shape}; "
@@ -311,9 +306,7 @@ class Tensor(ArrayMethods):
         `retain_grad` was called, have one.
         """
         node = self._node
-        if node.__class__ is Leaf:
-            return node.grad
-        return (node.details or {}).get("grad") if node is not None else None
+        return node.grad if node.__class__ is Leaf else gradient_of(node, asked=True)
 
     @grad.setter
     def grad(self, value: Any) -> None:
@@ -478,8 +471,8 @@ class Tensor(ArrayMethods):
             return NotImplemented
         if is_grad_enabled() and node.__class__ is Leaf and node.requires_grad:
             raise InPlaceError(
-                f"'{what}' on a leaf of shape {self.shape} that requires grad would lose the leaf; "
-                f"put an update under `with ag.no_grad():`, or write it out of place (w = w - ...)"
+                f"'{what}' on a leaf of shape {self.shape} that requires grad would lose the leaf; put a step of "
+                f"training under `with ag.no_grad():`, or give the result a name of its own (v = w - ...)"
             )
         self._check_not_view(what, result)
         if result.shape != self.shape:

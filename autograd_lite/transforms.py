@@ -101,9 +101,9 @@ class Trace:
         )
         self.recorded = is_grad_enabled()
         # those of other arguments count too, if somebody can ask for the gradient by them
-        others = flatten([args, kwargs])[0]
+        others = [arg for i, arg in enumerate(args) if i not in chosen] + list(kwargs.values())
         self.on_tensors = any(isinstance(leaf, Tensor) for leaf in leaves) or any(
-            isinstance(other, Tensor) and other.requires_grad for other in others
+            isinstance(other, Tensor) and other.requires_grad for other in flatten(others)[0]
         )
         with enable_grad():
             self.inputs = [_stand_in(what, leaf) for leaf in leaves]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autograd_lite.errors import OperandError
-from autograd_lite.record import Leaf, Node, Passive, describe, topological
+from autograd_lite.record import Leaf, Node, Passive, describe, gradient_of, topological
 from autograd_lite.tensor import Tensor
 
 __all__ = ["why_no_grad"]
@@ -27,8 +27,9 @@ def why_no_grad(loss: Tensor, x: Tensor) -> str:
     if not isinstance(x, Tensor):
         raise OperandError(f"why_no_grad: x is a plain {type(x).__name__}, which has no .grad; give the Tensor")
     named = x.name or "x"
-    if x.grad is not None:
-        return f"{named}.grad is not None: a gradient of shape {x.grad.shape} has arrived."
+    held = gradient_of(x._node)
+    if held is not None:
+        return f"{named}.grad is not None: a gradient of shape {held.shape} has arrived."
     if not isinstance(loss, Tensor):
         return f"The loss is a plain {type(loss).__name__}: it has left the graph; keep it a Tensor until backward."
     if x.dtype.kind not in "fc":

@@ -266,7 +266,17 @@ def test_retain_grad_keeps_that_of_a_result():
     h.retain_grad()
     (h * h).sum().backward()
     assert h.grad.tolist() == [4.0, 8.0]
-    assert (x * 1).grad is None
+
+
+def test_asking_for_the_gradient_of_a_result_says_that_there_is_none():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    with pytest.warns(UserWarning, match=r"grad of 'multiply' of shape \(2,\), a result.*retain_grad") as caught:
+        assert (x * 1).grad is None
+    assert caught[0].filename == __file__
+    h = x * 2
+    h.retain_grad()
+    for quiet in (x, h, x.detach(), Tensor([1.0]), x > 0):
+        assert quiet.grad is None
 
 
 def test_gradient_of_a_non_scalar_with_a_given_gradient():
