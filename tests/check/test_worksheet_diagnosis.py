@@ -9,6 +9,8 @@ from autograd_lite.check.worksheets.report import MEANING
 
 TIED = "dW = X.T @ dA + dR.T @ H"
 NET = "dw = X.T @ de + l1 * np.sign(w) + l2 * w"
+PINBALL = "dr = dl * np.where(r > 0, tau, tau - 1)"
+GRU = "dh0 = dh1 * (1 - z) + ds * r + dar @ Ur.T + daz @ Uz.T"
 LEAK = "dN = dO * np.where(N > 0, 1, slope)"
 MISTAKES = [
     ("softplus", "dr = r / r.size", "dr = 2 * r / r.size", "wrong_constant"),
@@ -55,6 +57,20 @@ MISTAKES = [
     ("embedding_scatter", "np.add.at(dC, i, dr)", "dC[i] += dr", "duplicate_index_lost"),
     ("rmsnorm", "dZ[np.arange(n), t] -= 1", "dZ[:, t] -= 1", "wrong_slice"),
     ("vae_kl", "dsig = dz * eps", "dsig = dz", "inner_derivative_missing"),
+    ("quantile", PINBALL, "dr = dl * np.where(r < 0, tau, tau - 1)", "wrong_branch"),
+    ("two_layer_columns", "dZ = (P - Y) / n", "dZ = 3 * (P - Y) / n", "wrong_constant"),
+    ("log_determinant", "dc = v + np.linalg.solve(S.T, dv)", "dc = v", "missing_factor_2"),
+    ("log_determinant", "dP = 0.5 * D.T @ D / n", "dP = 0.5 * D @ D.T / n", "transposed"),
+    ("norms", "dM = M / np.linalg.norm(M) * (1 + np.linalg.norm(w))", "dM = M * (1 + np.linalg.norm(w))",
+     "inner_derivative_missing"),
+    ("gru", GRU, "dh0 = dh1 * (1 - z) + ds * r + dar @ Ur + daz @ Uz", "transposed"),
+    ("gru", "dar = dr * r * (1 - r)", "dar = dr * (1 - r ** 2)", "wrong_local_derivative"),
+    ("gru", "dac = dc * (1 - c ** 2)", "dac = dc * c * (1 - c)", "wrong_local_derivative"),
+    ("attention_rows", "dS = P * (dP - np.sum(dP * P, 1, keepdims=True))",
+     "dS = P * (dP - np.sum(dP * P, 0, keepdims=True))", "wrong_axis"),
+    ("attention_rows", "dK = 5 * dS.T @ Q", "dK = dS.T @ Q", "scale_missing"),
+    ("attention_rows", "dV = P.T @ dO", "dV = dO.T @ P", "transposed"),
+    ("attention_rows", "dT = A.T @ dM @ A", "dT = A @ A.T @ dM", "transposed"),
     ("powers", "dx = 3 * x ** 2 * w * dy", "dx = 3 * w * dy", "inner_derivative_missing"),
 ]  # fmt: skip
 
@@ -143,7 +159,42 @@ di = t + dcn * x
     assert (line.verdict, line.mistake, line.fix) == ("wrong", "upstream_missing", "di = t * dh + dcn * x")
 
 
+OWN_SPELLING = """# inputs: W (k, d), x (d,), y (k,)
+# wanted: dW
+z = W @ x
+a = sigmoid(z)
+L = 0.5 * np.sum((a - y) ** 2)
+# --- gradients ---
+d_a = a - y
+da_dz = a * (1 - a)
+dL_dz = d_a
+d_W = np.outer(dL_dz, x)
+"""
+
+
+def test_a_repair_keeps_the_sheets_spelling_and_can_be_put_in():
+    report = worksheet(OWN_SPELLING)
+    assert report.error is None
+    assert [(line.name, line.verdict) for line in report.lines] == [
+        ("da", "right"),
+        ("dz", "wrong"),
+        ("dW", "follow-through"),
+    ]
+    assert report.wanted == {"dW": "follow-through"}
+    fault = report.lines[1]
+    assert fault.fix.startswith("dL_dz = d_a * ")
+    assert "dL_dz" in fault.evidence
+    again = worksheet(OWN_SPELLING.replace("dL_dz = d_a\n", fault.fix + "\n"))
+    assert again.right
+
+
+def test_an_index_without_repetitions_is_no_lost_duplicate():
+    text = replaced("rmsnorm", "dZ[np.arange(n), t] -= 1", "dZ[np.arange(n), t] += 1")
+    line = next(line for line in worksheet(text).lines if line.verdict == "wrong")
+    assert (line.mistake, line.fix) == ("sign_flipped", "dZ[np.arange(n), t] -= 1")
+
+
 def test_a_line_that_rests_on_an_unreadable_one_has_no_mistake_of_its_own():
-    text = replaced("elastic_net", "de = 2 * e / len(y)", "n, d = X.shape\nde = 2 * e / n")
+    text = replaced("elastic_net", "de = 2 * e / len(y)", "n, d = X\nde = 2 * e / n")
     line = worksheet(text).lines[0]
     assert (line.name, line.verdict, line.mistake, line.family) == ("de", "error", None, None)

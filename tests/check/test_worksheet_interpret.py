@@ -40,6 +40,19 @@ T = np.array([1, 0, 1])
         ("np.stack([X[0], X[1]]) * len(X) / X.size", np.stack([X[0], X[1]]) * 3 / 12),
         ("np.array([np.sum(X), X[0, 0]])", np.array([X.sum(), X[0, 0]])),
         ("X.shape[0] ** 2 - 1", 8),
+        ("np.kron(X, np.ones((2, 2)))", np.kron(X, np.ones((2, 2)))),
+        ("np.tile(X[0], (2, 1))", np.tile(X[0], (2, 1))),
+        ("np.vstack([X, X]) - np.hstack([X[:, :2], X[:, 2:]])[0]", np.vstack([X, X]) - X[0]),
+        ("X[range(3), t]", X[np.arange(3), T]),
+        ("np.flip(X, axis=1) + np.roll(X, 1, axis=0)", X[:, ::-1] + np.roll(X, 1, axis=0)),
+        ("np.cumprod(X, axis=1) + np.arctan(X)", np.cumprod(X, axis=1) + np.arctan(X)),
+        ("np.convolve(X[0], X[1], mode='same')", np.convolve(X[0], X[1], mode="same")),
+        ("sliding_window_view(X[0], 3)", np.lib.stride_tricks.sliding_window_view(X[0], 3)),
+        ("np.linalg.norm(X, axis=1, keepdims=True)", np.sqrt((X**2).sum(1, keepdims=True))),
+        ("np.linalg.norm(X, 'fro') + np.linalg.norm(X[0], ord=1)", np.sqrt((X**2).sum()) + np.abs(X[0]).sum()),
+        ("np.linalg.solve(X[:, :3] ** 2 + np.identity(3), X)", np.linalg.solve(X[:, :3] ** 2 + np.eye(3), X)),
+        ("np.linalg.slogdet(np.identity(3) * 2)[1]", 3 * np.log(2)),
+        ("np.empty_like(X)", np.full((3, 4), np.nan)),
     ],
 )
 def test_an_expression_has_numpys_value(line, expected):
@@ -79,12 +92,29 @@ def test_shapes_that_do_not_fit_are_named():
         "np.repeat(np.ones(9), 10 ** 9)",
         "np.ones(90000)[np.zeros((300, 300)).astype(int)][np.zeros((300, 300)).astype(int)]",
         "np.where(np.ones((90000, 1)) > 0, np.ones(90000), 0)",
+        "np.tile(np.ones(9), (10 ** 4, 10 ** 4))",
+        "np.kron(np.ones(9000), np.ones(9000))",
+        "np.convolve(np.ones(9000), np.ones(9000))",
+        "sliding_window_view(np.ones(9000), 4000)",
+        "np.linalg.inv(np.eye(100))",
+        "np.linalg.norm(np.ones((3, 3)), 2)",
+        "range(10 ** 12)",
     ],
 )
 def test_what_is_too_large_is_refused_before_it_is_made(line):
     with pytest.raises(SheetError) as caught:
         run(statements(f"a = {line}"), {})
     assert caught.value.kind == "unsupported"
+
+
+@pytest.mark.parametrize(
+    ("line", "kind"),
+    [("np.linalg.inv(np.zeros((2, 2)))", "not-finite"), ("np.linalg.inv(np.ones((2, 3)))", "shape-error")],
+)
+def test_a_matrix_without_an_inverse_is_said_to_be_one(line, kind):
+    with pytest.raises(SheetError) as caught:
+        run(statements(f"a = {line}"), {})
+    assert (caught.value.kind, caught.value.line) == (kind, 4)
 
 
 def test_a_sheet_may_hold_only_so_much():

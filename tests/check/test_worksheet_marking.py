@@ -11,6 +11,7 @@ from autograd_lite.check.worksheets.derive import Derivation, Underivable
 from autograd_lite.check.worksheets.interpret import evaluate
 from autograd_lite.check.worksheets.read import read
 from autograd_lite.check.worksheets.sample import differentiable, samples, size_choices, symbols
+from autograd_lite.check.worksheets.truth import _by_the_engine
 
 
 def verdicts(text, **options):
@@ -46,6 +47,15 @@ def test_the_chain_rule_on_expressions_gives_the_engines_gradient(name):
             assert np.all(distance <= 1e-6 * np.max(np.abs(sample.truth[variable])) + 1e-12 + kinks), str(expression)
             found += 1
     assert found >= len(variables)
+
+
+@pytest.mark.parametrize("name", SHEETS)
+def test_the_engine_alone_gives_the_gradient(name):
+    sheet = read(SHEETS[name])
+    sample = samples(sheet, draws=1)[0]
+    found = _by_the_engine(sheet, sample.values, list(sample.truth), None)
+    for variable, truth in sample.truth.items():
+        np.testing.assert_allclose(found[variable], truth, rtol=1e-9, atol=1e-12)
 
 
 def test_every_symbol_has_a_size_of_its_own():

@@ -75,7 +75,9 @@ def test_an_unreadable_header_is_a_bad_header(line):
         (4, "e = 'text'", "unsupported"),
         (4, "X.T = w", "unsupported"),
         (4, "X = X @ w", "unsupported"),
-        (4, "a, b = X, w", "unsupported"),
+        (4, "a, b = X", "unsupported"),
+        (4, "a, b = w, a", "unsupported"),
+        (4, "a, e.T = w, X", "unsupported"),
     ],
 )
 def test_a_malformed_forward_part_is_refused_with_its_line(number, line, kind):
@@ -112,6 +114,44 @@ def test_deep_expressions_are_refused(expression):
 def test_a_statement_prints_as_it_was_written(line):
     statement = read(with_line(8, line)).gradient[-1]
     assert str(statement) == line
+
+
+@pytest.mark.parametrize(
+    ("line", "parts"),
+    [
+        ("n, d = X.shape", ["n = X.shape[0]", "d = X.shape[1]"]),
+        ("_, d = X.shape", ["d = X.shape[1]"]),
+        ("n, d = X.shape[:2]", ["n = X.shape[:2][0]", "d = X.shape[:2][1]"]),
+        ("s, l = np.linalg.slogdet(M)", ["s = np.linalg.slogdet(M)[0]", "l = np.linalg.slogdet(M)[1]"]),
+        ("a, b = X @ w, 2", ["a = X @ w", "b = 2"]),
+        ("a = b = de", ["a = de", "b = de"]),
+    ],
+)
+def test_a_statement_with_several_names_is_one_for_each(line, parts):
+    assert [str(s) for s in read(with_line(8, line)).gradient[-len(parts) :]] == parts
+
+
+SPELLED = """# inputs: W (k, d), x (d,), k (k,)
+# wanted: dW
+z = W @ x + k
+a = sigmoid(z)
+L = np.sum(a ** 2)
+# --- gradients ---
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "targets"),
+    [
+        ("d_a = 2 * a; d_z = d_a * a * (1 - a); dW = np.outer(d_z, x)", ["da", "dz", "dW"]),
+        ("dL_da = 2 * a; da_dz = a * (1 - a); dLdW = np.outer(dL_da * da_dz, x)", ["da", "da_dz", "dW"]),
+        ("da = 2 * a; d_a = 0 * a", ["da", "d_a"]),
+        ("d_k = W.shape[0]; dk = 2 * a * a * (1 - a)", ["d_k", "dk"]),
+        ("d_q = 2 * a", ["d_q"]),
+    ],
+)
+def test_other_spellings_of_a_gradient_are_its_name(lines, targets):
+    assert [s.target for s in read(SPELLED + lines).gradient] == targets
 
 
 def test_a_submission_is_read_for_its_gradient_part_alone():

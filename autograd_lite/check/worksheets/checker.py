@@ -15,6 +15,7 @@ from .mark import Group, Mark, Trace, groups, marks
 from .read import Sheet, read
 from .report import LineReport, Report
 from .sample import Sample, differentiable, samples
+from .spelling import as_written
 
 MARKING_SECONDS = 1.2
 DIAGNOSIS_SECONDS = 5.0
@@ -88,7 +89,9 @@ def _lines(
             if mark.symptom == "unavailable":
                 # The line rests on one that could not be read, which says nothing of the line itself.
                 line.mistake, line.family, line.also = None, None, []
-            line.evidence, line.change, line.fix = diagnosis.evidence, diagnosis.change, diagnosis.fix
+            line.evidence, line.change, line.fix = (
+                as_written(text, sheet.spelled) for text in (diagnosis.evidence, diagnosis.change, diagnosis.fix)
+            )
             line.counterexample = smallest(sheet, found[name], found)
             if mark.error is not None:
                 line.remark = f"{mark.error.kind}: {mark.error.message}"

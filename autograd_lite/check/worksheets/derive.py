@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from . import linear_algebra
 from .build import (
     ONE,
     axis_of,
@@ -187,6 +188,9 @@ class Derivation:
                 return []
             return [(node.value, lambda: transposed(self.filled(g, node)) if self.shape(g) else g)]
         if isinstance(node, Index):
+            matrix = linear_algebra.log_determinant(node.value, node.index)
+            if matrix is not None:
+                return [(matrix, lambda: times(g, transposed(called("linalg.inv", matrix))))]
             return [(node.value, lambda: self.scattered(node, g))]
         if isinstance(node, Sequence):
             return [(item, lambda k=k: Index(g, Constant(k))) for k, item in enumerate(node.items)]  # type: ignore[misc]
@@ -321,14 +325,21 @@ class Derivation:
             axis = node.keyword("axis") or (node.args[1] if len(node.args) > 1 else Constant(-1))
             inner = called("sum", times(g, y), axis=axis, keepdims=True)
             return [(x, lambda: times(y, minus(g, inner)))]
-        return self.reshaping(node, g)
+        return self.reshaping(node, g, y)
 
-    def reshaping(self, node: Call, g: Node) -> list[tuple[Node, Callable[[], Node]]]:
+    def reshaping(self, node: Call, g: Node, y: Node) -> list[tuple[Node, Callable[[], Node]]]:
         """Return the gradients of calls that only move or join entries."""
         name, x = node.function, node.args[0]
         full = self.filled(g, node)
         if name in ("reshape", "ravel", "flatten", "squeeze", "expand_dims"):
             return [(x, lambda: called("reshape", full, Attribute(x, "shape")))]
+        found = linear_algebra.operands(node, full, y, lambda part: len(self.shape(part)))
+        if found is not None:
+            return found
+        if name == "flip" or (name == "cumsum" and self.shape(x) == self.shape(node)):
+            return [(x, lambda: self.backwards(node, full))]
+        if name in ("tril", "triu"):
+            return [(x, lambda: called(name, full, *node.args[1:]))]
         if name == "transpose":
             if len(node.args) == 1 and not node.keywords:
                 return [(x, lambda: transposed(full))]
@@ -353,6 +364,14 @@ class Derivation:
         if name in ("array", "stack", "concatenate") and isinstance(x, Sequence):
             return self.joined(node, x, full)
         raise Underivable
+
+    def backwards(self, node: Call, g: Node) -> Node:
+        """Return the gradient of cumsum, which adds up from the end, or of flip."""
+
+        def again(function: str, x: Node) -> Node:
+            return Call(function, (x, *node.args[1:]), node.keywords)
+
+        return again("flip", g) if node.function == "flip" else again("flip", again("cumsum", again("flip", g)))
 
     def reduction(self, node: Call, g: Node, y: Node) -> Node:
         """Return the gradient of sum, mean, max, min, var or std with respect to its argument."""

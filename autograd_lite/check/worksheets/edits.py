@@ -70,11 +70,16 @@ class Place:
         for path, node in walk(self.root):
             if in_index(path) or isinstance(node, Slice | Sequence):
                 continue
-            if any(path[: len(inside)] == inside for inside in counted):
+            if any(path[: len(inside)] == inside for inside in counted) or self._axis(path):
                 continue
             if self.pool.count(node):
                 counted.append(path)
             yield path, node
+
+    def _axis(self, path: Path) -> bool:
+        """Return whether a place is the axis of a reduction, given by position."""
+        parent = at(self.root, path[:-1]) if path and path[-1] == "args.1" else None
+        return isinstance(parent, Call) and parent.function in (*REDUCTIONS, "std", "var", "prod", "softmax", "cumsum")
 
     def ndim(self, node: Node) -> int:
         """Return the number of axes of a sub-expression, -1 if it has no value."""
@@ -164,13 +169,19 @@ def constants(place: Place) -> Iterator[Edit]:
                 continue
             yield place.edit(path, product([(Constant(value), 1), *parts]), tag, 1.1)
         yield place.edit(path, product([(Constant(3), 1), *parts]), "wrong_constant", 1.3)
+        for value in place.pool.gains if not below(place.root, path) else ():
+            yield place.edit(path, product([(Constant(value), 1), *parts]), "scale_missing", 1.12)
+            yield place.edit(path, product([*parts, (Constant(value), -1)]), "scale_missing", 1.12)
     for path, node in place.nodes():
         if isinstance(node, Binary) and node.op in "*/":
-            tag = {"scale": "wrong_constant", "count": "wrong_count"}.get(
-                place.pool.role(node.right), "wrong_local_derivative"
-            )
+            tag = _inverted(place, node.right)
             inverted = Binary("/" if node.op == "*" else "*", node.left, node.right)
             yield place.edit(path, inverted, tag, 1.2)
+
+
+def _inverted(place: Place, factor: Node) -> str:
+    """Return the tag for multiplying where one should divide."""
+    return {"scale": "wrong_constant", "count": "wrong_count"}.get(place.pool.role(factor), "wrong_local_derivative")
 
 
 def below(root: Node, path: Path) -> bool:
@@ -256,11 +267,25 @@ def layout(place: Place) -> Iterator[Edit]:
                     yield place.edit(path, outer, "elementwise_for_matmul", 1.1 + 0.1 * steps)
                 else:
                     yield place.edit(path, Binary("@", first, second), "elementwise_for_matmul", 1.1 + 0.1 * steps)
+    products: list[Path] = []
+    for path, node in place.nodes():
+        if isinstance(node, Binary) and node.op == "@" and not any(path[: len(p)] == p for p in products):
+            products.append(path)
+    for side in ("left", "right") if len(products) > 1 else ():
+        whole = place.root
+        for path in products:
+            whole = edited(whole, (*path, side), transposed(at(whole, (*path, side))))
+        yield place.edit((), whole, "transposed", 1.15)
     for path, node in place.nodes():
         if isinstance(node, Attribute) and node.name == "T":
             yield place.edit(path, node.value, "transposed", 1.0)
         elif place.ndim(node) >= 2:
             yield place.edit(path, transposed(node), "transposed", 1.05)
+        if isinstance(node, Binary) and node.op == "@" and isinstance(node.left, Binary) and node.left.op == "@":
+            a, b, c = node.left.left, node.left.right, node.right
+            for first, second, third in ((a, c, b), (b, a, c), (c, b, a), (b, c, a), (c, a, b)):
+                turned = Binary("@", Binary("@", first, second), third)
+                yield place.edit(path, turned, "transposed", 1.05)
         if isinstance(node, Call) and node.function == "einsum":
             yield from _einsums(place, path, node)
         if isinstance(node, Call) and node.function in ("transpose", "swapaxes"):
@@ -473,7 +498,9 @@ def operations(place: Place) -> Iterator[Edit]:
     if statement.kind in ("augment", "store_augment"):
         for op in "+-*/":
             if op != statement.op:
+                scaled = {op, statement.op} == {"*", "/"}
                 tag = "sign_flipped" if {op, statement.op} == {"+", "-"} else "wrong_local_derivative"
+                tag = _inverted(place, statement.value) if scaled else tag
                 yield changed(statement.kind, op, tag, 1.0)
         yield changed(
             statement.kind.replace("augment", "assign").replace("store_assign", "store"),
@@ -481,7 +508,7 @@ def operations(place: Place) -> Iterator[Edit]:
             "wrong_local_derivative",
             1.1,
         )
-    if statement.kind in ("store", "store_augment") and _by_arrays(statement.index):
+    if statement.kind in ("store", "store_augment") and _repeats(place, statement.index):
         yield changed("add_at", "", "duplicate_index_lost", 0.9)
     if statement.kind == "store":
         yield changed("store_augment", "+", "not_accumulated", 0.95)
@@ -489,7 +516,17 @@ def operations(place: Place) -> Iterator[Edit]:
         yield changed("store_augment", "*", "wrong_local_derivative", 1.1)
 
 
-def _by_arrays(index: Node | None) -> bool:
-    """Return whether an index is made of integer arrays alone, so that entries may repeat."""
-    parts = index.items if isinstance(index, Sequence) else (index,)
-    return not any(part is None or isinstance(part, Slice | Compare | Constant) for part in parts)
+def _repeats(place: Place, index: Node | None) -> bool:
+    """Return whether an index is made of integer arrays alone, and picks an entry twice at one of the samples."""
+    parts = index.items if isinstance(index, Sequence) and index.kind == "tuple" else (index,)
+    if any(part is None or isinstance(part, Slice | Compare | Constant) for part in parts):
+        return False
+    for i in place.bench.order:
+        try:
+            values = [np.asarray(place.bench.value_of(part, place.position, i)) for part in parts if part is not None]
+            picked = np.stack([np.ravel(value) for value in np.broadcast_arrays(*values)])
+        except FAILURES:
+            return False
+        if picked.dtype.kind in "iu" and np.unique(picked, axis=1).shape[1] < picked.shape[1]:
+            return True
+    return False

@@ -14,6 +14,7 @@ from .interpret import Environment, evaluate
 from .mark import Group, Mark
 from .program import Binary, Call, Constant, Index, Name, Node, Sequence, walk
 from .read import Sheet
+from .spelling import a_size, local_derivative
 
 _WORDS = re.compile(
     r"(delta|diff|dist|denom|den|diag|dot|dim|data|damp|decay|depth|direction|div|double|down|deriv|dec|del|det)"
@@ -56,11 +57,13 @@ def unknown_targets(sheet: Sheet, found: dict[str, Group]) -> Iterator[SheetErro
         if not name.startswith("d") or name in found or name in seen or name in sheet.tainted:
             continue
         seen.add(name)
+        if local_derivative(name, sheet.variables) or (a_size(statement.value) and name not in sheet.wanted):
+            continue
         if name in sheet.wanted or (not _WORDS.fullmatch(name) and name[1:] not in FUNCTIONS):
             yield SheetError(
                 "unknown-target",
                 f"{name} is assigned, but {name[1:]} is not a real variable of the forward part; "
-                "use the name of an input or a forward variable after the d.",
+                "use the name of an input or a forward variable after the d, and a helper name without it.",
                 statement.line,
                 name,
             )

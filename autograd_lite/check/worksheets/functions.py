@@ -18,6 +18,7 @@ from .errors import SheetError
 MAX_ELEMENTS = 100_000
 MAX_WORK = 4_000_000
 MAX_TOTAL = 300_000
+MAX_ORDER = 64
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,8 @@ def size(value: Any) -> int:
     """Return how many numbers a value holds, for arrays, Tensors, numbers and sequences alike."""
     if isinstance(value, int | float):
         return 1
+    if isinstance(value, tuple | list):
+        return sum(map(size, value))
     found = getattr(value, "size", None)
     return found if isinstance(found, int) else int(np.size(value))
 
@@ -125,6 +128,14 @@ def _joined(join: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def _joined_by(join: Callable[..., Any]) -> Callable[..., Any]:
+    def call(parts: Any) -> Any:
+        check_size(sum(size(part) for part in parts), "joining arrays")
+        return join(parts)
+
+    return call
+
+
 def _array(items: Any) -> Any:
     if isinstance(items, tuple | list) and any(_has_graph(item) for item in items):
         return np.stack([_array(item) if isinstance(item, tuple | list) else item for item in items])
@@ -137,12 +148,51 @@ def _has_graph(item: Any) -> bool:
     return not isinstance(item, np.ndarray | np.generic | int | float | bool | type(None))
 
 
+def _empty_like(x: Any) -> Any:
+    # What np.empty_like leaves in an array is not known, so that an entry never assigned is no number.
+    return np.full(shape(x), np.nan)
+
+
+def _tile(x: Any, repeats: Any) -> Any:
+    check_size(size(x) * math.prod(int(r) for r in np.ravel(repeats)), "np.tile")
+    return np.tile(x, repeats)
+
+
+def _windows(x: Any, window_shape: Any, axis: Any = None) -> Any:
+    check_size(size(x) * math.prod(int(w) for w in np.ravel(window_shape)), "sliding_window_view")
+    return np.lib.stride_tricks.sliding_window_view(x, window_shape, axis)
+
+
+def _kron(a: Any, b: Any) -> Any:
+    check_size(size(a) * size(b), "np.kron")
+    return np.kron(a, b)
+
+
+def _of_matrix(name: str) -> Callable[..., Any]:
+    function = getattr(np.linalg, name)
+
+    def call(a: Any, *others: Any) -> Any:
+        if max(shape(a), default=1) > MAX_ORDER:
+            raise SheetError("unsupported", f"np.linalg.{name} of shape {shape(a)} is too large for a worksheet.")
+        return function(a, *others)
+
+    return call
+
+
+def _norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    if axis is None and (ord not in (None, "fro") if len(shape(x)) > 1 else isinstance(ord, str)):
+        raise SheetError(
+            "unsupported", f"np.linalg.norm with ord={ord!r} and no axis is outside the subset; give axis=, or 'fro'."
+        )
+    return np.linalg.norm(x, ord, axis, keepdims)
+
+
 def _product(name: str) -> Callable[..., Any]:
     function = getattr(np, name)
 
-    def call(a: Any, b: Any) -> Any:
+    def call(a: Any, b: Any, **keywords: Any) -> Any:
         check_work(a, b, f"np.{name}")
-        return function(a, b)
+        return function(a, b, **keywords)
 
     return call
 
@@ -220,7 +270,7 @@ def _transpose(x: Any, *axes: Any) -> Any:
 FUNCTIONS: dict[str, Function] = {
     **_elementwise(
         *("exp", "log", "log1p", "expm1", "sqrt", "square", "tanh", "sin", "cos", "sinh", "cosh"),
-        *("negative", "reciprocal"),
+        *("negative", "reciprocal", "tan", "arctan", "log2", "log10"),
         plain=("exp", "log", "log1p", "expm1", "sqrt", "square", "tanh", "sin", "cos", "sinh", "cosh"),
     ),
     "abs": Function(np.abs, 1, 1, plain=True),
@@ -241,6 +291,7 @@ FUNCTIONS: dict[str, Function] = {
     **_reduction("sum", "mean", "max", "min", plain=True),
     **_reduction("prod"),
     **_reduction("std", "var", extra=("ddof",)),
+    "cumprod": Function(np.cumprod, 1, 2, ("axis",), method=True),
     "cumsum": Function(np.cumsum, 1, 2, ("axis",), method=True),
     "argmax": Function(np.argmax, 1, 2, ("axis", "keepdims"), method=True, constant=True),
     "argmin": Function(np.argmin, 1, 2, ("axis", "keepdims"), method=True, constant=True),
@@ -248,7 +299,16 @@ FUNCTIONS: dict[str, Function] = {
     "where": Function(np.where, 3, 3),
     "matmul": Function(_product("matmul"), 2, 2),
     "dot": Function(_product("dot"), 2, 2, method=True, plain=True),
+    "inner": Function(_product("inner"), 2, 2),
     "outer": Function(_outer, 2, 2),
+    "kron": Function(_kron, 2, 2),
+    "convolve": Function(_product("convolve"), 2, 2, ("mode",)),
+    "correlate": Function(_product("correlate"), 2, 2, ("mode",)),
+    "sliding_window_view": Function(_windows, 2, 3, ("axis",), plain=True),
+    "lib.stride_tricks.sliding_window_view": Function(_windows, 2, 3, ("axis",)),
+    "linalg.norm": Function(_norm, 1, 4, ("ord", "axis", "keepdims")),
+    "linalg.solve": Function(_of_matrix("solve"), 2, 2),
+    **{f"linalg.{name}": Function(_of_matrix(name), 1, 1) for name in ("inv", "det", "slogdet", "cholesky")},
     "einsum": Function(_einsum, 2, 7),
     "diag": Function(_diag, 1, 2),
     "trace": Function(np.trace, 1, 1),
@@ -263,6 +323,11 @@ FUNCTIONS: dict[str, Function] = {
     "expand_dims": Function(np.expand_dims, 2, 2, ("axis",)),
     "broadcast_to": Function(_broadcast_to, 2, 2),
     "repeat": Function(_repeat, 2, 3, ("axis",), method=True),
+    "tile": Function(_tile, 2, 2),
+    "flip": Function(np.flip, 1, 2, ("axis",)),
+    "roll": Function(np.roll, 2, 3, ("axis",)),
+    "hstack": Function(_joined_by(np.hstack), 1, 1),
+    "vstack": Function(_joined_by(np.vstack), 1, 1),
     "stack": Function(_joined(np.stack), 1, 2, ("axis",)),
     "concatenate": Function(_joined(np.concatenate), 1, 2, ("axis",)),
     "array": Function(_array, 1, 1),
@@ -272,8 +337,11 @@ FUNCTIONS: dict[str, Function] = {
     "zeros_like": Function(np.zeros_like, 1, 2, ("dtype",), constant=True),
     "ones_like": Function(np.ones_like, 1, 2, ("dtype",), constant=True),
     "full_like": Function(np.full_like, 2, 2, ("dtype",), constant=True),
+    "empty_like": Function(_empty_like, 1, 1, constant=True),
     "eye": Function(_eye, 1, 2, constant=True),
+    "identity": Function(_eye, 1, 1, constant=True),
     "arange": Function(_arange, 1, 3, constant=True),
+    "range": Function(_arange, 1, 3, plain=True, constant=True),
     "copy": Function(lambda x: x + 0, 1, 1, method=True),
     "astype": Function(lambda x, dtype: np.asarray(x).astype(dtype), 2, 2, method=True, constant=True),
     "float": Function(lambda x: x * 1.0, 1, 1, plain=True),

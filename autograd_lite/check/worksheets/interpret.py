@@ -222,7 +222,11 @@ def _call(node: Any, env: Environment, memo: Memo | None) -> Any:
     return function.call(*arguments, **keywords)
 
 
-_OWN_CHECK = frozenset({"dot", "matmul", "einsum", "outer", "stack", "concatenate"})
+_OWN_CHECK = frozenset({"dot", "matmul", "einsum", "outer", "stack", "concatenate", "inner", "kron", "convolve"}) | {
+    "correlate",
+    "tile",
+    "linalg.solve",
+}
 
 _EVALUATE: dict[type, Callable[[Any, Environment, Memo | None], Any]] = {
     Constant: _constant,
@@ -292,6 +296,9 @@ def _result(statement: Statement, env: Environment, memo: Memo | None) -> Any:
         raise SheetError("unsupported", "The expression is nested too deeply.", statement.line) from None
     except (ZeroDivisionError, OverflowError) as error:
         raise SheetError("not-finite", f"{statement}: {error}.", statement.line, statement.target) from None
+    except np.linalg.LinAlgError as error:
+        kind = "shape-error" if "square" in str(error) or "dimensional" in str(error) else "not-finite"
+        raise SheetError(kind, f"{statement}: {error}.", statement.line, statement.target) from None
     except MemoryError:
         raise SheetError("unsupported", "The line needs too much memory.", statement.line) from None
     except (ValueError, IndexError, TypeError, AttributeError) as error:

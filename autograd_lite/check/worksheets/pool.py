@@ -65,6 +65,16 @@ class Pool:
         )
         self.elements = list(self._elements())
         self.counts = list(self._counts())
+        self.gains = self._gains()
+
+    def _gains(self) -> list[float]:
+        """Return the constants that the forward part multiplies with or divides by, beyond 2 and its powers."""
+        found: dict[float, None] = {}
+        for statement in self.sheet.forward:
+            for _, node in walk(statement.value):
+                if isinstance(node, Binary) and node.op in "*/":
+                    found |= dict.fromkeys(abs(v) for v in map(number, (node.left, node.right)) if v is not None)
+        return [value for value in found if value not in (0, 0.25, 0.5, 1, 2, 4)]
 
     def count(self, node: Node) -> bool:
         """Return whether an expression is a count, integer helper variables included."""

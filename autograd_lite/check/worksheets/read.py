@@ -29,8 +29,9 @@ from .program import (
     Unary,
     names,
 )
+from .spelling import respelled, spellings
 
-NOT_NUMPY = frozenset({"sigmoid", "relu", "softmax", "len", "int", "float", "astype"})
+NOT_NUMPY = frozenset({"sigmoid", "relu", "softmax", "len", "int", "float", "astype", "range", "sliding_window_view"})
 MAX_CHARACTERS = 60_000
 MAX_DEPTH = 80
 MAX_NODES = 20_000
@@ -52,6 +53,8 @@ class Sheet:
     """Statements of the gradient part outside the subset; the others can still be marked."""
     tainted: frozenset[str] = frozenset()
     """Targets that a refused statement may have changed, so that their value is not known."""
+    spelled: dict[str, str] = field(default_factory=dict)
+    """Names such as ``d_z`` or ``dL_dz``, and the ``dz`` as which they are read."""
 
     @property
     def loss(self) -> str:
@@ -165,15 +168,18 @@ def _fill(sheet: Sheet, tree: ast.Module, separator: int, forward: bool) -> None
         if in_forward and not forward:
             continue
         try:
-            own = _statement(statement)
+            own = _statements(statement)
         except SheetError as error:
             if in_forward or _touches_the_machine(statement):
                 raise
             sheet.refused.append(error)
             tainted |= _assigned(statement)
             continue
-        (sheet.forward if in_forward else sheet.gradient).append(own)
-    sheet.tainted = frozenset(tainted)
+        (sheet.forward if in_forward else sheet.gradient).extend(own)
+    if sheet.forward:
+        sheet.spelled = spellings(sheet.gradient, sheet.variables, sheet.loss)
+        sheet.gradient = [respelled(statement, sheet.spelled) for statement in sheet.gradient]
+    sheet.tainted = frozenset(sheet.spelled.get(name, name) for name in tainted)
 
 
 def _parse(text: str) -> ast.Module:
@@ -265,11 +271,48 @@ def _refuse(node: ast.AST, what: str, instead: str) -> SheetError:
     )
 
 
+def _statements(statement: ast.stmt) -> list[Statement]:
+    """Return the statements that one of Python's stands for: ``n, d = X.shape`` and ``a = b = x`` are two."""
+    if not isinstance(statement, ast.Assign):
+        return [_statement(statement)]
+    found: list[Statement] = []
+    for target in statement.targets:
+        if isinstance(target, ast.Tuple | ast.List):
+            found += _unpacked(target, statement)
+        else:
+            found.append(_statement(ast.copy_location(ast.Assign([target], statement.value), statement)))
+    return found
+
+
+def _unpacked(target: ast.Tuple | ast.List, statement: ast.Assign) -> list[Statement]:
+    """Return one statement for each name of ``n, d = X.shape``, ``a, b = x, y`` or ``s, l = np.linalg.slogdet(A)``."""
+    value = statement.value
+    written = [target.id for target in target.elts if isinstance(target, ast.Name)]
+    count = len(target.elts)
+    if isinstance(value, ast.Tuple | ast.List) and len(value.elts) == count == len(written):
+        parts = [_expression(part) for part in value.elts]
+        independent = not any(set(written[:k]) & names(part) for k, part in enumerate(parts))
+    else:
+        whole = _expression(value)
+        sliced = isinstance(whole, Index) and isinstance(whole.index, Slice)
+        shape = whole.value if isinstance(whole, Index) and sliced else whole
+        independent = (isinstance(shape, Attribute) and shape.name == "shape") or (
+            isinstance(whole, Call) and whole.function == "linalg.slogdet"
+        )
+        parts = [Index(whole, Constant(k)) for k in range(count)]
+    if not independent or len(written) != count:
+        raise _refuse(statement, "assigning to several names at once", "write one statement per name")
+    line, column = statement.lineno, statement.col_offset + 1
+    return [
+        Statement("assign", _target(part)[0], value, line, column)
+        for part, value in zip(target.elts, parts, strict=True)
+        if not (isinstance(part, ast.Name) and part.id == "_")
+    ]
+
+
 def _statement(statement: ast.stmt) -> Statement:
     line, column = statement.lineno, statement.col_offset + 1
     if isinstance(statement, ast.Assign):
-        if len(statement.targets) != 1:
-            raise _refuse(statement, "a chained assignment", "write one statement per name")
         target, index = _target(statement.targets[0])
         kind = "assign" if index is None else "store"
         return Statement(kind, target, _expression(statement.value), line, column, "", index)
@@ -374,13 +417,14 @@ def _call(node: ast.Call) -> Node:
         if keyword.arg is None:
             raise _refuse(node, "'**' in a call", "write the keywords out")
         value = keyword.value
-        keywords.append((keyword.arg, _dtype(value) if keyword.arg == "dtype" else _expression(value)))
+        worded = keyword.arg in ("ord", "mode")
+        keywords.append((keyword.arg, _dtype(value) if keyword.arg == "dtype" else _expression(value, worded)))
     positional = list(node.args)
     first: list[Node] = []
     if isinstance(node.func, ast.Name):
         name, form = node.func.id, "plain"
-    elif isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Name) and node.func.value.id == "np":
-        name, form = node.func.attr, "np"
+    elif _dotted(node.func).startswith("np."):
+        name, form = _dotted(node.func).removeprefix("np."), "np"
     elif isinstance(node.func, ast.Attribute):
         name, form = node.func.attr, "method"
         first = [_expression(node.func.value)] if not name.startswith("_") else []
@@ -396,7 +440,7 @@ def _call(node: ast.Call) -> Node:
         shown = {"np": f"np.{_dotted(node.func)[3:]}", "method": f".{name}"}.get(form, name)
         raise _refuse(node, f"{shown}(...)", "use the functions that the format lists, or write the formula out")
     arguments = [
-        _expression(argument, subscripts=name == "einsum" and position == 0) if name != "astype" else _dtype(argument)
+        _expression(argument, subscripts=(name, position) in _WORDED) if name != "astype" else _dtype(argument)
         for position, argument in enumerate(positional)
     ]
     arguments = [*first, *arguments]
@@ -406,6 +450,9 @@ def _call(node: ast.Call) -> Node:
     if len(arguments) > function.most or len(arguments) + len(keywords) < function.least:
         raise _refuse(node, f"{name} with {len(arguments)} arguments", "give it the arguments that NumPy asks for")
     return Call(name, tuple(arguments), tuple(keywords), form)
+
+
+_WORDED = (("einsum", 0), ("linalg.norm", 1))
 
 
 def _dtype(node: ast.expr) -> Node:

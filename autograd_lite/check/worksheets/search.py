@@ -82,7 +82,14 @@ class Search:
             return None
         simple = self._cheapest_of(
             chain.from_iterable(
-                chain(edits.operations(p), edits.signs(p), edits.constants(p), edits.counts(p), edits.exponents(p))
+                chain(
+                    edits.operations(p),
+                    edits.signs(p),
+                    edits.branches(p),
+                    edits.constants(p),
+                    edits.counts(p),
+                    edits.exponents(p),
+                )
                 for p in self.places
             )
         )

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from .bench import Edit
-from .build import called, number, times, to_power
+from .build import called, minus, number, times, to_power
 from .derive import sigmoid_argument
 from .edits import Place, at, in_part
 from .mark import close, numeric
@@ -365,8 +365,25 @@ def _replaced(place: Place, path: Path, node: Node, element: Element) -> tuple[s
 
 
 def squares(place: Place) -> Iterator[Edit]:
-    """A formula's name squared where the name alone stands, inside 1 - h: another function's derivative."""
+    """The derivative of tanh for that of the logistic function, the other way round, and 1 - h for 1 - h ** 2."""
     for path, node in place.nodes():
         if isinstance(node, Binary) and node.op == "-" and number(node.left) == 1 and isinstance(node.right, Name):
             new = Binary("-", node.left, to_power(node.right, 2))
             yield place.edit(path, new, "wrong_local_derivative", 1.0)
+    for path, whole in place.chains():
+        parts = factors(whole)
+        for k, (factor, exponent) in enumerate(parts):
+            rest = [part for i, part in enumerate(parts) if i != k]
+            match factor:
+                case Binary("-", Constant(1), Binary("**", Name() as h, Constant(2))) if exponent == 1:
+                    logistic: list[tuple[Node, int]] = [(h, 1), (minus(Constant(1), h), 1)]
+                    yield place.edit(path, product([*rest, *logistic]), "wrong_local_derivative", 1.0)
+                case Binary("-", Constant(1), Name() as h) if exponent == 1 and (source(h), 1) in texts(rest):
+                    del rest[texts(rest).index((source(h), 1))]
+                    squashed = minus(Constant(1), to_power(h, 2))
+                    yield place.edit(path, product([*rest, (squashed, 1)]), "wrong_local_derivative", 1.0)
+
+
+def texts(parts: list[tuple[Node, int]]) -> list[tuple[str, int]]:
+    """Return factors as text, with their exponents."""
+    return [(source(factor), exponent) for factor, exponent in parts]
