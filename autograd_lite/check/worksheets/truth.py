@@ -83,7 +83,8 @@ def confirm(sheet: Sheet, values: Environment, found: Gradients, allowance: Allo
     """Confirm gradients along random directions by central differences; replace one that does not agree.
 
     Where the two disagree at every step width, the gradient is recomputed entry by entry. (A kink within the
-    step also causes that; then no number there is wrong, see :attr:`Sample.spread`.)
+    step also causes that; then no number there is wrong, see :attr:`Sample.spread`.) An entry whose differences
+    do not converge says nothing: ``np.log(q + 1e-12)`` at q = 0 is NaN a step to the left.
 
     Args:
         sheet: the worksheet.
@@ -97,7 +98,8 @@ def confirm(sheet: Sheet, values: Environment, found: Gradients, allowance: Allo
             allowance.check()
         direction = rng.standard_normal(np.shape(found[name]))
         if not _agree(sheet, values, name, found[name], direction):
-            found[name] = _by_entries(sheet, values, name, np.shape(found[name]))
+            differences, converged = _differences(sheet, values, name, np.shape(found[name]))
+            found[name] = np.where(converged, differences, found[name])
 
 
 def finite(sheet: Sheet, values: Environment, found: Gradients) -> bool:
@@ -124,11 +126,18 @@ def _agree(sheet: Sheet, values: Environment, name: str, gradient: Any, directio
 
 def _by_entries(sheet: Sheet, values: Environment, name: str, shape: tuple[int, ...]) -> Any:
     """Return the gradient by differences of fourth order, entry by entry (error about 1e-11)."""
+    return _differences(sheet, values, name, shape)[0]
+
+
+def _differences(sheet: Sheet, values: Environment, name: str, shape: tuple[int, ...]) -> tuple[Any, Any]:
+    """Return the gradient by differences, and in which entries those of two step widths agree to a thousandth."""
     estimate = np.zeros(shape)
+    converged = np.zeros(shape, dtype=bool)
     for position in np.ndindex(shape):
         unit = np.zeros(shape)
         unit[position] = 1e-4 * (1.0 + abs(float(np.asarray(values[name])[position])))
         near = central_difference(sheet, values, {name: unit}, 1.0)
         far = central_difference(sheet, values, {name: unit}, 2.0)
         estimate[position] = (4.0 * near - far) / 3.0 / unit[position]
-    return estimate
+        converged[position] = abs(near - far) <= 1e-3 * abs(near) + 1e-12 * (1.0 + abs(float(values[sheet.loss])))
+    return estimate, converged
