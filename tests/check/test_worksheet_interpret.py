@@ -77,6 +77,12 @@ def test_shapes_that_do_not_fit_are_named():
         run(statements("a = X @ X"), {"X": X})
 
 
+@pytest.mark.parametrize(("line", "meant"), [("x * 2", "X"), ("delta2 + 1", "delta1"), ("q + 1", None)])
+def test_a_name_that_differs_by_little_is_asked_for(line, meant):
+    with pytest.raises(SheetError, match=rf"was {meant} meant\?" if meant else "thing defines it; use an input"):
+        run(statements(f"a = {line}"), {"X": X, "delta1": X})
+
+
 @pytest.mark.parametrize(
     "line",
     [

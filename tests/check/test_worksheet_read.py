@@ -1,5 +1,7 @@
 """Reading a worksheet: what is understood, and how everything else is refused."""
 
+import re
+
 import pytest
 
 from autograd_lite.check.worksheets.errors import SheetError
@@ -87,6 +89,38 @@ def test_a_malformed_forward_part_is_refused_with_its_line(number, line, kind):
         assert error.line == number
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("dw = X.T ^ de", r"the operator \^ .* write a power with \*\*"),
+        ("dw = math.sqrt(2) * X.T @ de", r"math\.sqrt\(\.\.\.\) .* write np\.sqrt"),
+        ("dw = X.T.matmul(de)", r"\.matmul\(\.\.\.\) .* write np\.matmul"),
+        ("dw = X.T @ de if n else 0", r"a condition .* write np\.where"),
+        ("import numpy as np", r"an import .* without an import"),
+        ("print(de)", r"leave it out"),
+        ("dw = X * np.inf", r"np\.inf .* 1e30"),
+    ],
+)
+def test_a_refusal_says_what_to_write_instead(line, message):
+    [error] = read(with_line(8, line)).refused
+    assert re.search(message, error.message), error.message
+    assert error.line == 8
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [("dw = 2X.T @ de", "2 \\* x"), ("dw = X.T de", "every product"), ("dw = (X.T", "never closed")],
+)
+def test_a_line_that_is_not_python_says_how_products_are_written(line, message):
+    error = error_of(with_line(8, line))
+    assert (error.kind, error.line) == ("syntax-error", 8)
+    assert re.search(message, error.message), error.message
+
+
+def test_a_text_alone_is_a_comment():
+    assert read(with_line(8, "'the weights'; dw = X.T @ e")).refused == []
+
+
 def test_a_refused_gradient_line_leaves_the_others():
     sheet = read(with_line(7, "for i in X: dw += i"))
     assert [(e.kind, e.line) for e in sheet.refused] == [("unsupported", 7)]
@@ -125,6 +159,7 @@ def test_a_statement_prints_as_it_was_written(line):
         ("s, l = np.linalg.slogdet(M)", ["s = np.linalg.slogdet(M)[0]", "l = np.linalg.slogdet(M)[1]"]),
         ("a, b = X @ w, 2", ["a = X @ w", "b = 2"]),
         ("a = b = de", ["a = de", "b = de"]),
+        ("np.subtract.at(dw, ix, de)", ["np.add.at(dw, ix, -de)"]),
     ],
 )
 def test_a_statement_with_several_names_is_one_for_each(line, parts):

@@ -246,6 +246,11 @@ def layout(place: Place) -> Iterator[Edit]:
         if operands is None:
             continue
         kind, a, b = operands
+        if kind == "@" and place.ndim(a) > 2 and place.ndim(b) > 2:
+            turned_a, turned_b = (called("swapaxes", x, Constant(-1), Constant(-2)) for x in (a, b))
+            for first, second in ((turned_a, b), (a, turned_b), (turned_a, turned_b)):
+                edit = place.edit(path, _rebuilt(node, first, second), "transposed", 1.0)
+                yield replace(edit, cost=1.0 if first is a or second is b else 1.05)
         for left, right, swapped in pairs((a, transposed(a)), (b, transposed(b)), (False, True)):
             first, second = (right, left) if swapped else (left, right)
             steps = (left is not a) + (right is not b) + swapped
@@ -356,8 +361,22 @@ def axes(place: Place) -> Iterator[Edit]:
         if not path and place.ndim(node) != len(target):
             shape = Attribute(Name(place.bench.group.variable), "shape")
             yield place.edit(path, called("reshape", node, shape), "keepdims_missing", 1.1)
+    widened_all = _vectors_as_columns(place, place.root)
+    if widened_all is not place.root:
+        yield place.edit((), widened_all, "keepdims_missing", 1.1)
     ones = called("ones_like", Name(place.bench.group.variable))
     yield place.edit((), Binary("*", place.root, ones), "keepdims_missing", 1.25)
+
+
+def _vectors_as_columns(place: Place, node: Node) -> Node:
+    """Return an expression in which every vector ``v`` is ``v[:, None]``."""
+    if isinstance(node, Name):
+        column = Sequence((Slice(None, None, None), Constant(None)), "tuple")
+        return Index(node, column) if place.ndim(node) == 1 else node
+    if isinstance(node, Binary) and node.op in "+-*/":
+        left, right = _vectors_as_columns(place, node.left), _vectors_as_columns(place, node.right)
+        return node if left is node.left and right is node.right else replace(node, left=left, right=right)
+    return node
 
 
 def _reduced(function: str, node: Node, axis: int | tuple[int, int] | None, keepdims: bool) -> Call:
@@ -508,15 +527,17 @@ def operations(place: Place) -> Iterator[Edit]:
             "wrong_local_derivative",
             1.1,
         )
-    if statement.kind in ("store", "store_augment") and _repeats(place, statement.index):
-        yield changed("add_at", "", "duplicate_index_lost", 0.9)
+    if statement.kind in ("store", "store_augment") and repeats(place, statement.index):
+        value = negative(statement.value) if statement.op == "-" else statement.value
+        new = replace(statement, kind="add_at", op="", value=value)
+        yield Edit(position, new, "duplicate_index_lost", 0.9, f"'{statement}' should be '{new}'")
     if statement.kind == "store":
         yield changed("store_augment", "+", "not_accumulated", 0.95)
         yield changed("store_augment", "-", "not_accumulated", 1.1)
         yield changed("store_augment", "*", "wrong_local_derivative", 1.1)
 
 
-def _repeats(place: Place, index: Node | None) -> bool:
+def repeats(place: Place, index: Node | None) -> bool:
     """Return whether an index is made of integer arrays alone, and picks an entry twice at one of the samples."""
     parts = index.items if isinstance(index, Sequence) and index.kind == "tuple" else (index,)
     if any(part is None or isinstance(part, Slice | Compare | Constant) for part in parts):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 ERROR_KINDS = (
     "syntax-error",
     "bad-header",
@@ -16,6 +19,14 @@ ERROR_KINDS = (
     "unsupported",
     "silent-broadcast",
 )
+
+
+def like(name: str, known: Iterable[str]) -> str:
+    """Return the question whether a known name was meant, if one differs by little, such as in case."""
+    others = [other for other in known if other != name]
+    near = [other for other in others if other.lower() == name.lower()]
+    near = near or (difflib.get_close_matches(name, others, 1, 0.7) if len(name) > 2 else [])
+    return f"was {near[0]} meant? Otherwise " if near else ""
 
 
 class SheetError(ValueError):

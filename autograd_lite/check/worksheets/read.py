@@ -10,7 +10,7 @@ import ast
 import re
 from dataclasses import dataclass, field
 
-from .errors import SheetError
+from .errors import SheetError, like
 from .functions import ATTRIBUTES, CONSTANTS, FUNCTIONS
 from .header import Input, header
 from .program import (
@@ -102,6 +102,27 @@ _INSTEAD = {
 }
 
 
+_CALLED = {
+    ast.For: "a loop",
+    ast.While: "a loop",
+    ast.If: "a condition",
+    ast.IfExp: "a condition",
+    ast.FunctionDef: "a function definition",
+    ast.Lambda: "a function definition",
+    ast.Import: "an import",
+    ast.ImportFrom: "an import",
+    ast.ListComp: "a list comprehension",
+    ast.BoolOp: "'and' or 'or'",
+    ast.AnnAssign: "an annotation",
+    ast.Expr: "an expression alone",
+}
+_SYMBOLS = {ast.BitXor: "^", ast.LShift: "<<", ast.RShift: ">>"}
+_CURES = {
+    "invalid syntax": "; write every product with * or @ and a transpose as .T, and close every bracket",
+    "invalid decimal literal": "; write a product with *, such as 2 * x",
+}
+
+
 def read(text: str) -> Sheet:
     """Read a worksheet.
 
@@ -161,8 +182,8 @@ def _fill(sheet: Sheet, tree: ast.Module, separator: int, forward: bool) -> None
         raise SheetError(
             "unsupported", f"The sheet has {len(tree.body)} statements; at most {MAX_STATEMENTS} are read."
         )
-    for position, statement in enumerate(tree.body):
-        if position == 0 and isinstance(statement, ast.Expr) and _is_text(statement.value):
+    for statement in tree.body:
+        if isinstance(statement, ast.Expr) and _is_text(statement.value):
             continue
         in_forward = statement.lineno < separator
         if in_forward and not forward:
@@ -186,7 +207,8 @@ def _parse(text: str) -> ast.Module:
     try:
         tree = ast.parse(text)
     except SyntaxError as error:
-        raise SheetError("syntax-error", f"{error.msg}.", error.lineno, column=error.offset) from None
+        message = f"{error.msg}{_CURES.get(error.msg, '')}."
+        raise SheetError("syntax-error", message, error.lineno, column=error.offset) from None
     except (RecursionError, MemoryError):
         raise SheetError("unsupported", "An expression is nested too deeply; split it over several lines.") from None
     except ValueError as error:
@@ -325,16 +347,17 @@ def _statement(statement: ast.stmt) -> Statement:
         return Statement(kind, target, _expression(statement.value), line, column, op, index)
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
         call = statement.value
-        if _dotted(call.func) == "np.add.at" and len(call.args) == 3 and not call.keywords:
+        scatter = _dotted(call.func)
+        if scatter in ("np.add.at", "np.subtract.at") and len(call.args) == 3 and not call.keywords:
             if not isinstance(call.args[0], ast.Name):
-                raise _refuse(call, "np.add.at on an expression", "give it the name of a gradient")
+                raise _refuse(call, f"{scatter} on an expression", "give it the name of a gradient")
             index, value = _expression(call.args[1]), _expression(call.args[2])
+            value = Unary("-", value) if scatter == "np.subtract.at" else value
             return Statement("add_at", call.args[0].id, value, line, column, "", index)
-    instead = _INSTEAD.get(type(statement), "write name = expression")
-    what = {"For": "a loop", "While": "a loop", "FunctionDef": "a function definition", "Expr": "an expression alone"}
+    instead = _INSTEAD.get(type(statement), "leave it out, or write name = expression")
     if isinstance(statement, ast.Expr) and type(statement.value) in _INSTEAD:
         return _statement_of_expression(statement)
-    raise _refuse(statement, what.get(type(statement).__name__, f"'{type(statement).__name__}'"), instead)
+    raise _refuse(statement, _CALLED.get(type(statement), f"'{type(statement).__name__}'"), instead)
 
 
 def _statement_of_expression(statement: ast.Expr) -> Statement:
@@ -398,14 +421,19 @@ def _expression(node: ast.expr, subscripts: bool = False) -> Node:
             return _attribute(node)
         case ast.Call():
             return _call(node)
-    raise _refuse(node, f"'{type(node).__name__}'", _INSTEAD.get(type(node), "use NumPy expressions"))
+    if isinstance(node, ast.BinOp):
+        symbol = _SYMBOLS.get(type(node.op), type(node.op).__name__)
+        raise _refuse(node, f"the operator {symbol}", "write a power with ** and a transpose as .T")
+    what = _CALLED.get(type(node), f"'{type(node).__name__}'")
+    raise _refuse(node, what, _INSTEAD.get(type(node), "use NumPy expressions"))
 
 
 def _attribute(node: ast.Attribute) -> Node:
     if isinstance(node.value, ast.Name) and node.value.id == "np":
         if node.attr in CONSTANTS:
             return Constant(CONSTANTS[node.attr])
-        raise _refuse(node, f"np.{node.attr}", "call a function of the subset")
+        instead = "write a large number such as 1e30" if node.attr == "inf" else "call a function of the subset"
+        raise _refuse(node, f"np.{node.attr}", instead)
     if node.attr not in ATTRIBUTES:
         raise _refuse(node, f"the attribute .{node.attr}", f"use one of {', '.join('.' + name for name in ATTRIBUTES)}")
     return Attribute(_expression(node.value), node.attr)
@@ -437,8 +465,12 @@ def _call(node: ast.Call) -> Node:
         or (form == "plain" and function.plain)
     )
     if function is None or not known:
-        shown = {"np": f"np.{_dotted(node.func)[3:]}", "method": f".{name}"}.get(form, name)
-        raise _refuse(node, f"{shown}(...)", "use the functions that the format lists, or write the formula out")
+        module = _dotted(node.func) if _dotted(node.func).split(".")[0] in _MODULES else ""
+        shown = module or {"np": _dotted(node.func), "method": f".{name}"}.get(form, name)
+        instead = "use the functions that the format lists, or write the formula out"
+        if form != "np" and function is not None and name not in NOT_NUMPY:
+            instead = f"write np.{name}(...)"
+        raise _refuse(node, f"{shown}(...)", instead)
     arguments = [
         _expression(argument, subscripts=(name, position) in _WORDED) if name != "astype" else _dtype(argument)
         for position, argument in enumerate(positional)
@@ -452,6 +484,7 @@ def _call(node: ast.Call) -> Node:
     return Call(name, tuple(arguments), tuple(keywords), form)
 
 
+_MODULES = ("math", "torch", "jnp", "jax", "tf", "numpy", "scipy")
 _WORDED = (("einsum", 0), ("linalg.norm", 1))
 
 
@@ -477,7 +510,8 @@ def _check_forward(sheet: Sheet) -> None:
         for name in sorted(names(statement.value) - defined):
             raise SheetError(
                 "undefined-name",
-                f"{name} is read before anything defines it; list it under '# inputs:' or define it above.",
+                f"{name} is read before anything defines it; {like(name, defined)}list it under '# inputs:' or define "
+                "it above.",
                 statement.line,
                 name,
             )

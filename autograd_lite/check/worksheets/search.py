@@ -97,6 +97,9 @@ class Search:
             chain.from_iterable(substitutions.missing_factors(p) for p in self.places),
             limit=simple.cost if simple is not None else 9.0,
         )
+        if self.bench.truth().size == 1:
+            # Any two numbers have a ratio: only a plain slip is believed here, and the others are asked later.
+            return simple
         found = scales or simple
         if found is not None:
             return found
@@ -332,6 +335,8 @@ class Search:
 
     def guess(self, right: Node) -> str:
         """Return a tag for a line that no single edit repairs, from what the right line reads and it does not."""
+        if any(self.bench.sheet.gradient[p.position].op and edits.repeats(p, p.statement.index) for p in self.places):
+            return "duplicate_index_lost"
         own: frozenset[str] = frozenset()
         for k in self.bench.group.relevant:
             own |= names(self.bench.sheet.gradient[k].value)
