@@ -136,6 +136,29 @@ dW = np.tanh(A).mean(axis=0)
     assert (lines["dW"].verdict, lines["dW"].mistake) == ("wrong", "keepdims_missing")
 
 
+@pytest.mark.parametrize(
+    ("declared", "mask"),
+    [("", "np.tril(np.ones((Q.shape[0], Q.shape[0])))"), (", M (s, s) binary", "M + np.eye(len(Q))")],
+)
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_a_mask_of_zeros_and_ones_is_no_kink_that_excuses_a_slip(declared, mask, seed):
+    text = f"""# inputs: Q (s, d), K (s, d), V (s, v){declared}
+# wanted: dQ, dK
+mask = {mask}
+Z = Q @ K.T / np.sqrt(Q.shape[1])
+P = softmax(np.where(mask > 0, Z, -1e9))
+L = np.sum((P @ V) ** 2)
+# --- gradients ---
+dP = 2 * P @ V @ V.T
+dZ = P * (dP - np.sum(P * dP, axis=1, keepdims=True))
+dQ = dZ @ K / np.sqrt(Q.shape[1])
+dK = dZ.T @ Q / np.sqrt(Q.shape[0])
+"""
+    found = verdicts(text, seed=seed)
+    assert found.pop("dK") == "wrong"
+    assert set(found.values()) == {"right"}
+
+
 KINK = """# inputs: X (n, d) integers, w (d,) integers, b (n,) binary
 # wanted: dw
 z = X @ w

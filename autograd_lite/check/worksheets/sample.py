@@ -14,6 +14,7 @@ from .errors import SheetError
 from .functions import check_size
 from .header import Input
 from .interpret import Allowance, Environment, execute
+from .program import Attribute, Call, Name, Node
 from .read import Sheet
 from .rounding import scale
 from .truth import Gradients, confirm, finite, gradients
@@ -42,16 +43,19 @@ class Sample:
         """How far the truth moves, entry by entry, when every value moves by a billionth of its scale.
 
         Away from kinks that is the rounding of the truth itself. At a kink it is the distance between the
-        one-sided derivatives, so that every convention there lies within it.
+        one-sided derivatives, so that every convention there lies within it. What is made of zeros and ones, or of
+        sizes alone, stays: ``mask > 0`` is no kink.
         """
         rng = np.random.default_rng(self.seed + 1)
         units = scale(self.sheet.forward, self.values)
+        moving = _continuous(self.sheet, self.values)
         spread = {name: np.zeros(np.shape(value)) for name, value in self.truth.items()}
         for _ in range(JITTERS):
             offsets = {
                 name: JITTER
                 * (min(1.0, units.get(name, 1.0) or 1.0) + np.abs(self.values[name]))
                 * rng.uniform(-1.0, 1.0, np.shape(self.values[name]))
+                * (name in moving)
                 for name in self.truth
             }
             try:
@@ -62,6 +66,28 @@ class Sample:
                 distance = np.abs(value - self.truth[name])
                 spread[name] = np.maximum(spread[name], np.where(np.isfinite(distance), distance, 0.0))
         return spread
+
+
+def _continuous(sheet: Sheet, values: Environment) -> set[str]:
+    """Return the variables whose values rest on an input that is drawn from a continuous distribution."""
+    found = {name for name, entry in sheet.inputs.items() if entry.marker not in _DISCRETE}
+    for statement in sheet.forward:
+        if found & _read_values(statement.value) and not isinstance(values[statement.target], int):
+            found.add(statement.target)
+    return found
+
+
+_DISCRETE = ("binary", "signs", "onehot", "labels")
+
+
+def _read_values(node: Node) -> set[str]:
+    """Return the names whose values, not only their shapes, an expression reads."""
+    match node:
+        case Name(id):
+            return {id}
+        case Attribute(_, "shape" | "size" | "ndim") | Call("len" | "zeros_like" | "ones_like"):
+            return set()
+    return set().union(*(_read_values(child) for _, child in node.children()))
 
 
 def symbols(sheet: Sheet) -> list[str]:
