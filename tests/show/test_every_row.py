@@ -106,5 +106,7 @@ def test_the_checker_accepts_every_worksheet_that_is_printed(function: Any) -> N
         report = ag.check.worksheet(sheet)
         assert {line.verdict for line in report.lines} == {"right"}, f"{report.render(3)}\n{sheet}"
         accepted += 1
-    assert not [reason for reason in refused if not re.search(REASONS, reason)]
+    # A printed norm has no ord, so that the worksheet of a norm of another order than 2 would be another norm's.
+    known = REASONS + ("|holds for the values of this run alone" if label(function) == "norm" else "")
+    assert not [reason for reason in refused if not re.search(known, reason)]
     assert accepted or label(function) not in EXPRESSIBLE

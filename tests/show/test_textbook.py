@@ -8,7 +8,7 @@ import pytest
 import autograd_lite as ag
 from autograd_lite import Tensor, nn
 from autograd_lite.rules.softmax import log_softmax as row
-from autograd_lite.show.errors import NoNumpyFormError, ShowError
+from autograd_lite.show.errors import NoNumpyFormError
 from autograd_lite.show.formula import derivation, formula
 from autograd_lite.show.graph import walk
 from autograd_lite.show.numpy_lines import numpy_printer
@@ -186,6 +186,7 @@ EXPECTED = {
     "second order": ["t₁ = tanh(w ⊙ x)", "dw = dt₁ ⊙ (1 − t₁²) ⊙ x"],
     "four layers": ["z₃ = a₂ W₃ + b₃", "a₃ = tanh(z₃)", "dz₃ = da₃ ⊙ (1 − a₃²)", "dW₃ = a₂ᵀ dz₃", "da₂ = dz₃ W₃ᵀ"],
 }
+
 
 #: what worksheets cannot say, and why
 @pytest.mark.parametrize("name", EXPECTED)
