@@ -50,6 +50,16 @@ def _matrix(name: str, a: Any, *, square: bool = True) -> Any:
     return a
 
 
+def _finite(name: str, x: Any) -> Any:
+    """`x` as an operand without NaN and infinity, with which nothing can be solved."""
+    x = as_operand(x)
+    wrong = np.argwhere(~np.isfinite(numbers_of(x)))
+    if len(wrong):
+        at = tuple(wrong[0].tolist())
+        raise OperandError(f"{name}: an array of shape {x.shape} holds {numbers_of(x)[at]} at index {list(at)}")
+    return x
+
+
 # --- functions of a matrix ----------------------------------------------------------------------------------
 
 
@@ -92,7 +102,8 @@ def solve_sylvester(a: Any, b: Any, q: Any) -> Any:
     array([[1., 2.],
            [3., 4.]])
     """
-    return sylvester(_matrix("solve_sylvester", a), _matrix("solve_sylvester", b), as_operand(q))
+    name = "solve_sylvester"
+    return sylvester(*[_finite(name, _matrix(name, x)) for x in (a, b)], _finite(name, q))
 
 
 _TRANSPOSED = {0: 0, 1: 1, 2: 2, "N": 0, "T": 1, "C": 2}
@@ -129,7 +140,8 @@ def solve_triangular(
     if trans not in _TRANSPOSED:
         raise OperandError(f'solve_triangular: trans={trans!r} is unknown; it must be 0, 1, 2, "N", "T" or "C"')
     static = {"trans": _TRANSPOSED[trans], "lower": bool(lower), "unit_diagonal": bool(unit_diagonal)}
-    return triangular(_matrix("solve_triangular", a), as_operand(b), **static)
+    name = "solve_triangular"
+    return triangular(_finite(name, _matrix(name, a)), _finite(name, b), **static)
 
 
 def cho_factor(
@@ -152,7 +164,7 @@ def cho_factor(
     array([[2., 0.],
            [0., 3.]])
     """
-    return np.linalg.cholesky(_matrix("cho_factor", a), upper=not lower), bool(lower)
+    return np.linalg.cholesky(_finite("cho_factor", _matrix("cho_factor", a)), upper=not lower), bool(lower)
 
 
 def cho_solve(
@@ -184,7 +196,7 @@ def lu_factor(
     (array([[2. , 4. ],
            [0.5, 3. ]]), array([0, 1], dtype=int32))
     """
-    a = _matrix("lu_factor", a)
+    a = _finite("lu_factor", _matrix("lu_factor", a))
     return lu(a), scipy_room("linalg").lu_factor(numbers_of(a))[1]
 
 
@@ -232,7 +244,8 @@ def solve_banded(
     array([1., 2.])
     """
     lower, upper = map(int, l_and_u)
-    return banded(_matrix("solve_banded", ab, square=False), as_operand(b), lower=lower, upper=upper)
+    name = "solve_banded"
+    return banded(_finite(name, _matrix(name, ab, square=False)), _finite(name, b), lower=lower, upper=upper)
 
 
 # --- matrices made of others --------------------------------------------------------------------------------

@@ -84,6 +84,20 @@ class ArrayMethods:
         return _np.imag(self)
 
     @property
+    def itemsize(self: Any) -> int:
+        """The bytes of one element."""
+        return self._array.itemsize
+
+    @property
+    def nbytes(self: Any) -> int:
+        """The bytes of all elements."""
+        return self._array.nbytes
+
+    def tolist(self: Any) -> Any:
+        """The values as nested Python lists, without history."""
+        return self._seen().tolist()
+
+    @property
     def flat(self: Any) -> Flat:
         """The elements in one row: to iterate over, to index, and to assign to."""
         return Flat(self)

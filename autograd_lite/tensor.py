@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from autograd_lite.errors import (
+    AutogradError,
     DetachedError,
     InPlaceError,
     OperandError,
@@ -103,7 +104,12 @@ class Tensor(ArrayMethods):
     _shared: tuple[Any, ...] | None
 
     def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None, name: str | None = None) -> None:
-        array = np.array(plain_array("Tensor", data) if isinstance(data, np.ndarray) else data, dtype=dtype)
+        try:
+            array = np.array(plain_array("Tensor", data) if isinstance(data, np.ndarray) else data, dtype=dtype)
+        except ValueError as error:
+            if isinstance(error, AutogradError):
+                raise
+            raise OperandError(f"Tensor: {error!s:.100}; give numbers, in rows of one length") from error
         if array.dtype.kind not in "biufc":
             raise OperandError(
                 f"Tensor: data of dtype {array.dtype} is not numeric; pass numbers, or an array with dtype=float"
@@ -201,10 +207,6 @@ class Tensor(ArrayMethods):
             )
         return self._seen().item(*index)
 
-    def tolist(self) -> Any:
-        """The values as nested Python lists, without history."""
-        return self._seen().tolist()
-
     def detach(self) -> Tensor:
         """A Tensor of the same values that no gradient flows through."""
         made = wrap(self._array.copy() if self._shared is LENT else self._seen())
@@ -236,16 +238,6 @@ class Tensor(ArrayMethods):
     def size(self) -> int:
         """The number of elements."""
         return self._array.size
-
-    @property
-    def itemsize(self) -> int:
-        """The bytes of one element."""
-        return self._array.itemsize
-
-    @property
-    def nbytes(self) -> int:
-        """The bytes of all elements."""
-        return self._array.nbytes
 
     # --- the graph -------------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.backprop import leading_to, sweep
-from autograd_lite.errors import BackwardError, OperandError, RequiresGradError
+from autograd_lite.errors import BackwardError, DetachedError, OperandError, RequiresGradError
 from autograd_lite.record import Leaf, Node, enable_grad, gradient_like, is_grad_enabled, plain_array, topological
 from autograd_lite.tensor import Tensor, wrap
 
@@ -117,6 +117,14 @@ class Trace:
             token = _running.set(_running.get().union(self.targets))
             try:
                 self.result = function(*filled, **kwargs)
+            except DetachedError as error:
+                lists = [type(args[i]).__name__ for i in chosen if _holds_numbers(args[i])]
+                if lists:
+                    error.add_note(
+                        f"{what}: the {lists[0]} that was given is a container of separate numbers; give np.array(...) "
+                        f"for one array of them"
+                    )
+                raise
             finally:
                 _running.reset(token)
 
@@ -179,6 +187,10 @@ class Trace:
         if self.nested:
             return value if isinstance(value, Tensor) else wrap(np.asarray(value))
         return value.numpy() if isinstance(value, Tensor) else np.array(value)
+
+
+def _holds_numbers(tree: Any) -> bool:
+    return isinstance(tree, (list, tuple)) and any(isinstance(part, (int, float, complex)) for part in tree)
 
 
 def _positions(what: str, argnums: Any, count: int) -> list[int]:

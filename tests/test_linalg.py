@@ -140,3 +140,26 @@ def test_scipys_further_arguments_are_accepted():
         close(a @ a.T @ x, b)
         close(sp.solve_banded((1, 1), a, b, False, False, True), scipy_linalg.solve_banded((1, 1), a, b))
         close(sp.expm(A=a), scipy_linalg.expm(a))
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("cho_factor", lambda a: linalg.cho_factor(a)),
+        ("lu_factor", lambda a: linalg.lu_factor(a)),
+        ("solve_triangular", lambda a: linalg.solve_triangular(a, np.ones(2))),
+        ("solve_triangular", lambda a: linalg.solve_triangular(np.eye(2), a)),
+        ("solve_triangular", lambda a: linalg.cho_solve((a, True), np.ones(2))),
+        ("solve_banded", lambda a: linalg.solve_banded((1, 0), a, np.ones(2))),
+        ("solve_sylvester", lambda a: linalg.solve_sylvester(np.eye(2), np.eye(2), a)),
+    ],
+)
+def test_nothing_is_solved_with_nan(name, call):
+    for value in (np.nan, np.inf):
+        matrix = np.eye(2)
+        matrix[1, 1] = value
+        for a in (matrix, Tensor(matrix, requires_grad=True)):
+            with pytest.raises(
+                OperandError, match=rf"{name}: an array of shape \(2, 2\) holds {value} at index \[1, 1\]"
+            ):
+                call(a)

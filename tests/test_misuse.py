@@ -251,3 +251,9 @@ def test_a_shape_of_other_than_whole_numbers(shape):
 def test_errors_of_python_name_the_operator():
     with pytest.raises(TypeError, match=r"^Tensor.__pow__\(\) takes"):
         pow(Tensor([1.0], requires_grad=True), 2, 3)
+
+
+@pytest.mark.parametrize("data", [[[1.0], [2.0, 3.0]], [np.ones(2), np.ones(3)]])
+def test_rows_of_unequal_length_are_no_data(data):
+    with pytest.raises(ag.OperandError, match=r"Tensor: .*give numbers, in rows of one length"):
+        ag.Tensor(data)

@@ -346,3 +346,12 @@ class TestCheckpoint:
         y = ag.checkpoint(lambda t: t * rng.normal(size=3))(Tensor(X, requires_grad=True))
         with pytest.raises(ag.InPlaceError, match="seed"):
             y.sum().backward()
+
+
+def test_a_list_of_numbers_is_a_container_and_the_error_says_so():
+    with pytest.raises(ag.DetachedError) as caught:
+        ag.jacobian(np.sin)([1.0, 2.0])
+    assert "give np.array(...) for one array" in caught.value.__notes__[-1]
+    with pytest.raises(ag.DetachedError) as caught:
+        ag.grad(lambda x: float(x.sum()))(np.ones(2))
+    assert not hasattr(caught.value, "__notes__")
