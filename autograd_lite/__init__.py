@@ -78,7 +78,11 @@ def __getattr__(name: str) -> Any:
         return import_module(f"autograd_lite.{name}")
     if name in _LATER:
         return getattr(import_module(_LATER[name]), name)
-    raise AttributeError(f"module 'autograd_lite' has no attribute {name!r}")
+    if name.startswith("_"):
+        raise AttributeError(f"module 'autograd_lite' has no attribute {name!r}")
+    from autograd_lite.pytorch_names import missing
+
+    raise missing("autograd_lite", name)
 
 
 def __dir__() -> list[str]:

@@ -58,10 +58,50 @@ class Flat:
         self.base[np.unravel_index(places, self.base.shape)] = value
 
 
+class _Elsewhere:
+    """Refuses a method of PyTorch's and says what it is called here.
+
+    There is one for each name, because a `__getattr__` would slow down every attribute that does exist.
+    """
+
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, tensor: Any, kind: type) -> Any:
+        from autograd_lite.pytorch_names import cure
+
+        who = f"type object {kind.__name__!r}" if tensor is None else f"{kind.__name__!r} object"
+        raise AttributeError(f"{who} has no attribute {self.name!r}{cure('Tensor', self.name)}")
+
+
+_NAMES = """
+abs absolute acos add add_ allclose amax amin angle asin atan atan2 bitwise_and bitwise_or bitwise_xor bmm bool
+broadcast_to ceil cholesky chunk clamp clamp_ contiguous copy_ copysign cos cosh count_nonzero cpu cross cuda deg2rad
+det detach_ device diag diff digamma dim dist div div_ divide double element_size eq equal erf erfc erfinv exp exp2
+expand expand_as expm1 fill_ flip fliplr flipud float float_power floor floor_divide fmax fmin gather ge grad_fn
+greater greater_equal gt half heaviside hypot index_select inner int inverse is_complex is_cuda is_floating_point
+isclose isfinite isinf isnan kron le less less_equal lgamma log log10 log1p log2 log_softmax logaddexp logdet
+logical_and logical_not logical_or logical_xor logit logsumexp long lt masked_fill masked_fill_ masked_select matmul
+matrix_power maximum median minimum mm moveaxis movedim mul mul_ multiply mv nanmean nansum narrow ndimension ne neg
+negative nelement new_ones new_zeros norm normal_ not_equal numel outer permute pinverse pow qr quantile rad2deg
+reciprocal relu remainder repeat_interleave reshape_as retains_grad roll rsqrt scatter scatter_ sigmoid sign sin sinc
+sinh slogdet softmax split sqrt square sub sub_ subtract svd swapdims t take_along_dim tan tanh tile to topk tril triu
+true_divide trunc type type_as unbind unflatten uniform_ unique unsqueeze vdot view view_as where zero_
+"""
+#: the names that `pytorch_names` has a cure for
+_ELSEWHERE = _NAMES.split()
+
+
 class ArrayMethods:
     """What `Tensor` inherits."""
 
     __slots__ = ()
+
+    def __dir__(self) -> list[str]:
+        absent = {name for name in _ELSEWHERE if not hasattr(self, name)}
+        return [name for name in super().__dir__() if name not in absent]
 
     def transpose(self: Any, *axes: Any) -> Any:
         """`np.transpose` of this Tensor; the axes as one tuple, as several numbers, or left out to reverse them."""
@@ -142,3 +182,7 @@ class ArrayMethods:
     def put(self: Any, indices: Any, values: Any, mode: str = "raise") -> None:
         """Set elements of the flattened Tensor, in place."""
         _np.put(self, indices, values, mode=mode)
+
+
+for _name in _ELSEWHERE:
+    setattr(ArrayMethods, _name, _Elsewhere(_name))

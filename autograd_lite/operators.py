@@ -91,6 +91,21 @@ def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: 
     return _without_rule(function, args, kwargs, function.__name__, function in PLAIN)
 
 
+#: PyTorch's keywords -> NumPy's
+_KEYWORDS = {"dim": "axis", "keepdim": "keepdims"}
+
+
+def _refuse_renamed(name: str, kwargs: dict[str, Any]) -> None:
+    """Say what a keyword of PyTorch's is called here, if it is one that has just failed."""
+    renamed = [
+        f"{key}={kwargs[key]!r:.60} is called {here}={kwargs[key]!r:.60}"
+        for key, here in _KEYWORDS.items()
+        if key in kwargs
+    ]
+    if renamed:
+        raise OperandError(f"{name}: {' and '.join(renamed)} here") from None
+
+
 def _method(function: Any) -> Any:
     """The method that calls a NumPy function with this Tensor in front."""
     row = TABLE.get(function)
@@ -98,12 +113,20 @@ def _method(function: Any) -> Any:
     if row is None:
 
         def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
-            return function(self, *args, **kwargs)
+            try:
+                return function(self, *args, **kwargs)
+            except TypeError:
+                _refuse_renamed(function.__name__, kwargs)
+                raise
 
     elif len(row.rules) == 1:
 
         def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
-            return call(row, (self, *args), kwargs) if args or kwargs else apply_unary(row, self)
+            try:
+                return call(row, (self, *args), kwargs) if args or kwargs else apply_unary(row, self)
+            except TypeError:
+                _refuse_renamed(function.__name__, kwargs)
+                raise
 
     else:
 

@@ -1,5 +1,7 @@
 """Layers, activations, losses and initialisers: all of them compositions of Tensor operations."""
 
+from typing import TYPE_CHECKING, Any
+
 from autograd_lite.nn.activation_layers import (
     ELU,
     GELU,
@@ -133,3 +135,13 @@ __all__ = [
     "summary",
     "tanh",
 ]
+
+
+if not TYPE_CHECKING:  # a type checker is to know which names there are
+
+    def __getattr__(name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from autograd_lite.pytorch_names import missing
+
+        raise missing(__name__, name)

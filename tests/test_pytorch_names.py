@@ -1,0 +1,153 @@
+"""Names that PyTorch has and this package has not: the error says what is written here."""
+
+import copy
+import pickle
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import autograd_lite as ag
+from autograd_lite import Tensor, methods, nn, optim, train
+from autograd_lite.errors import OperandError
+from autograd_lite.pytorch_names import CURES
+
+ROOMS = {
+    "Tensor": Tensor([1.0]),
+    "autograd_lite": ag,
+    "autograd_lite.nn": nn,
+    "autograd_lite.optim": optim,
+    "autograd_lite.train": train,
+}
+ALL = [(room, name) for room, names in CURES.items() for name in names]
+#: what the names in a cure stand for
+ROOTS = {"ag": ag, "np": np, "nn": nn, "optim": optim, "train": train, "x": ROOMS["Tensor"], "y": ROOMS["Tensor"]}
+PAGE = Path(__file__).parents[1] / "docs" / "pytorch.md"
+
+
+@pytest.mark.parametrize(("room", "name"), ALL)
+def test_a_name_of_pytorchs_is_refused_with_its_cure(room, name):
+    owner = ROOMS[room]
+    assert not hasattr(owner, name)
+    who = "'Tensor' object" if room == "Tensor" else f"module {room!r}"
+    with pytest.raises(AttributeError) as found:
+        getattr(owner, name)
+    assert str(found.value) == f"{who} has no attribute {name!r}; PyTorch's {name} is {CURES[room][name]} here"
+    assert name not in dir(owner)
+
+
+@pytest.mark.parametrize(("room", "name"), ALL)
+def test_a_cure_names_what_exists(room, name):
+    cure = CURES[room][name]
+    paths = re.findall(r"\b(ag|np|nn|optim|train|x|y)((?:\.\w+)+)", cure)
+    for root, path in paths:
+        owner = ROOTS[root]
+        for part in path[1:].split("."):
+            owner = getattr(owner, part)
+    assert paths or cure == "nothing at all" or re.search(r"\bx\b", cure) or "weight" in cure
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_any_other_name_has_the_ordinary_message(room):
+    for name in ("no_such_name", "_view", "__torch_function__"):
+        who = "'Tensor' object" if room == "Tensor" else f"module {room!r}"
+        with pytest.raises(AttributeError, match=f"^{who} has no attribute {name!r}$"):
+            getattr(ROOMS[room], name)
+        assert getattr(ROOMS[room], name, 7) == 7
+
+
+def test_tensor_refuses_exactly_the_names_that_have_a_cure():
+    assert sorted(methods._ELSEWHERE) == sorted(CURES["Tensor"])
+    assert "__getattr__" not in dir(Tensor)  # it would slow down every attribute that exists
+    assert not hasattr(Tensor, "view")
+
+
+def test_every_cure_is_for_a_name_of_pytorchs():
+    torch = pytest.importorskip("torch")
+    data = pytest.importorskip("torch.utils.data")
+    owners = {
+        "Tensor": [torch.Tensor],
+        "autograd_lite": [torch, torch.Tensor],
+        "autograd_lite.nn": [torch.nn, torch.nn.functional],
+        "autograd_lite.optim": [torch.optim, torch.optim.lr_scheduler],
+        "autograd_lite.train": [data],
+    }
+    unknown = [(room, name) for room, name in ALL if not any(hasattr(owner, name) for owner in owners[room])]
+    assert unknown == []
+
+
+def test_a_subclass_may_have_the_name():
+    class Viewed(Tensor):
+        def view(self):
+            return "seen"
+
+    class Plain(Tensor):
+        pass
+
+    assert Viewed([1.0]).view() == "seen"
+    assert "view" in dir(Viewed([1.0])) and "cpu" not in dir(Viewed([1.0]))
+    made = Plain([1.0])
+    made.cpu = 3
+    assert made.cpu == 3 and "cpu" in dir(made)
+    with pytest.raises(AttributeError, match="'Plain' object has no attribute 'view'"):
+        _ = made.view
+
+
+def test_copies_and_numpys_protocols_do_not_mind():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    assert copy.deepcopy(x).tolist() == pickle.loads(pickle.dumps(x)).tolist() == [1.0, 2.0]
+    assert np.asarray(x.detach()).tolist() == [1.0, 2.0]
+
+
+def test_the_names_are_imported_only_when_one_is_missing():
+    code = (
+        "import sys, numpy as np, autograd_lite as ag\n"
+        "from autograd_lite import nn, optim, train\n"
+        "x = ag.Tensor([1.0], requires_grad=True); np.exp(x).sum().backward(); dir(nn)\n"
+        "hasattr(x, '__cuda_array_interface__'), hasattr(nn, '__path__'), hasattr(train, '_x'), hasattr(ag, '__x__')\n"
+        "assert 'autograd_lite.pytorch_names' not in sys.modules\n"
+        "hasattr(nn, 'Linear')\n"
+        "assert 'autograd_lite.pytorch_names' in sys.modules\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=PAGE.parents[1], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_name_of_the_page_has_a_cure():
+    table = PAGE.read_text().split("## What is called otherwise")[1].split("\n## ")[0]
+    owners = {"torch": "autograd_lite", "nn": "autograd_lite.nn", "F": "autograd_lite.nn", "x": "Tensor"}
+    owners["optim"] = "autograd_lite.optim"
+    seen = 0
+    for row in table.splitlines():
+        if not row.startswith("| `"):
+            continue
+        for code in re.findall(r"`([^`]+)`", row.split("|")[1]):
+            names = [(owners[root], name) for root, name in re.findall(r"\b(torch|nn|F|optim|x)\.(\w+)", code)]
+            names += [("autograd_lite.train", name) for name in re.findall(r"\b(DataLoader|TensorDataset)\b", code)]
+            for room, name in names:
+                seen += 1
+                assert name in CURES[room] or hasattr(ROOMS[room], name), (row, room, name)
+    assert seen > 30
+
+
+@pytest.mark.parametrize("name", ["sum", "mean", "max", "cumsum", "any", "argmax", "squeeze", "std", "repeat"])
+def test_dim_and_keepdim_are_refused_with_their_names_here(name):
+    x = Tensor([[1.0, 2.0]])
+    arguments = (2,) if name == "repeat" else ()
+    with pytest.raises(OperandError, match=rf"^{name}: dim=0 is called axis=0 here$"):
+        getattr(x, name)(*arguments, dim=0)
+
+
+def test_keepdim_is_refused_with_its_name_here():
+    x = Tensor([[1.0, 2.0]], requires_grad=True)
+    with pytest.raises(OperandError, match=r"^sum: keepdim=True is called keepdims=True here$"):
+        x.sum(axis=1, keepdim=True)
+    with pytest.raises(OperandError, match=r"^mean: dim=1 is called axis=1 and keepdim=True is called keepdims=True"):
+        x.mean(dim=1, keepdim=True)
+    with pytest.raises(TypeError, match="axes"):
+        x.sum(axes=1)
