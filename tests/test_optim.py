@@ -463,7 +463,7 @@ def test_schedules():
     assert rates(optim.LinearWarmup(sgd(), 2, lambda epoch: 0.5**epoch), 5) == [1, 2, 2, 1, 0.5]
     cosine = rates(optim.CosineAnnealingLR(sgd(), 4, eta_min=1.0), 7)
     np.testing.assert_allclose(cosine, [1.5 + 0.5 * math.cos(math.pi * min(t, 4) / 4) for t in range(7)])
-    plateau = optim.ReduceLROnPlateau(sgd(), decay=0.5, patience=1, min_lr=0.6)
+    plateau = optim.ReduceLROnPlateau(sgd(), factor=0.5, patience=1, min_lr=0.6)
     found = []
     for loss in (5, 4, 4, 4, 4, 4, 4, 4):
         plateau.step(loss)

@@ -1,5 +1,6 @@
 """Learning rate schedules where groups come later and where the first metric is no number."""
 
+import inspect
 import math
 
 import pytest
@@ -9,7 +10,7 @@ from autograd_lite.errors import OperandError
 
 
 @pytest.mark.parametrize(
-    "schedule", [lambda o: optim.StepLR(o, 1, 0.5), lambda o: optim.ReduceLROnPlateau(o, decay=0.5, patience=1)]
+    "schedule", [lambda o: optim.StepLR(o, 1, 0.5), lambda o: optim.ReduceLROnPlateau(o, factor=0.5, patience=1)]
 )
 def test_a_group_that_comes_later_is_scheduled_from_its_own_rate(schedule):
     w, b = Tensor([1.0], requires_grad=True), Tensor([1.0], requires_grad=True)
@@ -33,7 +34,7 @@ def test_a_group_that_comes_later_is_scheduled_from_its_own_rate(schedule):
 @pytest.mark.parametrize("first", [math.nan, math.inf])
 def test_a_plateau_begins_at_the_first_number(first):
     optimizer = optim.SGD([Tensor([1.0], requires_grad=True)], lr=1.0)
-    schedule = optim.ReduceLROnPlateau(optimizer, decay=0.5, patience=1)
+    schedule = optim.ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
     for metric in (first, 5.0, 4.0, 3.0, 2.0, 1.0):
         schedule.step(metric)
         assert schedule.get_last_lr() == [1.0]
@@ -42,9 +43,77 @@ def test_a_plateau_begins_at_the_first_number(first):
 
 def test_a_loss_below_0_reaches_a_plateau_too():
     optimizer = optim.SGD([Tensor([1.0], requires_grad=True)], lr=1.0)
-    schedule = optim.ReduceLROnPlateau(optimizer, decay=0.5, patience=1)
+    schedule = optim.ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
     for metric in (-1.0, -1.0, -1.0):
         schedule.step(metric)
     assert schedule.get_last_lr() == [0.5]
     schedule.step(-1.01)
     assert schedule.best == -1.01
+
+
+def test_names_and_positions_mean_what_they_mean_in_pytorch():
+    def sgd():
+        return optim.SGD([Tensor([1.0], requires_grad=True)], lr=1.0)
+
+    plateau = optim.ReduceLROnPlateau(sgd(), factor=0.25, patience=0)
+    plateau.step(1.0)
+    plateau.step(1.0)
+    assert plateau.factor == 0.25 and plateau.get_last_lr() == [0.25]
+    by_name = optim.LambdaLR(sgd(), lr_lambda=lambda epoch: 0.5**epoch)
+    by_name.step()
+    assert by_name.get_last_lr() == [0.5]
+    for wrong in (
+        lambda: optim.ReduceLROnPlateau(sgd(), decay=0.1),
+        lambda: optim.ReduceLROnPlateau(sgd(), "min"),  # PyTorch's second is the mode
+        lambda: optim.LambdaLR(sgd(), factor=lambda epoch: 1.0),
+        lambda: optim.SGD([Tensor([1.0], requires_grad=True)], 1.0, 0.9, 0.0),  # its fourth is dampening
+        lambda: optim.Adagrad([Tensor([1.0], requires_grad=True)], 1.0, 0.0, 0.0, 0.0),
+        lambda: optim.LBFGS([Tensor([1.0], requires_grad=True)], 1.0, 20, 25),
+    ):
+        with pytest.raises(TypeError, match=r"unexpected keyword|positional"):
+            wrong()
+
+
+def test_positions_are_pytorchs():
+    torch = pytest.importorskip("torch")
+    theirs = {**vars(torch.optim), **vars(torch.optim.lr_scheduler)}
+    for name in optim.__all__:
+        made = getattr(optim, name)
+        if name in ("LinearWarmup", "Optimizer", "Schedule") or not isinstance(made, type):
+            continue
+        ours = inspect.signature(made).parameters.values()
+        there = inspect.signature(theirs[name]).parameters
+        by_position = [p.name for p in ours if p.kind is p.POSITIONAL_OR_KEYWORD]
+        assert by_position == list(there)[: len(by_position)], name
+        assert {p.name for p in ours} <= set(there), name
+        for p in ours:
+            assert p.default == there[p.name].default or (name, p.name) == ("LBFGS", "history_size"), (name, p.name)
+
+
+def test_a_schedule_shows_itself_in_one_line():
+    def half(epoch):
+        return 0.5
+
+    w, b = Tensor([1.0], requires_grad=True), Tensor([1.0], requires_grad=True)
+    optimizer = optim.SGD([{"params": [w], "lr": 1.0}, {"params": [b], "lr": 0.5}])
+    assert repr(optim.LambdaLR(optimizer, half)) == "LambdaLR(epoch=0, lr=[0.5, 0.25]; lr_lambda=half)"
+    plateau = optim.ReduceLROnPlateau(optim.SGD([w], lr=1.0), factor=0.5, patience=0)
+    plateau.step(2.0)
+    assert repr(plateau) == (
+        "ReduceLROnPlateau(epoch=1, lr=1.0; factor=0.5, patience=0, threshold=0.0001, min_lr=0.0, best=2.0, waited=0, "
+        "reduced=0)"
+    )
+
+    class Inverse(optim.Schedule):
+        def multiplier(self, epoch):
+            return 1 / (1 + epoch)
+
+    assert repr(Inverse(optim.SGD([w], lr=1.0))) == "Inverse(epoch=0, lr=1.0)"
+
+
+@pytest.mark.parametrize("optimizer", [optim.SGD, None, [Tensor([1.0], requires_grad=True)]])
+def test_a_schedule_wants_an_optimiser(optimizer):
+    with pytest.raises(OperandError, match=r"StepLR: the optimizer is .*; give one such as optim\.Adam"):
+        optim.StepLR(optimizer, 1)
+    with pytest.raises(OperandError, match=r"LambdaLR: lr_lambda=0\.5; give one function"):
+        optim.LambdaLR(optim.SGD([Tensor([1.0], requires_grad=True)]), 0.5)

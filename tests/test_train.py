@@ -331,7 +331,7 @@ def test_gradients_are_clipped_and_schedules_stepped():
     assert history["gradient 3.bias"][0] <= 1e-3
     net = model()
     optimizer = optim.SGD(net.parameters(), lr=1.0)
-    schedule = optim.ReduceLROnPlateau(optimizer, decay=0.5, patience=0, threshold=1.0)
+    schedule = optim.ReduceLROnPlateau(optimizer, factor=0.5, patience=0, threshold=1.0)
     _, history = run(net, optimizer=optimizer, schedule=schedule, max_norm=1e-6)
     assert history["lr"] == [1.0, 1.0, 0.5, 0.25]
 

@@ -53,6 +53,7 @@ class LBFGS(Optimizer):
         params: Iterable[Any],
         lr: float = 1.0,
         max_iter: int = 20,
+        *,
         history_size: int = 10,
         tolerance_grad: float = 1e-7,
     ) -> None:

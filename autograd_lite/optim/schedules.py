@@ -21,15 +21,15 @@ __all__ = [
 
 
 class Schedule:
-    """What all schedules share: the learning rate is the one the group started with, times `factor(epoch)`.
+    """What all schedules share: the learning rate is the one the group started with, times `multiplier(epoch)`.
 
     A group that is added to the optimiser later starts with the learning rate it has when `step` first meets it. A
-    schedule of one's own defines `factor`:
+    schedule of one's own defines `multiplier`:
 
     >>> from autograd_lite import Tensor
     >>> from autograd_lite.optim import SGD
     >>> class Inverse(Schedule):
-    ...     def factor(self, epoch):
+    ...     def multiplier(self, epoch):
     ...         return 1 / (1 + epoch)
     >>> schedule = Inverse(SGD([Tensor([1.0], requires_grad=True)], lr=1.0))
     >>> schedule.step()
@@ -38,14 +38,19 @@ class Schedule:
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
+        if not isinstance(optimizer, Optimizer):
+            raise OperandError(
+                f"{type(self).__name__}: the optimizer is {optimizer!r:.60}; give one such as "
+                f"optim.Adam(model.parameters())"
+            )
         self.optimizer = optimizer
         self.base_lrs: list[float] = []
         self.epoch = 0
         self._set()
 
-    def factor(self, epoch: int) -> float:
+    def multiplier(self, epoch: int) -> float:
         """What the learning rate is multiplied by at `epoch`, counted from 0; a subclass defines it."""
-        raise OperandError(f"{type(self).__name__}: it defines no factor(epoch)")
+        raise OperandError(f"{type(self).__name__}: it defines no multiplier(epoch)")
 
     def _meet(self) -> None:
         """Note the learning rates of the groups that are new."""
@@ -59,7 +64,7 @@ class Schedule:
 
     def _lr(self, base: float) -> float:
         """What a learning rate that started as `base` is now."""
-        return base * self.factor(self.epoch)
+        return base * self.multiplier(self.epoch)
 
     def step(self) -> None:
         """Go to the next epoch."""
@@ -92,6 +97,16 @@ class Schedule:
         vars(self).update({**new, "base_lrs": list(rates)})
         self._set()
 
+    def __repr__(self) -> str:
+        rates = self.get_last_lr()
+        settings = [
+            f"{key}={getattr(value, '__name__', value)}"
+            for key, value in vars(self).items()
+            if key not in ("optimizer", "base_lrs", "epoch")
+        ]
+        now = f"epoch={self.epoch}, lr={rates[0] if len(rates) == 1 else rates}"
+        return f"{type(self).__name__}({'; '.join([now, *filter(None, [', '.join(settings)])])})"
+
 
 class StepLR(Schedule):
     """Times `gamma` every `step_size` epochs.
@@ -105,6 +120,8 @@ class StepLR(Schedule):
     ...     schedule.step()
     >>> rates
     [1.0, 1.0, 0.1, 0.1]
+    >>> schedule
+    StepLR(epoch=4, lr=0.01; step_size=2, gamma=0.1)
     """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
@@ -113,7 +130,7 @@ class StepLR(Schedule):
         self.step_size, self.gamma = step_size, gamma
         super().__init__(optimizer)
 
-    def factor(self, epoch: int) -> float:
+    def multiplier(self, epoch: int) -> float:
         """gamma to the number of steps so far."""
         return float(self.gamma ** (epoch // self.step_size))
 
@@ -133,13 +150,13 @@ class ExponentialLR(Schedule):
         self.gamma = gamma
         super().__init__(optimizer)
 
-    def factor(self, epoch: int) -> float:
+    def multiplier(self, epoch: int) -> float:
         """gamma to the number of epochs."""
         return float(self.gamma**epoch)
 
 
 class LambdaLR(Schedule):
-    """Times whatever `factor(epoch)` returns, a function of the number of the epoch, counted from 0.
+    """Times whatever `lr_lambda(epoch)` returns, a function of the number of the epoch, counted from 0.
 
     >>> from autograd_lite import Tensor
     >>> from autograd_lite.optim import SGD
@@ -149,13 +166,15 @@ class LambdaLR(Schedule):
     [0.5]
     """
 
-    def __init__(self, optimizer: Optimizer, factor: Callable[[int], float]) -> None:
-        self._factor = factor
+    def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float]) -> None:
+        if not callable(lr_lambda):
+            raise OperandError(f"LambdaLR: lr_lambda={lr_lambda!r:.60}; give one function of the number of the epoch")
+        self.lr_lambda = lr_lambda
         super().__init__(optimizer)
 
-    def factor(self, epoch: int) -> float:
+    def multiplier(self, epoch: int) -> float:
         """What the given function says."""
-        return self._factor(epoch)
+        return self.lr_lambda(epoch)
 
 
 class CosineAnnealingLR(Schedule):
@@ -175,12 +194,12 @@ class CosineAnnealingLR(Schedule):
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimizer)
 
-    def factor(self, epoch: int) -> float:
+    def multiplier(self, epoch: int) -> float:
         """(1 + cos(pi * epoch / T_max)) / 2."""
         return 0.5 * (1 + math.cos(math.pi * min(epoch, self.T_max) / self.T_max))
 
     def _lr(self, base: float) -> float:
-        return self.eta_min + (base - self.eta_min) * self.factor(self.epoch)
+        return self.eta_min + (base - self.eta_min) * self.multiplier(self.epoch)
 
 
 class LinearWarmup(Schedule):
@@ -196,32 +215,32 @@ class LinearWarmup(Schedule):
     def __init__(self, optimizer: Optimizer, warmup: int, after: Callable[[int], float] | None = None) -> None:
         if warmup < 1:
             raise OperandError(f"LinearWarmup: warmup={warmup}; it must be at least 1")
-        self.warmup, self._after = warmup, after
+        self.warmup, self.after = warmup, after
         super().__init__(optimizer)
 
-    def factor(self, epoch: int) -> float:
+    def multiplier(self, epoch: int) -> float:
         """A rising line, then what follows it."""
         if epoch < self.warmup:
             return (epoch + 1) / self.warmup
-        return 1.0 if self._after is None else self._after(epoch - self.warmup)
+        return 1.0 if self.after is None else self.after(epoch - self.warmup)
 
 
 class ReduceLROnPlateau(Schedule):
-    """Times `decay` when `step(metric)` has seen no new minimum for more than `patience` epochs.
+    """Times `factor` when `step(metric)` has seen no new minimum for more than `patience` epochs.
 
     Args:
         optimizer: whose learning rates are set.
-        decay: the factor, between 0 and 1.
+        factor: what the learning rates are multiplied by, between 0 and 1.
         patience: epochs without a new minimum that are put up with.
         threshold: what is new is smaller than the minimum by this share of it.
         min_lr: the learning rate below which it does not go.
 
     Raises:
-        OperandError: `decay` out of its range; `step` without a metric.
+        OperandError: `factor` out of its range; `step` without a metric.
 
     >>> from autograd_lite import Tensor
     >>> from autograd_lite.optim import SGD
-    >>> schedule = ReduceLROnPlateau(SGD([Tensor([1.0], requires_grad=True)], lr=1.0), decay=0.5, patience=1)
+    >>> schedule = ReduceLROnPlateau(SGD([Tensor([1.0], requires_grad=True)], lr=1.0), factor=0.5, patience=1)
     >>> for loss in (3.0, 3.0, 3.0):
     ...     schedule.step(loss)
     >>> schedule.get_last_lr()
@@ -231,23 +250,24 @@ class ReduceLROnPlateau(Schedule):
     def __init__(
         self,
         optimizer: Optimizer,
-        decay: float = 0.1,
+        *,
+        factor: float = 0.1,
         patience: int = 10,
         threshold: float = 1e-4,
         min_lr: float = 0.0,
     ) -> None:
-        if not 0 < decay < 1:
-            raise OperandError(f"ReduceLROnPlateau: decay={decay}; it must lie between 0 and 1")
-        self.decay, self.patience, self.threshold, self.min_lr = decay, patience, threshold, min_lr
+        if not 0 < factor < 1:
+            raise OperandError(f"ReduceLROnPlateau: factor={factor}; it must lie between 0 and 1")
+        self.factor, self.patience, self.threshold, self.min_lr = factor, patience, threshold, min_lr
         self.best, self.waited, self.reduced = math.inf, 0, 0
         super().__init__(optimizer)
 
-    def factor(self, epoch: int) -> float:
-        """decay to the number of reductions so far."""
-        return float(self.decay**self.reduced)
+    def multiplier(self, epoch: int) -> float:
+        """factor to the number of reductions so far."""
+        return float(self.factor**self.reduced)
 
     def _lr(self, base: float) -> float:
-        return max(base * self.factor(self.epoch), min(self.min_lr, base))
+        return max(base * self.multiplier(self.epoch), min(self.min_lr, base))
 
     def step(self, metric: float | None = None) -> None:
         """Note the metric of an epoch; smaller is better, by the share `threshold` of the best one's magnitude."""
