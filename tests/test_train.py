@@ -61,6 +61,37 @@ def test_the_loader_goes_through_everything_once_in_an_order_that_the_seed_fixes
     assert [int(y) for _, ys in unshuffled.epoch(5) for y in ys] == list(range(10))
 
 
+def test_each_loop_over_a_loader_is_the_next_epoch():
+    loader, same_seed = (train.Loader(X, Y, batch_size=16, seed=3) for _ in range(2))
+    for number in range(3):
+        batches = list(loader)
+        list(loader.epoch(7))  # an epoch by its number is not counted
+        assert len(batches) == len(loader) == 4
+        for (x, y), (expected_x, expected_y) in zip(batches, same_seed.epoch(number), strict=True):
+            np.testing.assert_array_equal(x, expected_x)
+            np.testing.assert_array_equal(y, expected_y)
+    net, other = model(), model()
+    _, history = run(net, epochs=2)
+    optimizer, losses = optim.Adam(other.parameters(), lr=1e-2), []
+    loader = train.Loader(X, Y, batch_size=16, seed=3)
+    for _ in range(2):
+        total = 0.0
+        for x, y in loader:
+            optimizer.zero_grad()
+            loss = nn.mse_loss(other(x), y)
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(x)
+        losses.append(total / 50)
+    assert history["loss"] == losses
+
+
+@pytest.mark.parametrize("make", [lambda pair: train.Loader(pair, batch_size=4), lambda pair: train.Loader(pair, 4)])
+def test_a_loader_of_a_pair_says_how_to_give_it(make):
+    with pytest.raises(OperandError, match=r"give Loader\(inputs, targets\), and of a pair Loader\(\*pair\)"):
+        make((X, Y))
+
+
 def test_the_history_holds_losses_metrics_and_magnitudes(tmp_path):
     net, history = run(
         model(out=2), (X, LABELS), nn.cross_entropy, metrics={"accuracy": train.accuracy}, validation=(X, LABELS)
@@ -301,6 +332,10 @@ def test_arguments_that_make_no_sense_are_refused():
         ({"batch_size": None}, "batch_size=None"),
         ({"callbacks": train.EarlyStopping()}, "give a list of functions of a Run"),
         ({"callbacks": [3]}, "give a list of functions of a Run"),
+        ({"callbacks": [train.EarlyStopping]}, r"the class EarlyStopping; make one of it, EarlyStopping\(...\)"),
+        ({"callbacks": train.EarlyStopping}, "give a list of functions of a Run"),
+        ({"loss": "mse"}, r"loss='mse'; give a function of \(outputs, targets\), such as nn\.mse_loss"),
+        ({"loss": nn.Softmax}, "loss=<class .*; give a function of"),
         ({"metrics": [train.accuracy]}, "give functions by name"),
         ({"metrics": {"all": lambda outputs, y: outputs}}, "the metric all returned array"),
         ({"metrics": {1: train.accuracy}}, "the name 1; it must be a string"),
@@ -321,6 +356,8 @@ def test_arguments_that_make_no_sense_are_refused():
         assert same(before, net.state_dict())
     with pytest.raises(OperandError, match=r"give an nn\.Module"):
         train.fit(lambda x: x, (X, Y), nn.mse_loss, optim.SGD(net.parameters()), 1)
+    with pytest.raises(OperandError, match=r"the model is the class Dense; make one of it, Dense\(\.\.\.\)"):
+        train.fit(nn.Dense, (X, Y), nn.mse_loss, optim.SGD(net.parameters()), 1)
     for make in (lambda: train.EarlyStopping(0), lambda: train.Checkpoint("x.npz", every=0)):
         with pytest.raises(OperandError, match="it must be at least 1"):
             make()
@@ -351,6 +388,17 @@ def test_accuracy_wants_one_label_for_each_row(labels):
     with pytest.raises(OperandError, match="they must be"):
         train.accuracy(np.ones(3), np.ones(3))
     assert train.accuracy(np.eye(3), [0, 1, 0]) == 2 / 3
+
+
+def test_accuracy_leaves_out_what_the_loss_ignores():
+    outputs = np.eye(3)[[0, 1, 2, 0]]
+    assert train.accuracy(outputs, [0, 1, -100, 2]) == 2 / 3
+    assert train.accuracy(outputs, [0, 1, -100, 2], ignore_index=2) == 2 / 3  # -100 is a wrong label like any other
+    assert train.accuracy(outputs, [0, 1, -1, 2]) == 2 / 4
+    assert train.accuracy(outputs, [0, -1, -1, 0], ignore_index=-1) == 1.0
+    assert train.accuracy(np.eye(3)[None].repeat(2, 0), [[0, 1, -100], [2, -100, -100]]) == 2 / 3
+    with pytest.raises(OperandError, match=r"every label of shape \(4,\) is -100, and ignored"):
+        train.accuracy(outputs, np.full(4, -100))
 
 
 def test_a_metric_may_look_at_several_outputs():

@@ -53,6 +53,9 @@ def checked_seed(name: str, seed: Any) -> Any:
 class Loader:
     """Batches of inputs and targets, as copies. The order depends on the seed and the number of the epoch alone.
 
+    Each `for` loop over it is the next epoch, the first one number 0; `epoch(number)` is any of them. Its length is the
+    number of batches.
+
     Args:
         inputs: array (samples, ...).
         targets: array (samples, ...).
@@ -61,27 +64,40 @@ class Loader:
         seed: an integer, or None to draw one.
 
     Raises:
-        OperandError: different lengths, no samples, NaN or infinity, a batch size below 1.
+        OperandError: different lengths, no samples, NaN or infinity, a batch size below 1, a pair in place of inputs.
 
     >>> loader = Loader(np.arange(5.0), np.arange(5), batch_size=2, seed=0)
     >>> [len(targets) for inputs, targets in loader.epoch(0)]
     [2, 2, 1]
     >>> sorted(int(t) for _, targets in loader.epoch(0) for t in targets)
     [0, 1, 2, 3, 4]
+    >>> for epoch in range(2):
+    ...     for inputs, targets in loader:
+    ...         pass
+    >>> len(loader)
+    3
     """
 
     def __init__(
-        self, inputs: Any, targets: Any, batch_size: int = 32, shuffle: bool = True, seed: int | None = None
+        self, inputs: Any, targets: Any = None, batch_size: int = 32, shuffle: bool = True, seed: int | None = None
     ) -> None:
+        if targets is None or isinstance(targets, int):
+            raise OperandError(f"Loader: targets={targets}; give Loader(inputs, targets), and of a pair Loader(*pair)")
         self.inputs, self.targets = checked_data("Loader", (inputs, targets))
         if not hasattr(batch_size, "__index__") or batch_size < 1:
             raise OperandError(f"Loader: batch_size={batch_size!r}; it must be a whole number of at least 1")
         self.batch_size, self.shuffle = batch_size, shuffle
         drawn = int(np.random.default_rng().integers(2**63)) if seed is None else seed
         self.seed = checked_seed("Loader", drawn)
+        self._next = 0
 
     def __len__(self) -> int:
         return (len(self.inputs) + self.batch_size - 1) // self.batch_size
+
+    def __iter__(self) -> Iterator[tuple[Any, Any]]:
+        number = self._next
+        self._next += 1
+        return self.epoch(number)
 
     def epoch(self, number: int) -> Iterator[tuple[Any, Any]]:
         """The batches of epoch `number`, counted from 0."""

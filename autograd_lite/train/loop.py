@@ -28,11 +28,16 @@ __all__ = ["Run", "accuracy", "fit", "generators_of"]
 Metric = Callable[[Any, Any], float]
 
 
-def accuracy(outputs: Any, labels: Any) -> float:
+def accuracy(outputs: Any, labels: Any, ignore_index: int = -100) -> float:
     """The share of rows of `outputs` (n, classes) whose largest entry is the one of the label; a metric for `fit`.
 
+    Args:
+        outputs: (n, classes), or (n, classes, ...).
+        labels: (n,), or (n, ...).
+        ignore_index: the label of rows that are not counted, as in `nn.cross_entropy`.
+
     Raises:
-        OperandError: `labels` are not (n,), or there is no row or class.
+        OperandError: `labels` are not (n,), there is no row or class, or every label is ignored.
 
     >>> accuracy(np.array([[0.1, 0.9], [0.8, 0.2]]), np.array([1, 1]))
     0.5
@@ -43,7 +48,10 @@ def accuracy(outputs: Any, labels: Any) -> float:
             f"accuracy: outputs of shape {outputs.shape} and labels of shape {labels.shape}; they must be (n, classes) "
             f"and (n,), of at least one row and class"
         )
-    return float((np.argmax(outputs, axis=1) == labels).mean())
+    counted = labels != ignore_index
+    if not counted.any():
+        raise OperandError(f"accuracy: every label of shape {labels.shape} is {ignore_index}, and ignored; count one")
+    return float((np.argmax(outputs, axis=1) == labels)[counted].mean())
 
 
 class Run:
@@ -218,7 +226,7 @@ def fit(
     >>> history["loss"][-1] < 1e-3 < history["loss"][0]
     True
     """
-    callbacks = _check_arguments(model, optimizer, epochs, schedule, callbacks, metrics)
+    callbacks = _check_arguments(model, loss, optimizer, epochs, schedule, callbacks, metrics)
     if not {id(p) for g in optimizer.param_groups for p in g["params"]} & {id(p) for p in model.parameters()}:
         raise OperandError("fit: the optimiser has no parameter of this model; make it with model.parameters()")
     loader = Loader(*checked_data("fit", data), batch_size=batch_size, shuffle=shuffle, seed=seed)
@@ -259,10 +267,16 @@ def fit(
     return run.history
 
 
-def _check_arguments(model: Any, optimizer: Any, epochs: Any, schedule: Any, callbacks: Any, metrics: Any) -> Any:
+def _check_arguments(
+    model: Any, loss: Any, optimizer: Any, epochs: Any, schedule: Any, callbacks: Any, metrics: Any
+) -> Any:
     """Refuse what cannot be trained, or trained with; returns the callbacks as a tuple."""
+    if isinstance(model, type) and issubclass(model, Module):
+        raise OperandError(f"fit: the model is the class {model.__name__}; make one of it, {model.__name__}(...)")
     if not isinstance(model, Module):
         raise OperandError(f"fit: the model is a {type(model).__name__}; give an nn.Module, such as nn.Sequential")
+    if not callable(loss) or isinstance(loss, type):
+        raise OperandError(f"fit: loss={loss!r:.60}; give a function of (outputs, targets), such as nn.mse_loss")
     if not isinstance(optimizer, Optimizer):
         raise OperandError(f"fit: the optimizer is {optimizer!r:.60}; give one such as optim.Adam(model.parameters())")
     if optimizer.closure_needed:
@@ -281,6 +295,11 @@ def _check_arguments(model: Any, optimizer: Any, epochs: Any, schedule: Any, cal
     found = tuple(callbacks) if isinstance(callbacks, Iterable) else (None,)
     if not all(map(callable, found)):
         raise OperandError(f"fit: callbacks={callbacks!r:.60}; give a list of functions of a Run")
+    for callback in found:
+        if isinstance(callback, type):
+            raise OperandError(
+                f"fit: callbacks has the class {callback.__name__}; make one of it, {callback.__name__}(...)"
+            )
     if not isinstance(metrics, Mapping | None) or not all(map(callable, (metrics or {}).values())):
         raise OperandError(f"fit: metrics={metrics!r:.60}; give functions by name, {{'accuracy': train.accuracy}}")
     for name in metrics or {}:
