@@ -44,7 +44,7 @@ def save(path: str | os.PathLike[str], state: Any) -> None:
         state: nested dicts, lists and tuples of arrays, Tensors, numbers, strings, booleans and None.
 
     Raises:
-        OperandError: another suffix, or a value of another kind; it says where.
+        OperandError: no path or another suffix, or a value of another kind; it says where.
 
     >>> import tempfile
     >>> from autograd_lite.nn import Dense
@@ -138,6 +138,9 @@ def _write_npz(file: Any, arrays: dict[str, Any]) -> None:
 
 
 def _suffix(what: str, path: str | os.PathLike[str]) -> str:
+    if not isinstance(path, (str, os.PathLike)):
+        form = "save(path, state)" if what == "save" else "load(path)"
+        raise OperandError(f"{what}: the path is a {type(path).__name__}; it is what comes first, {form}")
     suffix = Path(path).suffix
     if suffix not in (".npz", ".safetensors"):
         raise OperandError(f"{what}: {os.fspath(path)} ends in {suffix!r}; name the format, .npz or .safetensors")

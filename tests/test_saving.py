@@ -221,3 +221,13 @@ def test_numbers_that_safetensors_does_not_know_are_refused(tmp_path):
 def test_a_folder_that_is_not_there_is_named_itself(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"There is no such folder; make it first: '.*/nowhere'"):
         saving.save(tmp_path / "nowhere" / "model.npz", {})
+
+
+@pytest.mark.parametrize("first", [{"w": np.ones(2)}, [1.0], nn.Dense(1, 1, seed=0), None])
+def test_a_state_in_the_place_of_the_path_is_refused(tmp_path, first):
+    kind = type(first).__name__
+    with pytest.raises(OperandError, match=rf"save: the path is a {kind}; it is what comes first, save\(path, state\)"):
+        saving.save(first, tmp_path / "x.npz")
+    with pytest.raises(OperandError, match=rf"load: the path is a {kind}; it is what comes first, load\(path\)"):
+        saving.load(first)
+    assert not list(tmp_path.iterdir())
