@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils import check_random_state
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -132,20 +133,51 @@ class Regressor(RegressorMixin, _Estimator):  # type: ignore[misc]
 class Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
     """A model trained with Adam on the cross-entropy; labels may be numbers or strings.
 
-    The arguments are those of `Regressor`; the model, `build` makes it, has one output per class, its logit.
+    The arguments are those of `Regressor` and `class_weight`; the model that `build` makes has one output per class, its
+    logit.
+
+    Args:
+        class_weight: what the loss of each sample is multiplied by: a dict by label, 1 for one that is not in it;
+            "balanced", samples / (classes * samples of the class); or None.
 
     >>> X = np.array([[0.0], [0.1], [1.0], [1.1]])
     >>> Classifier(epochs=50, random_state=0).fit(X, ["low", "low", "high", "high"]).predict(X).tolist()
     ['low', 'low', 'high', 'high']
     """
 
+    def __init__(
+        self,
+        build: Build | None = None,
+        hidden: tuple[int, ...] = (32,),
+        epochs: int = 200,
+        lr: float = 1e-2,
+        batch_size: int = 32,
+        weight_decay: float = 0.0,
+        random_state: Any = None,
+        class_weight: Any = None,
+    ) -> None:
+        super().__init__(build, hidden, epochs, lr, batch_size, weight_decay, random_state)
+        self.class_weight = class_weight
+
     def fit(self, X: Any, y: Any) -> Classifier:
         """Train on X (samples, features) and labels y (samples,)."""
         X, y = validate_data(self, *_unmasked(self, X, y), dtype=float)
         check_classification_targets(y)
         self.classes_, labels = np.unique(y, return_inverse=True)
-        self._train(X, labels, len(self.classes_), nn.cross_entropy)
+        self._train(X, labels, len(self.classes_), self._loss(y))
         return self
+
+    def _loss(self, y: Any) -> Any:
+        """The cross-entropy, of weighted samples where the classes have weights."""
+        if self.class_weight is None:
+            return nn.cross_entropy
+        weight = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+
+        def weighted(outputs: Any, labels: Any) -> Any:
+            # over the samples, not over their weights: those would cancel in a batch of one class
+            return nn.cross_entropy(outputs, labels, weight=weight, reduction="none").mean()
+
+        return weighted
 
     def predict_proba(self, X: Any) -> Any:
         """Probabilities (samples, classes), in the order of `classes_`."""

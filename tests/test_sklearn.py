@@ -59,6 +59,39 @@ def test_any_model_will_do_and_several_outputs_too():
     assert len(regressor.history_) == 300
 
 
+def test_a_weight_of_a_class_is_as_many_copies_of_its_samples():
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((30, 2))
+    y = np.where(X[:, 0] + rng.standard_normal(30) > 0, "high", "low")
+    settings = {"hidden": (4,), "epochs": 30, "batch_size": 100, "random_state": 0}
+    weighted = Classifier(**settings, class_weight={"high": 3}).fit(X, y)
+    times = np.where(y == "high", 3, 1)
+    copies = Classifier(**settings).fit(X.repeat(times, 0), y.repeat(times))
+    plain = Classifier(**settings).fit(X, y)
+    # Adam's steps hardly depend on the scale of the loss, which is a mean over 30 samples or over all copies
+    np.testing.assert_allclose(weighted.predict_proba(X), copies.predict_proba(X), atol=1e-5)
+    assert np.abs(weighted.predict_proba(X) - plain.predict_proba(X)).max() > 0.05
+
+
+def test_weights_of_classes_hold_in_batches_of_one_sample_too():
+    X = np.zeros((40, 1))
+    y = np.arange(40) % 2
+    made = Classifier(hidden=(), batch_size=1, epochs=100, lr=3e-3, random_state=0, class_weight={0: 3}).fit(X, y)
+    np.testing.assert_allclose(made.predict_proba(X[:1])[0], [0.75, 0.25], atol=0.05)
+
+
+def test_balanced_classes_weigh_the_same_however_many_samples_they_have():
+    X = np.zeros((40, 1))
+    y = np.array([5] * 36 + [7] * 4)
+    settings = {"hidden": (), "batch_size": 40, "epochs": 150, "lr": 0.05, "random_state": 0}
+    np.testing.assert_allclose(Classifier(**settings).fit(X, y).predict_proba(X[:1])[0], [0.9, 0.1], atol=0.01)
+    balanced = Classifier(**settings, class_weight="balanced").fit(X, y)
+    np.testing.assert_allclose(balanced.predict_proba(X[:1])[0], [0.5, 0.5], atol=0.01)
+    assert balanced.get_params()["class_weight"] == "balanced"
+    with pytest.raises(ValueError, match="class_weight"):
+        Classifier(**settings, class_weight="even").fit(X, y)
+
+
 def test_before_fit_it_says_so():
     with pytest.raises(NotFittedError):
         Classifier().predict(np.ones((2, 2)))
