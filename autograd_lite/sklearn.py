@@ -133,8 +133,8 @@ class Regressor(RegressorMixin, _Estimator):  # type: ignore[misc]
 class Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
     """A model trained with Adam on the cross-entropy; labels may be numbers or strings.
 
-    The arguments are those of `Regressor` and `class_weight`; the model that `build` makes has one output per class, its
-    logit.
+    The arguments are those of `Regressor` and `class_weight`. The model that `build` makes has one output per class,
+    its logit.
 
     Args:
         class_weight: what the loss of each sample is multiplied by: a dict by label, 1 for one that is not in it;

@@ -57,8 +57,12 @@ from autograd_lite.nn.losses import (
     kl_div,
     l1_loss,
     mae_loss,
+    margin_ranking_loss,
     mse_loss,
     nll_loss,
+    poisson_nll_loss,
+    smooth_l1_loss,
+    triplet_margin_loss,
 )
 from autograd_lite.nn.module import Module, Sequential
 from autograd_lite.nn.normalization import BatchNorm1d, BatchNorm2d, LayerNorm
@@ -125,15 +129,19 @@ __all__ = [
     "log_softmax",
     "logsumexp",
     "mae_loss",
+    "margin_ranking_loss",
     "mse_loss",
     "nll_loss",
+    "poisson_nll_loss",
     "relu",
     "sigmoid",
     "silu",
+    "smooth_l1_loss",
     "softmax",
     "softplus",
     "summary",
     "tanh",
+    "triplet_margin_loss",
 ]
 
 

@@ -35,8 +35,12 @@ __all__ = [
     "kl_div",
     "l1_loss",
     "mae_loss",
+    "margin_ranking_loss",
     "mse_loss",
     "nll_loss",
+    "poisson_nll_loss",
+    "smooth_l1_loss",
+    "triplet_margin_loss",
 ]
 
 
@@ -113,6 +117,30 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     # e**2 / 2 inside and delta * (|e| - delta / 2) outside, in one expression
     loss = inside * (error - 0.5 * inside)
     return reduced("huber_loss", loss if weight is None else weight * loss, reduction)
+
+
+def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float = 1.0, weight: Any = None) -> Any:
+    """`huber_loss` over its `delta`, here `beta`: of slope 1 beyond it (Girshick, 2015), and `l1_loss` where it is 0.
+
+    Args:
+        input: of any shape.
+        target: of the same shape.
+        reduction: the mean is one over the elements, whatever their weights, as in PyTorch.
+        beta: the error from which on the loss is linear, not negative.
+        weight: what each element is multiplied by, of the same shape, or None.
+
+    >>> smooth_l1_loss(np.array([0.5, 3.0]), np.zeros(2), reduction="none", beta=2.0)
+    array([0.0625, 2.    ])
+    """
+    if not beta >= 0:
+        raise OperandError(f"smooth_l1_loss: beta={beta} must not be negative")
+    input, target = pair("smooth_l1_loss", input, target)
+    if weight is not None:
+        weight = _weight_of_each("smooth_l1_loss", weight, input)
+    error = input - target
+    inside = np.clip(error, -beta, beta)
+    loss = inside / beta * (error - 0.5 * inside) if beta else np.abs(error)
+    return reduced("smooth_l1_loss", loss if weight is None else weight * loss, reduction)
 
 
 def hinge_loss(input: Any, target: Any, reduction: str = "mean", margin: float = 1.0) -> Any:
@@ -192,6 +220,43 @@ def gaussian_nll_loss(
     return reduced(name, loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)
 
 
+def poisson_nll_loss(
+    input: Any, target: Any, log_input: bool = True, full: bool = False, eps: float = 1e-8, reduction: str = "mean"
+) -> Any:
+    """Minus the log-likelihood of counts under Poisson distributions.
+
+    Args:
+        input: the logarithms of the expected counts; of 1e3 it is infinite, as exp(1e3) is.
+        target: counts, of the same shape, not negative.
+        log_input: False where `input` are the expected counts themselves, not negative.
+        full: whether to add log(target!), for a target above 1, by Stirling's approximation.
+        eps: what is added to an expected count before the logarithm, if `log_input` is False.
+        reduction: as everywhere here.
+
+    >>> poisson_nll_loss(np.array([2.0]), np.array([1.0]), log_input=False).round(4).item()
+    1.3069
+    """
+    name = "poisson_nll_loss"
+    input, target = pair(name, input, target)
+    if target.size and numbers_of(target).min() < 0:
+        raise OperandError(f"{name}: a target of {numbers_of(target).min()} is negative; targets are counts")
+    if log_input:
+        loss = np.exp(input) - target * input
+    else:
+        if input.size and numbers_of(input).min() < 0:
+            raise OperandError(
+                f"{name}: an expected count of {numbers_of(input).min()} is negative; pass its logarithm, and "
+                f"log_input=True"
+            )
+        least = max(eps, float(np.finfo(input.dtype).tiny)) if input.dtype.kind == "f" else eps
+        loss = input - target * np.log(input + least)
+    if full:
+        several = np.where(target <= 1, 1.0, target)
+        stirling = several * np.log(several) - several + 0.5 * np.log(2 * math.pi * several)
+        loss = loss + np.where(target <= 1, 0.0, stirling)
+    return reduced(name, loss, reduction)
+
+
 def cosine_similarity(x1: Any, x2: Any, axis: int = -1, eps: float = 1e-8) -> Any:
     """The cosine of the angle between vectors along `axis`; lengths below `eps` count as `eps`.
 
@@ -221,3 +286,60 @@ def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: float =
         raise OperandError(f"{name}: targets must be -1 or 1; for labels 0 and 1 pass 2 * target - 1")
     excess = cosine - margin
     return reduced(name, np.where(together, 1.0 - cosine, np.where(excess <= 0, 0.0, excess)), reduction)
+
+
+def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean") -> Any:
+    """max(0, margin - target * (input1 - input2)): `input1` is to be the larger where the target is 1, not -1.
+
+    >>> margin_ranking_loss(np.array([2.0, 2.0]), np.array([0.5, 0.5]), np.array([1, -1]), reduction="none")
+    array([0. , 1.5])
+    """
+    name = "margin_ranking_loss"
+    input1, input2 = pair(name, input1, input2)
+    input1, target = pair(name, input1, target)
+    signs = numbers_of(target)
+    if not ((signs == 1) | (signs == -1)).all():
+        raise OperandError(f"{name}: targets must be -1 or 1; for labels 0 and 1 pass 2 * target - 1")
+    missing = margin - target * (input1 - input2)
+    return reduced(name, np.where(missing <= 0, 0.0, missing), reduction)
+
+
+def triplet_margin_loss(
+    anchor: Any,
+    positive: Any,
+    negative: Any,
+    margin: float = 1.0,
+    p: float = 2.0,
+    eps: float = 1e-6,
+    swap: bool = False,
+    reduction: str = "mean",
+) -> Any:
+    """max(0, margin + d(anchor, positive) - d(anchor, negative)), d the distance of vectors along the last axis.
+
+    Args:
+        anchor: (..., features).
+        positive: what is to be near it, of the same shape.
+        negative: what is to be further away, of the same shape.
+        margin: by how much further, positive.
+        p: of the norm that is the distance, positive.
+        eps: what is added to every difference, so that the norm has a derivative where they are 0.
+        swap: whether d(positive, negative) counts in place of d(anchor, negative) where it is less (Balntas et al.,
+            2016).
+        reduction: as everywhere here.
+
+    >>> triplet_margin_loss(np.zeros((1, 2)), np.array([[3.0, 4.0]]), np.array([[0.0, 2.0]])).round(4).item()
+    4.0
+    """
+    name = "triplet_margin_loss"
+    if not (margin > 0 and p > 0):
+        raise OperandError(f"{name}: margin={margin} and p={p}; both must be positive")
+    anchor, positive = pair(name, anchor, positive)
+    positive, negative = pair(name, positive, negative)
+    if not anchor.ndim:
+        raise OperandError(f"{name}: inputs of shape () are no vectors; give them a last axis")
+    near = np.linalg.norm(anchor - positive + eps, ord=p, axis=-1)
+    far = np.linalg.norm(anchor - negative + eps, ord=p, axis=-1)
+    if swap:
+        far = np.minimum(far, np.linalg.norm(positive - negative + eps, ord=p, axis=-1))
+    missing = margin + near - far
+    return reduced(name, np.where(missing <= 0, 0.0, missing), reduction)

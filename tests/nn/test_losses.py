@@ -14,6 +14,8 @@ SIGNS = np.sign(Y)
 LABELS = np.array([0, 2, 1, 1])
 SHARES = P / P.sum(axis=1, keepdims=True)
 VARIANCES = RNG.uniform(0.5, 2, (4, 3))
+COUNTS = np.array([[0, 1, 4], [7, 0, 2], [1, 3, 12], [0, 0, 5]])
+Z = np.random.default_rng(1).standard_normal((4, 3))
 
 #: name -> (loss of its input, an input)
 LOSSES = {
@@ -31,6 +33,15 @@ LOSSES = {
     "gaussian nll": (lambda x, **k: nn.gaussian_nll_loss(x, Y, VARIANCES, **k), X),
     "gaussian nll by variance": (lambda x, **k: nn.gaussian_nll_loss(X, Y, x, full=True, **k), VARIANCES),
     "cosine": (lambda x, **k: nn.cosine_embedding_loss(x, Y, np.array([1, -1, 1, -1]), **k), X),
+    "smooth l1": (lambda x, **k: nn.smooth_l1_loss(x, Y, beta=0.7, **k), X),
+    "smooth l1 of 0": (lambda x, **k: nn.smooth_l1_loss(x, Y, beta=0, **k), X),
+    "poisson": (lambda x, **k: nn.poisson_nll_loss(x, COUNTS, **k), X),
+    "poisson of counts": (lambda x, **k: nn.poisson_nll_loss(x, COUNTS, False, True, **k), VARIANCES),
+    "ranking": (lambda x, **k: nn.margin_ranking_loss(x, Y, SIGNS, margin=0.3, **k), X),
+    "ranking by the second": (lambda x, **k: nn.margin_ranking_loss(X, x, SIGNS, margin=0.3, **k), Y),
+    "triplet": (lambda x, **k: nn.triplet_margin_loss(x, Y, Z, **k), X),
+    "triplet by the negative": (lambda x, **k: nn.triplet_margin_loss(X, Y, x, 2.0, swap=True, **k), Z),
+    "triplet in another norm": (lambda x, **k: nn.triplet_margin_loss(X, x, Z, 2.0, p=3.0, **k), Y),
 }
 
 
@@ -87,7 +98,12 @@ def test_extreme_inputs_give_finite_losses_and_gradients(dtype):
             lambda x: nn.binary_cross_entropy(nn.sigmoid(x), zeros),
             lambda x: nn.mse_loss(x, zeros),
             lambda x: nn.huber_loss(x, zeros),
+            lambda x: nn.smooth_l1_loss(x, zeros),
+            lambda x: nn.smooth_l1_loss(x, zeros, beta=0),
             lambda x: nn.hinge_loss(x, zeros + 1),
+            lambda x: nn.margin_ranking_loss(x, zeros, zeros + 1),
+            lambda x: nn.triplet_margin_loss(x, zeros, x),
+            lambda x: nn.poisson_nll_loss(abs(x), zeros + 3, log_input=False, full=True),
             lambda x: nn.gaussian_nll_loss(x, zeros, zeros),
             lambda x: nn.cosine_embedding_loss(0 * x, zeros, np.array([1, -1])),
         ):
@@ -115,11 +131,24 @@ def test_labels_out_of_range_are_refused(label):
 
 
 def test_shapes_that_would_broadcast_are_refused():
-    for loss in (nn.mse_loss, nn.l1_loss, nn.huber_loss, nn.hinge_loss, nn.binary_cross_entropy_with_logits):
+    for loss in (
+        nn.mse_loss,
+        nn.l1_loss,
+        nn.huber_loss,
+        nn.smooth_l1_loss,
+        nn.hinge_loss,
+        nn.poisson_nll_loss,
+        nn.binary_cross_entropy_with_logits,
+    ):
         with pytest.raises(OperandError, match=r"input of shape \(4, 1\) and a target of shape \(4,\)"):
             loss(np.ones((4, 1)), np.ones(4))
     with pytest.raises(OperandError, match="the labels have shape"):
         nn.cross_entropy(X, LABELS[:3])
+    whole, column = np.ones(4), np.ones((4, 1))
+    for loss in (nn.margin_ranking_loss, nn.triplet_margin_loss):
+        for three in ((column, whole, whole), (whole, column, whole), (whole, whole, column)):
+            with pytest.raises(OperandError, match=rf"{loss.__name__}: an input of shape"):
+                loss(*three)
 
 
 def test_an_empty_batch_has_no_mean():
@@ -139,6 +168,19 @@ def test_values_that_are_none_of_theirs_are_refused():
         nn.gaussian_nll_loss(np.ones(1), np.ones(1), -np.ones(1))
     with pytest.raises(OperandError, match="delta=0"):
         nn.huber_loss(np.ones(1), np.ones(1), delta=0)
+    with pytest.raises(OperandError, match=r"smooth_l1_loss: beta=-1 must not be negative"):
+        nn.smooth_l1_loss(X, Y, beta=-1)
+    with pytest.raises(OperandError, match=r"a target of -1\.0 is negative; targets are counts"):
+        nn.poisson_nll_loss(np.ones(1), -np.ones(1))
+    with pytest.raises(OperandError, match=r"an expected count of -1\.0 is negative; pass its logarithm"):
+        nn.poisson_nll_loss(-np.ones(1), np.ones(1), log_input=False)
+    with pytest.raises(OperandError, match="-1 or 1; for labels 0 and 1"):
+        nn.margin_ranking_loss(X, Y, LABELS[:, None] + 0 * X)
+    for wrong in ({"margin": 0.0}, {"p": 0}):
+        with pytest.raises(OperandError, match="both must be positive"):
+            nn.triplet_margin_loss(X, Y, Z, **wrong)
+    with pytest.raises(OperandError, match="are no vectors"):
+        nn.triplet_margin_loss(1.0, 2.0, 3.0)
     with pytest.raises(OperandError, match="dtype float64; they must be integers"):
         nn.nll_loss(X, np.zeros(4))
     with pytest.raises(OperandError, match="log_target=True"):
@@ -162,6 +204,15 @@ def test_equal_to_pytorch():
         "gaussian nll": lambda x, **k: F.gaussian_nll_loss(x, T(Y), T(VARIANCES), **k),
         "gaussian nll by variance": lambda x, **k: F.gaussian_nll_loss(T(X), T(Y), x, full=True, **k),
         "cosine": lambda x, **k: F.cosine_embedding_loss(x, T(Y), T([1, -1, 1, -1]), **k),
+        "smooth l1": lambda x, **k: F.smooth_l1_loss(x, T(Y), beta=0.7, **k),
+        "smooth l1 of 0": lambda x, **k: F.smooth_l1_loss(x, T(Y), beta=0.0, **k),
+        "poisson": lambda x, **k: F.poisson_nll_loss(x, T(COUNTS), **k),
+        "poisson of counts": lambda x, **k: F.poisson_nll_loss(x, T(COUNTS * 1.0), False, True, **k),
+        "ranking": lambda x, **k: F.margin_ranking_loss(x, T(Y), T(SIGNS), margin=0.3, **k),
+        "ranking by the second": lambda x, **k: F.margin_ranking_loss(T(X), x, T(SIGNS), margin=0.3, **k),
+        "triplet": lambda x, **k: F.triplet_margin_loss(x, T(Y), T(Z), **k),
+        "triplet by the negative": lambda x, **k: F.triplet_margin_loss(T(X), T(Y), x, 2.0, swap=True, **k),
+        "triplet in another norm": lambda x, **k: F.triplet_margin_loss(T(X), x, T(Z), 2.0, p=3.0, **k),
     }
     for name, their_loss in theirs.items():
         loss, x = LOSSES[name]
@@ -191,9 +242,13 @@ def test_a_target_of_the_cosine_loss_is_one_or_minus_one():
 
 def test_losses_of_whole_numbers_do_not_wrap_round():
     small, large = np.array([1, 2], np.uint8), np.array([2, 5], np.uint8)
-    for loss in (nn.mse_loss, nn.l1_loss, nn.huber_loss):
+    for loss in (nn.mse_loss, nn.l1_loss, nn.huber_loss, nn.smooth_l1_loss, nn.poisson_nll_loss):
         assert loss(small, large) == loss(small.astype(float), large.astype(float)) == loss(Tensor(small), large).item()
     assert nn.cross_entropy(small[None], np.array([0])) == nn.cross_entropy(small[None] * 1.0, np.array([0]))
+    triplet = nn.triplet_margin_loss(small, large, small, 9.0, swap=True)
+    assert triplet == nn.triplet_margin_loss(small * 1.0, large * 1.0, small * 1.0, 9.0, swap=True) > 9
+    ranking = nn.margin_ranking_loss(small, large, np.ones(2, np.uint8))
+    assert ranking == nn.margin_ranking_loss(small * 1.0, large * 1.0, np.ones(2)) == 2
     assert nn.l1_loss(np.array([True]), np.array([False])) == 1
 
 
@@ -205,9 +260,30 @@ def test_the_cosine_of_a_vector_of_zeros_is_0_in_every_dtype():
         assert cosine.dtype == dtype and cosine.item() == 0 and np.isfinite(x.grad).all()
 
 
-@pytest.mark.parametrize("loss", [nn.mse_loss, nn.l1_loss, nn.huber_loss, nn.cross_entropy, nn.hinge_loss, nn.kl_div])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        nn.mse_loss,
+        nn.l1_loss,
+        nn.huber_loss,
+        nn.cross_entropy,
+        nn.hinge_loss,
+        nn.kl_div,
+        nn.smooth_l1_loss,
+        nn.poisson_nll_loss,
+    ],
+)
 def test_a_masked_array_is_refused_instead_of_losing_its_mask(loss):
     masked, whole = np.ma.masked_array([1.0, 1.0], [False, True]), np.ones(2)
     for pair in ((masked, whole), (whole, masked), (Tensor(whole), masked)):
         with pytest.raises(OperandError, match=rf"{loss.__name__}: a masked array of shape \(2,\) would lose its mask"):
             loss(*pair)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_a_count_where_none_was_expected_costs_much_but_not_all(dtype):
+    expected = Tensor(np.zeros(2, dtype), requires_grad=True)
+    loss = nn.poisson_nll_loss(expected, np.array([1, 0], dtype), log_input=False)
+    loss.backward()
+    assert loss.dtype == dtype and 4 < loss.item() < 20
+    assert np.isfinite(expected.grad).all() and expected.grad[0] < -1e3 and expected.grad[1] == 0.5
