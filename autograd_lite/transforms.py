@@ -213,13 +213,13 @@ def _stand_in(what: str, leaf: Any) -> Tensor:
     """A Tensor for one argument: where it requires grad already, one that still belongs to its graph."""
     if isinstance(leaf, Tensor) and leaf.requires_grad:
         return leaf.clone()
-    tensor = Tensor(leaf.numpy() if isinstance(leaf, Tensor) else leaf)
-    if tensor.dtype.kind not in "fc":
+    array = leaf.numpy() if isinstance(leaf, Tensor) else plain_array(what, leaf)
+    if array.dtype.kind not in "fc":
         raise RequiresGradError(
-            f"{what}: an argument of dtype {tensor.dtype} has no derivative; pass floating point numbers "
+            f"{what}: an argument of dtype {array.dtype} has no derivative; pass floating point numbers "
             f"(1.0 instead of 1, or x.astype(float)), or leave it out of argnums"
         )
-    return tensor.requires_grad_()
+    return Tensor(array, requires_grad=True)
 
 
 def scalar_seed(what: str, output: Any) -> Any:
