@@ -204,3 +204,66 @@ def test_a_line_that_rests_on_an_unreadable_one_has_no_mistake_of_its_own():
     text = replaced("elastic_net", "de = 2 * e / len(y)", "n, d = X\nde = 2 * e / n")
     line = worksheet(text).lines[0]
     assert (line.name, line.verdict, line.mistake, line.family) == ("de", "error", None, None)
+
+
+RELU = """# inputs: X (n, d), W (d, h), w (h,), t (n,)
+# wanted: dW
+a = X @ W
+h = np.maximum(a, 0)
+L = np.mean((h @ w - t) ** 2)
+# --- gradients ---
+dh = np.outer(2 * (h @ w - t) / len(t), w)
+da = dh * (a > 0)
+dW = X.T @ da
+"""
+MASKS = [
+    ("da = dh * (h > 1)", "da = dh * (h > 0)"),
+    ("da = dh * (h > 0.5)", "da = dh * (h > 0)"),
+    ("da = dh * (h > 0.1)", "da = dh * (h > 0)"),
+    ("da = dh * (0.1 < a)", "da = dh * (0 < a)"),
+    ("da = np.where(a > 2, dh, 0)", "da = np.where(a > 0, dh, 0)"),
+    ("da = np.where(a < -0.01, 0, dh)", "da = np.where(a < 0, 0, dh)"),
+    ("da = dh * np.heaviside(a - 1, 0)", "da = dh * np.heaviside(a, 0)"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "fix"), MASKS)
+def test_a_wrong_threshold_is_repaired_by_the_right_one_and_not_by_a_factor(wrong, fix):
+    line = next(line for line in worksheet(RELU.replace("da = dh * (a > 0)", wrong)).lines if line.name == "da")
+    assert (line.verdict, line.mistake, line.fix) == ("wrong", "wrong_branch", fix)
+
+
+def test_a_wrong_threshold_of_the_forward_parts_own_is_repaired_by_that():
+    text = """# inputs: x (n,), w (n,)
+# wanted: dx
+h = np.where(x > 0.75, x ** 2, x)
+L = np.sum(h * w)
+# --- gradients ---
+dh = w
+dx = dh * np.where(x > 0.5, 2 * x, 1)
+"""
+    line = next(line for line in worksheet(text).lines if line.name == "dx")
+    assert (line.verdict, line.mistake, line.fix) == (
+        "wrong", "wrong_branch", "dx = dh * np.where(x > 0.75, 2 * x, 1)",
+    )  # fmt: skip
+
+
+def test_no_size_and_no_factor_is_put_into_a_comparison():
+    for mask in ("(h * len(t) > 0.3)", "(h / 3 > 0.01)", "(h - 0.02 > 0)", "(h ** 2 > 0.04)"):
+        text = RELU.replace("da = dh * (a > 0)", f"da = dh * {mask}")
+        line = next(line for line in worksheet(text).lines if line.name == "da")
+        assert line.verdict == "wrong", mask
+        kept = mask.strip("()").split(" > ")[0]
+        assert line.fix in (f"da = dh * ({kept} > 0)", "da = dh * (h > 0)", "da = dh * (a > 0)"), (mask, line.fix)
+
+
+def test_a_margin_that_lacks_a_factor_is_still_repaired_inside_its_comparison():
+    text = """# inputs: s (n,), y (n,) signs
+# wanted: ds
+L = np.sum(np.maximum(0, 1 - y * s))
+# --- gradients ---
+ds = -y * (s < 1)
+"""
+    line = worksheet(text).lines[0]
+    assert line.verdict == "wrong"
+    assert line.fix in ("ds = -y * (s * y < 1)", "ds = -y * (y * s < 1)")

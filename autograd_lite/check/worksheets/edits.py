@@ -64,13 +64,15 @@ class Place:
         extra = 0.004 * max(0, len(source(new)) - len(source(old)))
         return Edit(self.position, statement, tag, cost + extra, change(old, new), also)
 
-    def nodes(self) -> Iterator[tuple[Path, Node]]:
-        """Yield the numeric sub-expressions, outside brackets and keywords."""
+    def nodes(self, masks: bool = True) -> Iterator[tuple[Path, Node]]:
+        """Yield the numeric sub-expressions, outside brackets and keywords; inside masks too unless told."""
         counted: list[Path] = []
         for path, node in walk(self.root):
             if in_index(path) or isinstance(node, Slice | Sequence):
                 continue
             if any(path[: len(inside)] == inside for inside in counted) or self._axis(path):
+                continue
+            if not masks and in_mask(self.root, path):
                 continue
             if self.pool.count(node):
                 counted.append(path)
@@ -89,9 +91,9 @@ class Place:
             return -1
         return np.ndim(value) if numeric(value) else -1
 
-    def chains(self) -> Iterator[tuple[Path, Node]]:
-        """Yield the maximal products."""
-        for path, node in self.nodes():
+    def chains(self, masks: bool = True) -> Iterator[tuple[Path, Node]]:
+        """Yield the maximal products; inside masks too unless told."""
+        for path, node in self.nodes(masks):
             parent = at(self.root, path[:-1]) if path else None
             if path and _continues(parent, path[-1]):
                 continue
@@ -119,6 +121,21 @@ def at(root: Node, path: Path) -> Node:
     return root
 
 
+def in_mask(root: Node, path: Path) -> bool:
+    """Return whether only the sign or the truth of a place counts: in a comparison, a condition, a step.
+
+    A factor there moves a threshold past the few values that are drawn, or past none of them, so that it would
+    seem right: neither a factor, nor a count, nor a power belongs in such a place.
+    """
+    for k in range(len(path)):
+        node = at(root, path[:k])
+        if isinstance(node, Compare):
+            return True
+        if isinstance(node, Call) and node.function in ("heaviside", "sign", "where") and path[k] == "args.0":
+            return True
+    return False
+
+
 def change(old: Node, new: Node) -> str:
     """Return the words for replacing one expression by another."""
     return f"'{source(old)}' should be '{source(new)}'"
@@ -141,7 +158,7 @@ def signs(place: Place) -> Iterator[Edit]:
 
 def constants(place: Place) -> Iterator[Edit]:
     """A numeric constant wrong, missing, or too many."""
-    for path, node in place.nodes():
+    for path, node in place.nodes(masks=False):
         value = number(node)
         parent = at(place.root, path[:-1]) if path else None
         exponent = isinstance(parent, Binary) and parent.op == "**" and path[-1] == "right"
@@ -158,7 +175,7 @@ def constants(place: Place) -> Iterator[Edit]:
                 continue
             cost = 1.0 if other in (2 * value, value / 2, 1, 2) else 1.3
             yield place.edit(path, _number(other), tag, cost + 0.2 * summand)
-    for path, node in place.chains():
+    for path, node in place.chains(masks=False):
         parts = factors(node)
         for k, (factor, _) in enumerate(parts):
             value = number(factor)
@@ -172,7 +189,7 @@ def constants(place: Place) -> Iterator[Edit]:
         for value in place.pool.gains if not below(place.root, path) else ():
             yield place.edit(path, product([(Constant(value), 1), *parts]), "scale_missing", 1.12)
             yield place.edit(path, product([*parts, (Constant(value), -1)]), "scale_missing", 1.12)
-    for path, node in place.nodes():
+    for path, node in place.nodes(masks=False):
         if isinstance(node, Binary) and node.op in "*/":
             tag = _inverted(place, node.right)
             inverted = Binary("/" if node.op == "*" else "*", node.left, node.right)
@@ -204,14 +221,14 @@ def counts(place: Place) -> Iterator[Edit]:
         parent = at(place.root, path[:-1]) if path else None
         if not pool.count(node) or (in_index(path) and not (path and path[-1] == "right")):
             continue
-        if pool.count(parent) if parent is not None else False:
+        if (pool.count(parent) if parent is not None else False) or in_mask(place.root, path):
             continue
         for other in pool.counts:
             yield place.edit(path, other, "wrong_count", 1.0)
         for first, second in pairs(pool.counts[:8], repeat=2):
             if source(first) <= source(second):
                 yield place.edit(path, Binary("*", first, second), "wrong_count", 1.3)
-    for path, node in place.chains():
+    for path, node in place.chains(masks=False):
         parts = factors(node)
         counted = [k for k, (factor, _) in enumerate(parts) if pool.count(factor)]
         for k in counted:
@@ -231,7 +248,7 @@ def counts(place: Place) -> Iterator[Edit]:
             tag = "mean_for_sum" if node.function == "mean" else "missing_1_over_n"
             cost = 1.3 if tag == "missing_1_over_n" else 1.05 if divided else 0.95
             yield place.edit(path, replace(node, function=other_function), tag, cost)
-            if node.function == "mean":
+            if node.function == "mean" and not in_mask(place.root, path):
                 x = node.args[0]
                 for count in pool.counts:
                     whole = Binary("*", node, count)
@@ -417,7 +434,7 @@ def _reduction(place: Place, path: Path, node: Call) -> Iterator[Edit]:
 
 def exponents(place: Place) -> Iterator[Edit]:
     """Exponents that are wrong, missing or too many."""
-    for path, node in place.nodes():
+    for path, node in place.nodes(masks=False):
         if isinstance(node, Constant) or place.pool.count(node):
             continue
         parent = at(place.root, path[:-1]) if path else None
@@ -460,6 +477,8 @@ def branches(place: Place) -> Iterator[Edit]:
     opposite = {"<": (">", ">="), ">": ("<", "<="), "<=": (">", ">="), ">=": ("<", "<="), "==": ("!=",), "!=": ("==",)}
     for which, root in place.statement.expressions():
         for path, node in walk(root):
+            if number(node) is not None and in_mask(root, path):
+                yield from _thresholds(place, which, root, path)
             if isinstance(node, Compare):
                 for op in opposite[node.op]:
                     yield in_part(place, which, path, replace(node, op=op), "wrong_branch", 1.0)
@@ -482,6 +501,18 @@ def branches(place: Place) -> Iterator[Edit]:
                     yield in_part(place, which, path, Unary("~", node), "wrong_branch", 1.0)
             if isinstance(node, Name) and _is_indicator(place, node):
                 yield in_part(place, which, path, Binary("-", Constant(1), node), "wrong_branch", 1.1)
+
+
+def _thresholds(place: Place, which: str, root: Node, path: Path) -> Iterator[Edit]:
+    """Another number in a mask: one that the forward part compares with, or 0."""
+    node, parent = at(root, path), at(root, path[:-1])
+    for value in dict.fromkeys((*place.pool.thresholds, 0.0)):
+        if value == number(node):
+            continue
+        if value == 0 and isinstance(parent, Binary) and parent.op in "+-" and path[-1] == "right":
+            yield in_part(place, which, path[:-1], parent.left, "wrong_branch", 1.05)
+        elif value != 0 or not isinstance(parent, Binary):
+            yield in_part(place, which, path, _number(value), "wrong_branch", 1.0 + 0.05 * (value == 0))
 
 
 def _is_indicator(place: Place, node: Name) -> bool:

@@ -66,6 +66,7 @@ class Pool:
         self.elements = list(self._elements())
         self.counts = list(self._counts())
         self.gains = self._gains()
+        self.thresholds = self._thresholds()
 
     def _gains(self) -> list[float]:
         """Return the constants that the forward part multiplies with or divides by, beyond 2 and its powers."""
@@ -75,6 +76,16 @@ class Pool:
                 if isinstance(node, Binary) and node.op in "*/":
                     found |= dict.fromkeys(abs(v) for v in map(number, (node.left, node.right)) if v is not None)
         return [value for value in found if value not in (0, 0.25, 0.5, 1, 2, 4)]
+
+    def _thresholds(self) -> list[float]:
+        """Return the numbers at which the forward part bends: in comparisons, steps, maxima and clips."""
+        found: dict[float, None] = {}
+        for statement in self.sheet.forward:
+            for _, node in walk(statement.value):
+                bends = isinstance(node, Call) and node.function in ("maximum", "minimum", "clip", "heaviside")
+                if bends or isinstance(node, Compare):
+                    found |= dict.fromkeys(v for _, part in walk(node) if (v := number(part)) is not None)
+        return list(found)
 
     def count(self, node: Node) -> bool:
         """Return whether an expression is a count, integer helper variables included."""

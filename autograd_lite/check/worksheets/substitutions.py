@@ -11,7 +11,7 @@ import numpy as np
 from .bench import Edit
 from .build import called, minus, number, times, to_power
 from .derive import sigmoid_argument
-from .edits import Place, at, in_part
+from .edits import Place, at, in_mask, in_part
 from .mark import close, numeric
 from .pool import ACTIVATIONS, Element, factors, in_index, product
 from .program import (
@@ -52,7 +52,7 @@ def variables(place: Place) -> Iterator[Edit]:
             parent = at(root, path[:-1]) if path else None
             if isinstance(parent, Attribute) and parent.name != "T":
                 continue
-            masked = _in_mask(root, path) or (_in_sign(root, path) and not _bends_by_abs(place))
+            masked = in_mask(root, path) and not (_in_sign(root, path) and _bends_by_abs(place))
             for name, extent in arrays.items():
                 if name == node.id:
                     continue
@@ -72,16 +72,6 @@ def variables(place: Place) -> Iterator[Edit]:
                 yield in_part(place, which, path, node.right, "wrong_variable", 1.15)
     yield from _everywhere(place, arrays)
     yield from _shifted(place, arrays)
-
-
-def _in_mask(root: Node, path: Path) -> bool:
-    for k in range(len(path)):
-        node = at(root, path[:k])
-        if isinstance(node, Compare) or (isinstance(node, Call) and node.function == "heaviside"):
-            return True
-        if isinstance(node, Call) and node.function == "where" and path[k] == "args.0":
-            return True
-    return False
 
 
 def _in_sign(root: Node, path: Path) -> bool:
@@ -161,12 +151,16 @@ def missing_factors(place: Place) -> Iterator[Edit]:
     """A factor of the chain rule left out, anywhere in the line."""
     consumers = {s.target for s in place.bench.sheet.forward if place.bench.group.variable in names(s.value)}
     for path, node in place.chains():
-        if place.ndim(node) < 0 or (path and place.pool.count(node)):
+        masked = in_mask(place.root, path)
+        if place.ndim(node) < 0 or (path and place.pool.count(node)) or (masked and place.ndim(node) == 0):
             continue
         present = {(source(factor), exponent) for factor, exponent in factors(node)}
         for element in place.pool.elements:
             for op, exponent in (("*", 1), ("/", -1)):
                 if op == "/" and element.role in ("activation", "upstream"):
+                    continue
+                if masked and (op == "/" or not isinstance(element.node, Name) or element.role == "scale"):
+                    # A margin may be y * s < 1; anything else than another array only moves a threshold.
                     continue
                 tag, cost = _missing(place, element, op, consumers)
                 if (source(element.node), exponent) in present or (
@@ -322,7 +316,7 @@ def replacements(place: Place) -> Iterator[Edit]:
                     yield place.edit(path, new, "wrong_local_derivative", 1.5 + 0.02 * element.weight)
     for path, node in place.nodes():
         weight = sum(1 for _ in walk(node))
-        if weight > 14 or number(node) == -1:
+        if weight > 14 or number(node) == -1 or (in_mask(place.root, path) and place.ndim(node) == 0):
             continue
         for element in place.pool.elements:
             if isinstance(node, Name) and isinstance(element.node, Name):
@@ -352,7 +346,7 @@ def _replaced(place: Place, path: Path, node: Node, element: Element) -> tuple[s
     if element.role == "activation" and not isinstance(node, Constant):
         grown = source(node) in {source(factor) for factor, _ in factors(element.node)}
         return ("activation_derivative_missing" if grown else "wrong_local_derivative"), 1.2
-    if _in_mask(place.root, path):
+    if in_mask(place.root, path) and not _in_sign(place.root, path):
         return ("wrong_branch" if number(node) is not None else "relu_mask_wrong_tensor"), 1.3
     if number(node) is not None:
         roles = {"scale": "wrong_constant", "plain": "inner_derivative_missing"}
