@@ -267,3 +267,36 @@ ds = -y * (s < 1)
     line = worksheet(text).lines[0]
     assert line.verdict == "wrong"
     assert line.fix in ("ds = -y * (s * y < 1)", "ds = -y * (y * s < 1)")
+
+
+SIZES = """# inputs: X (n, d), w (d,), y (n,)
+# wanted: dw
+e = X @ w - y
+L = np.mean(e ** 2)
+# --- gradients ---
+dw = 2 * X.T @ e / n
+"""
+
+
+def test_a_size_of_the_header_that_is_read_as_a_variable_is_named_with_what_to_write():
+    report = worksheet(SIZES)
+    line = report.lines[0]
+    assert (line.verdict, line.mistake, line.fix) == ("error", None, "dw = 2 * X.T @ e / len(y)")
+    assert report.error.message == "n is a size of the header, not a variable; write len(y) or X.shape[0]."
+    assert report.error.message in line.remark
+    assert line.evidence is None
+    assert worksheet(SIZES.replace("/ n", "/ len(y)")).right
+
+
+def test_a_line_with_a_size_and_a_slip_has_the_slip_named_too():
+    line = worksheet(SIZES.replace("2 * X.T", "X.T")).lines[0]
+    assert (line.verdict, line.mistake, line.fix) == ("error", "missing_factor_2", "dw = 2 * X.T @ e / len(y)")
+    assert "0.5 times the truth" in line.evidence
+    width = worksheet(SIZES.replace("np.mean(e ** 2)", "np.sum(e ** 2) / X.shape[1]").replace("/ n", "/ d")).lines[0]
+    assert width.fix == "dw = 2 * X.T @ e / len(w)"
+
+
+def test_a_size_of_the_header_in_the_forward_part_is_named_too():
+    report = worksheet(SIZES.replace("np.mean(e ** 2)", "np.sum(e ** 2) / n"))
+    assert report.error.message == "n is a size of the header, not a variable; write len(y) or X.shape[0]."
+    assert report.error.line == 4

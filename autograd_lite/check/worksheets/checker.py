@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import time
 import warnings
+from dataclasses import replace
 
 from .bench import FAILURES
 from .counterexample import smallest
-from .diagnose import Diagnosis, diagnose
+from .diagnose import Diagnosis, diagnose, whole_line
 from .errors import SheetError
 from .faults import sheet_errors
 from .interpret import Allowance
-from .mark import Group, Mark, Trace, groups, marks
+from .mark import Group, Mark, Trace, groups, marks, trace
 from .read import Sheet, read
 from .report import LineReport, Report
 from .sample import Sample, differentiable, samples
+from .sizes import written_out
 from .spelling import as_written
 
 MARKING_SECONDS = 1.2
@@ -65,6 +67,26 @@ def _checked(sheet: Sheet, sheet_name: str, seed: int, hints: int) -> Report:
     return report
 
 
+def _diagnosis(
+    sheet: Sheet,
+    drawn: list[Sample],
+    traces: list[Trace],
+    found: dict[str, Group],
+    mark: Mark,
+    variables: frozenset[str],
+    deadline: float,
+) -> Diagnosis:
+    """Return what is wrong with a line; where it reads a size of the header, what is wrong once that is mended."""
+    group = found[mark.name]
+    if mark.symptom == "undefined-name":
+        mended = replace(sheet, gradient=written_out(sheet.gradient, sheet.inputs, sheet.variables))
+        if mended.gradient is not sheet.gradient:
+            sheet, traces = mended, [trace(mended, sample, found, True) for sample in drawn]
+            if all(run.outcomes[mark.name].good for run in traces):
+                return Diagnosis(None, None, whole_line(sheet, group.last), mark.line)
+    return diagnose(sheet, drawn, traces, group, mark, variables, deadline, found.values())
+
+
 def _lines(
     sheet: Sheet,
     drawn: list[Sample],
@@ -80,7 +102,7 @@ def _lines(
         if mark.verdict in ("wrong", "error"):
             deadline = min(end, time.process_time() + LINE_SECONDS)
             try:
-                diagnosis = diagnose(sheet, drawn, traces, found[name], mark, variables, deadline, found.values())
+                diagnosis = _diagnosis(sheet, drawn, traces, found, mark, variables, deadline)
             except FAILURES as error:
                 # The verdict stands whatever the search for a reason stumbles over.
                 diagnosis = Diagnosis(None, f"No explanation was found ({error}).", None, mark.line)

@@ -12,6 +12,7 @@ import numpy as np
 from .bench import Bench, Edit, OutOfTime
 from .evidence import difference, origin, ratios
 from .mark import Group, Mark, Trace
+from .program import Statement
 from .read import Sheet
 from .sample import Sample
 from .search import Search
@@ -54,7 +55,7 @@ class Diagnosis:
     """What is wrong with a line."""
 
     tag: str | None
-    evidence: str
+    evidence: str | None
     fix: str | None
     line: int
     also: tuple[str, ...] = ()
@@ -95,14 +96,14 @@ def diagnose(
     where = " ".join(part for part in (ratios(bench), difference(bench), origin(bench)) if part)
     if repair is None:
         return Diagnosis(None, f"No single slip explains it. {where}", None, mark.line)
-    return Diagnosis(repair.tag, where, whole_line(sheet, repair), repair.statement.line, repair.also, repair.what)
+    return Diagnosis(repair.tag, where, whole_line(sheet, repair.position, repair.statement), repair.statement.line, repair.also, repair.what)
 
 
-def whole_line(sheet: Sheet, edit: Edit) -> str:
-    """Return the repaired line of the file: the statement, with its neighbours where ';' joins several."""
-    line = sheet.gradient[edit.position].line
+def whole_line(sheet: Sheet, position: int, repaired: Statement | None = None) -> str:
+    """Return a line of the file with a statement repaired, and its neighbours where ';' joins several."""
+    line = sheet.gradient[position].line
     together = [k for k, statement in enumerate(sheet.gradient) if statement.line == line]
-    return "; ".join(str(edit.statement if k == edit.position else sheet.gradient[k]) for k in together)
+    return "; ".join(str(repaired if k == position and repaired else sheet.gradient[k]) for k in together)
 
 
 def _found(bench: Bench, variables: frozenset[str]) -> Edit | None:

@@ -19,6 +19,7 @@ from .program import Statement
 from .read import Sheet
 from .rounding import scale
 from .sample import Sample
+from .sizes import is_no_variable
 
 RELATIVE = 1e-6
 ROUNDING = 1e-13
@@ -186,6 +187,8 @@ def trace(
             except SheetError as error:
                 if error.kind == "unsupported":
                     raise
+                if error.kind == "undefined-name" and error.name is not None:
+                    error.message = is_no_variable(sheet.inputs, error.name) or error.message
                 failures.setdefault(statement.target, error)
             group = finished.get(position)
             if group is not None:

@@ -29,6 +29,7 @@ from .program import (
     Unary,
     names,
 )
+from .sizes import is_no_variable
 from .spelling import respelled, spellings
 
 NOT_NUMPY = frozenset({"sigmoid", "relu", "softmax", "len", "int", "float", "astype", "range", "sliding_window_view"})
@@ -510,8 +511,9 @@ def _check_forward(sheet: Sheet) -> None:
         for name in sorted(names(statement.value) - defined):
             raise SheetError(
                 "undefined-name",
-                f"{name} is read before anything defines it; {like(name, defined)}list it under '# inputs:' or define "
-                "it above.",
+                is_no_variable(sheet.inputs, name)
+                or f"{name} is read before anything defines it; {like(name, defined)}list it under '# inputs:' or "
+                "define it above.",
                 statement.line,
                 name,
             )

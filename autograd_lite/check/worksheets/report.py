@@ -215,7 +215,8 @@ class Report:
             example = shown["counterexample"]
             inputs = ", ".join(f"{name} = {value}" for name, value in example["inputs"].items())
             if len(inputs) < 160:
-                notes.append(f"by hand: {inputs} gives {example['value']}, right is {example['truth']}")
+                value = "no value" if example["value"] is None else example["value"]
+                notes.append(f"by hand: {inputs} gives {value}, right is {example['truth']}")
         if shown["fix"]:
             notes.append(f"would be right: {shown['fix']}")
         if shown["remark"]:

@@ -18,7 +18,6 @@ from .program import (
     Attribute,
     Binary,
     Call,
-    Compare,
     Constant,
     Name,
     Node,
