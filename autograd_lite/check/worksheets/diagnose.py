@@ -96,7 +96,14 @@ def diagnose(
     where = " ".join(part for part in (ratios(bench), difference(bench), origin(bench)) if part)
     if repair is None:
         return Diagnosis(None, f"No single slip explains it. {where}", None, mark.line)
-    return Diagnosis(repair.tag, where, whole_line(sheet, repair.position, repair.statement), repair.statement.line, repair.also, repair.what)
+    return Diagnosis(
+        repair.tag,
+        where,
+        whole_line(sheet, repair.position, repair.statement),
+        repair.statement.line,
+        repair.also,
+        repair.what,
+    )
 
 
 def whole_line(sheet: Sheet, position: int, repaired: Statement | None = None) -> str:
