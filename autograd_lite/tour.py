@@ -214,7 +214,8 @@ def _next_step(drawn: bool | None, seconds: float, say: Callable[[str], None]) -
     steps = ["open xor.svg in a browser and follow one gradient from the loss back to W1;"] if drawn else []
     steps += [
         "read autograd_lite/tour.py, which ran here, then the engine: record.py, tensor.py and backprop.py beside it;",
-        "write a worksheet of your own and run `autograd-lite check` on it; docs/mistakes.md shows ten typical slips;",
+        "write a worksheet of your own, as docs/worksheets.md tells, and run `autograd-lite check` on it;",
+        "read docs/mistakes.md, which shows ten typical slips (`autograd-lite check --help` lists the functions);",
         "run `python -m autograd_lite --help` for what else there is, and try the ten lines of README.md.",
     ]
     for step in steps:

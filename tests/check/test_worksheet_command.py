@@ -72,7 +72,7 @@ def test_the_level_of_hints_is_capped(sheet, capsys):
 def test_a_missing_or_unreadable_file_is_a_row_and_not_a_crash(tmp_path, capsys):
     bad = tmp_path / "bytes.py"
     bad.write_bytes(b"\xff\xfe\x00")
-    assert command("check", "--json", tmp_path / "none.py", bad, tmp_path) == 2
+    assert command("check", "--json", tmp_path / "none.py", bad, tmp_path / "bytes.py" / "none.py") == 2
     kinds = [json.loads(line)["error"]["kind"] for line in capsys.readouterr().out.splitlines()]
     assert kinds == ["unsupported", "syntax-error", "unsupported"]
 
@@ -205,6 +205,77 @@ def test_grade_makes_a_table_of_the_class(sheet, tmp_path, capsys):
     assert [row["error"] for row in rows] == ["", "", "syntax-error", "", "unsupported"]
     assert rows[1]["dw"] == "follow-through"
     assert "ada" in capsys.readouterr().out
+
+
+def test_the_first_wrong_line_is_in_the_table_even_where_it_costs_nothing(sheet, tmp_path, capsys):
+    """A slip in a line that is not wanted earned every point and was to be seen nowhere."""
+    table = tmp_path / "class.csv"
+    rest = sheet(replaced(NAME, "db = np.sum(de)", "db = np.sum(de) + X[0, 0]"), "rest.py")
+    lost = sheet(replaced(NAME, "db = np.sum(de)", "db = np.sum(dq)"), "lost.py")
+    command(
+        "grade", sheet(RIGHT, "assignment.py"), sheet(RIGHT, "a.py"), sheet(WRONG, "b.py"), rest, lost, "--csv", table
+    )
+    rows = list(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))
+    assert [row["score"] for row in rows] == ["2", "2", "1", "1"]
+    firsts = [row["first mistake"] for row in rows]
+    assert firsts[:2] == ["", "de: missing_factor_2"]
+    assert firsts[2].startswith("db: ")
+    assert firsts[3] == "db: undefined-name"
+    head, _, second, *_ = capsys.readouterr().out.splitlines()
+    assert head.split() == ["submission", "dw", "db", "score", "of", "first", "mistake", "error"]
+    assert second.index("de: missing_factor_2") == head.index("first mistake")
+
+
+def test_an_assignment_that_asks_for_nothing_is_named(sheet, capsys):
+    command("grade", sheet(RIGHT.replace("# wanted: dw, db\n", ""), "assignment.py"), sheet(RIGHT, "a.py"))
+    assert "no '# wanted:' line, so that no gradient earns points" in capsys.readouterr().err
+
+
+def test_a_folder_is_all_the_worksheets_in_it(sheet, tmp_path, capsys):
+    for name in ("b.py", "a.txt", ".hidden.py", "notes.md"):
+        sheet(RIGHT, name)
+    deeper = tmp_path / "deeper"
+    deeper.mkdir()
+    (deeper / "c.py").write_text(WRONG, encoding="utf-8")
+    assert command("check", "--json", tmp_path) == 0
+    names = [json.loads(line)["sheet"] for line in capsys.readouterr().out.splitlines()]
+    assert names == [str(tmp_path / "a.txt"), str(tmp_path / "b.py")]
+    assert command("grade", tmp_path / "b.py", tmp_path, deeper) == 1
+    rows = [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]]
+    assert rows == [str(tmp_path / "a.txt"), str(deeper / "c.py")]
+
+
+def test_a_folder_without_a_worksheet_is_said(sheet, tmp_path, capsys):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert command("check", "--json", empty, sheet(RIGHT)) == 2
+    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert "there is no worksheet in this folder" in first["error"]["message"]
+    assert second["error"] is None
+    assert command("grade", sheet(RIGHT), empty) == 2
+    assert "empty" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("name", "words"), [
+    ("check", ("folder", "np.tanh", "default: 3", "docs/worksheets.md")),
+    ("grade", ("CSV", "default: 1", "default: 0", "default: 2")),
+    ("blank", ("without the gradients", "default: standard output")),
+])  # fmt: skip
+def test_the_help_describes_each_command_and_has_the_defaults(name, words, capsys):
+    with pytest.raises(SystemExit):
+        command(name, "--help")
+    out = " ".join(capsys.readouterr().out.split())
+    assert [word for word in words if word not in out] == []
+
+
+def test_a_sheet_whose_gradients_have_other_names_is_not_called_right(sheet, capsys):
+    text = "# inputs: X (n, d)\nL = np.sum(X)\n# --- gradients ---\ngX = np.ones(X.shape)\n"
+    assert command("check", sheet(text)) != 0
+    out = capsys.readouterr().out
+    assert "missing-gradient: line 4: no gradient was found among gX;" in out
+    assert "the derivative of the loss by X is called dX" in out
+    assert "gX" in out
+    assert command("check", sheet(text.replace("gX", "dX"))) == 0
 
 
 def test_marks_for_a_constant_factor_are_configurable(sheet, capsys):

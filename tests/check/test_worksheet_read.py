@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from autograd_lite.check.worksheets import worksheet
 from autograd_lite.check.worksheets.errors import SheetError
 from autograd_lite.check.worksheets.header import Input, header
 from autograd_lite.check.worksheets.read import read, read_submission
@@ -194,3 +195,16 @@ def test_a_submission_is_read_for_its_gradient_part_alone():
     sheet = read_submission(read(SHEET), other)
     assert [s.target for s in sheet.forward] == ["e", "L"]
     assert [s.line for s in sheet.gradient] == [2, 3]
+
+
+def test_what_is_not_known_names_what_is_near_and_where_all_is_listed():
+    sheet = "# inputs: x (n,)\nL = np.sum(np.tann(x))\n# --- gradients ---\ndx = x\n"
+    message = worksheet(sheet).error.message
+    assert "was np.tan or np.tanh meant?" in message
+    assert "autograd-lite check --help" in message
+    assert "docs/worksheets.md" in message
+    assert "was np.linalg.norm meant?" in worksheet(sheet.replace("np.tann", "np.norm")).error.message
+    assert "meant?" not in worksheet(sheet.replace("np.tann", "np.qqqqqq")).error.message
+    message = worksheet(sheet.replace("x (n,)", "x (n,) postive")).error.message
+    assert "was positive meant?" in message
+    assert "probabilities" in message

@@ -57,7 +57,8 @@ def page() -> str:
 HEAD = """# Ten typical mistakes
 
 Each block is the forward part of a worksheet and one line that a student wrote. Below it is what
-`autograd-lite check` says about that line. This page is made by running the program:
+`autograd-lite check` says about that line; [Worksheets](worksheets.md) tells how one is written.
+This page is made by running the program:
 `python -m autograd_lite.check.worksheets.catalogue > docs/mistakes.md`.
 """
 

@@ -21,12 +21,13 @@ ERROR_KINDS = (
 )
 
 
-def like(name: str, known: Iterable[str]) -> str:
+def like(name: str, known: Iterable[str], most: int = 1) -> str:
     """Return the question whether a known name was meant, if one differs by little, such as in case."""
     others = [other for other in known if other != name]
     near = [other for other in others if other.lower() == name.lower()]
-    near = near or (difflib.get_close_matches(name, others, 1, 0.7) if len(name) > 2 else [])
-    return f"was {near[0]} meant? Otherwise " if near else ""
+    near = near or [other for other in others if other.rpartition(".")[2] == name.rpartition(".")[2]]
+    near = near or (difflib.get_close_matches(name, others, most, 0.7) if len(name) > 2 else [])
+    return f"was {' or '.join(near[:most])} meant? Otherwise " if near else ""
 
 
 class SheetError(ValueError):

@@ -46,7 +46,21 @@ def sheet_errors(
         for name in sheet.wanted
         if name not in found and name not in sheet.tainted
     ]
+    if not (sheet.wanted or found or sheet.tainted):
+        errors.append(_nothing_found(sheet))
     return errors
+
+
+def _nothing_found(sheet: Sheet) -> SheetError:
+    """Return the error of a sheet that asks for no gradient and has none."""
+    example = next((name for name, entry in sheet.inputs.items() if entry.differentiable), next(iter(sheet.inputs)))
+    others = ", ".join(dict.fromkeys(statement.target for statement in sheet.gradient))
+    return SheetError(
+        "missing-gradient",
+        f"no gradient was found{f' among {others}' if others else ''}; the derivative of the loss by {example} is "
+        f"called d{example}, and a '# wanted:' line says which are asked for.",
+        sheet.gradient[0].line if sheet.gradient else None,
+    )
 
 
 def unknown_targets(sheet: Sheet, found: dict[str, Group]) -> Iterator[SheetError]:

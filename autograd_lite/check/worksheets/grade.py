@@ -51,6 +51,8 @@ def load(path: str | os.PathLike[str]) -> str:
         SheetError: ``unsupported`` for a file that is too large or cannot be opened, ``syntax-error`` for one
             that is not UTF-8.
     """
+    if Path(path).is_dir():
+        raise SheetError("unsupported", f"{path} is a folder; name one worksheet in it.")
     try:
         with open(path, "rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -111,12 +113,21 @@ def blank(text: str) -> str:
 
 def table(reports: Iterable[Report], wanted: list[str]) -> list[list[str]]:
     """Return the class as rows of text: a head, then one row per submission."""
-    rows = [["submission", *wanted, "score", "of", "error"]]
+    rows = [["submission", *wanted, "score", "of", "first mistake", "error"]]
     for report in reports:
         verdicts = [_cell(report, name) for name in wanted]
         error = "" if report.error is None else report.error.kind
-        rows.append([report.sheet, *verdicts, f"{report.score:g}", f"{report.max_score:g}", error])
+        rows.append([report.sheet, *verdicts, f"{report.score:g}", f"{report.max_score:g}", _first(report), error])
     return rows
+
+
+def _first(report: Report) -> str:
+    """Return the first line that is wrong, wanted or not, and its mistake: points do not show those between."""
+    line = next((line for line in report.lines if line.verdict in ("wrong", "error")), None)
+    if line is None:
+        return ""
+    kind = line.remark.partition(":")[0] if line.verdict == "error" and line.remark else line.mistake
+    return f"{line.name}: {kind or line.verdict}"
 
 
 def _cell(report: Report, name: str) -> str:

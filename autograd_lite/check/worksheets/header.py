@@ -6,12 +6,17 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .errors import SheetError
+from .errors import SheetError, like
 
 MAX_LITERAL = 64
 MAX_AXES = 6
 MAX_INPUTS = 200
 
+#: the words for how an input is drawn, as they are written
+MARKERS = (
+    *("positive", "in (0, 1)", "large", "integers", "binary", "signs", "probabilities", "one-hot"),
+    "integer labels in [0, k)",
+)
 _INPUT = re.compile(r"\s*([A-Za-z_]\w*)\s*\(([^()]*)\)\s*")
 _MARKER = re.compile(
     r"(positive|in\s*\(\s*0\s*,\s*1\s*\)|large|integer\s+labels\s+in\s*\[\s*0\s*,\s*(?P<bound>\w+)\s*\)"
@@ -90,9 +95,11 @@ def _entries(text: str, number: int) -> Iterable[Input]:
             marker = "labels" if bound else re.sub(r"\W.*", "", re.sub("one[- ]?hot", "onehot", note[1]))
         if position < len(text):
             if text[position] != ",":
+                rest = text[position:].strip()[:40]
                 raise SheetError(
                     "bad-header",
-                    f"'{text[position:].strip()[:40]}' after {name} is not a marker; see the list in the format.",
+                    f"'{rest}' after {name} is no word for how it is drawn; {like(rest.split(',')[0], MARKERS)}write a "
+                    f"comma before the next input, or one of: {'; '.join(MARKERS)} (see the page docs/worksheets.md).",
                     number,
                     name,
                 )

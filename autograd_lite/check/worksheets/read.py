@@ -33,6 +33,7 @@ from .sizes import is_no_variable
 from .spelling import respelled, spellings
 
 NOT_NUMPY = frozenset({"sigmoid", "relu", "softmax", "len", "int", "float", "astype", "range", "sliding_window_view"})
+LISTED = "All functions are in `autograd-lite check --help` and on the page docs/worksheets.md"
 MAX_CHARACTERS = 60_000
 MAX_DEPTH = 80
 MAX_NODES = 20_000
@@ -468,7 +469,7 @@ def _call(node: ast.Call) -> Node:
     if function is None or not known:
         module = _dotted(node.func) if _dotted(node.func).split(".")[0] in _MODULES else ""
         shown = module or {"np": _dotted(node.func), "method": f".{name}"}.get(form, name)
-        instead = "use the functions that the format lists, or write the formula out"
+        instead = f"{like(shown, map(as_called, FUNCTIONS), 2)}write the formula out. {LISTED}"
         if form != "np" and function is not None and name not in NOT_NUMPY:
             instead = f"write np.{name}(...)"
         raise _refuse(node, f"{shown}(...)", instead)
@@ -483,6 +484,13 @@ def _call(node: ast.Call) -> Node:
     if len(arguments) > function.most or len(arguments) + len(keywords) < function.least:
         raise _refuse(node, f"{name} with {len(arguments)} arguments", "give it the arguments that NumPy asks for")
     return Call(name, tuple(arguments), tuple(keywords), form)
+
+
+def as_called(function: str) -> str:
+    """Return a function of the subset as a worksheet writes it: with np. before it, as a method, or alone."""
+    if function in ("astype", "flatten"):
+        return f".{function}"
+    return function if function in NOT_NUMPY else f"np.{function}"
 
 
 _MODULES = ("math", "torch", "jnp", "jax", "tf", "numpy", "scipy")
