@@ -184,7 +184,7 @@ def _numpy_call(name: str, parts: list[str], static: str) -> str:
     place = _numpy_name(name)
     function = operator.attrgetter(place.removeprefix("np."))(np)
     parts = [f"({', '.join(parts)},)"] if name in _JOINING else parts
-    given = dict(pair.split("=", 1) for pair in re.split(r", (?=\w+=)", static)) if static else {}
+    given = dict(pair.split("=", 1) for pair in re.split(r", (?=\w+=)", _runnable(static))) if static else {}
     if name == "einsum" and "subscripts" in given:
         parts = [given.pop("subscripts"), *parts]
     if name in _IN_ORDER:  # reshape's argument has changed its name from one NumPy to the next
@@ -210,7 +210,7 @@ def _numpy_call(name: str, parts: list[str], static: str) -> str:
 
 
 #: rows that are called as a NumPy function, but with other arguments, or with several results in one array
-_OF_THEIR_OWN = frozenset(["pad", "slogdet"])
+_OF_THEIR_OWN = frozenset(["eig", "eigh", "pad", "qr", "slogdet", "svd"])
 #: functions whose arguments are written without their names
 _IN_ORDER = frozenset(["repeat", "reshape", "swapaxes", "transpose", "tril", "triu"])
 #: functions that take their arrays in one sequence

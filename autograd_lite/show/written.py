@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.record import Primitive
+from autograd_lite.rules.norms import _count, _nuclear, _p_norm
 from autograd_lite.rules.softmax import log_softmax
 from autograd_lite.rules.table import TABLE
 from autograd_lite.show.digits import argument, told
@@ -56,9 +57,27 @@ def written_as(entry: Entry, inputs: list[Expression]) -> Expression:
     if node.op is log_softmax:
         static.setdefault("axis", "-1")  # nobody who reads the name knows that
     operation = node.op.name
+    if node.op in _NORMS:
+        operation, static = _norm(node.op, inputs[0].shape, entry.static, static)
     if not _is_row(node.op):
         operation = f"own {operation}"  # whoever calls a function exp need not mean the one of NumPy
     return _written(operation, node.op.prints, tuple(inputs), static, entry.shape, entry.static.get("index"))
+
+
+#: the rows that are called norm, and are norms of other orders than 2
+_NORMS = (_p_norm, _count, _nuclear)
+
+
+def _norm(op: Primitive, shape: Shape, given: dict[str, Any], static: dict[str, str]) -> tuple[str, dict[str, str]]:
+    """The function of NumPy that is such a norm, and its arguments with the order, which the row knows by itself."""
+    rest = {key: value for key, value in static.items() if key != "p"}
+    if op is _nuclear:
+        return "norm", {"ord": "'nuc'", **({"axis": "(-2, -1)"} if len(shape) > 2 else {})}
+    order = given.get("p", 2) if op is _p_norm else 0
+    axes = given.get("axis")
+    # Over several axes np.linalg.norm is the norm of a matrix, which is another one.
+    operation = "norm" if (len(shape) if axes is None else len(axes)) == 1 else "vector_norm"
+    return operation, {"ord": argument(int(order) if order == int(order) else order), **rest}
 
 
 def _is_row(op: Primitive) -> bool:
@@ -108,7 +127,11 @@ def _written(
     if operation == "transpose" and len(shape) > 2:
         return call(operation.removeprefix("own "), operation, given, parts, shape)
     template = _template(prints)
-    if template is None or (given and template[0] in ("transpose", "norm")):
+    if template is not None and template[0] == "text" and static.keys() == {"order"} and prints.endswith("'"):
+        template = _template(prints.rstrip("'") + "'" * int(static["order"]))
+        given = ""
+    # A form that has no place for static arguments would leave them out.
+    if template is None or (given and template[0] not in ("call", "tree")):
         return call(operation.removeprefix("own "), operation, given, parts, shape)
     if template[0] == "call":
         return call(template[1], operation, given, parts, shape)
