@@ -84,7 +84,7 @@ def slope(line: Line, middle: Array, start: float, precision: float, target: Cal
             bends.append((up - 2 * middle + down) / step)
             if len(row) > 2 and np.all((error <= target(value)) | (error < 4 * noise)):
                 break
-        step /= 2
+        step = step / 2  # whoever calls may have given an array, which is theirs
     bent = len(bends) > 1 and bool(np.any((np.abs(bends[-1]) > error) & (np.abs(bends[-1]) > 0.75 * np.abs(bends[-2]))))
     return Slope(value, error, rounding, bent)
 

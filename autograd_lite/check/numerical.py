@@ -58,7 +58,7 @@ def gradcheck(
         gradient lies between the slopes on the left and on the right.
 
     Raises:
-        OperandError: the structure of `grads` is not that of `inputs`, or `f` does not return numbers.
+        OperandError: the structure of `grads` is not that of `inputs`, or `f` is no function or returns no numbers.
         RequiresGradError: no input can have a gradient.
         InPlaceError: `f` changes its input.
 
@@ -113,12 +113,27 @@ class _Input:
     value: Array
 
 
+def a_function(check: str, f: Any) -> Callable[..., Any]:
+    """Return `f`, which must be a function: a loss that has been computed already can be computed at no other point.
+
+    Raises:
+        OperandError: it is none.
+    """
+    if callable(f):
+        return f
+    what = f"a Tensor of shape {f.shape}" if isinstance(f, Tensor) else f"a {type(f).__name__}"
+    raise OperandError(
+        f"{check}: {what} in the place of a function; pass the function that computes it from the inputs, such as "
+        f"lambda x: (x**2).sum()"
+    )
+
+
 class _Problem:
     """A function and its inputs, flattened; with `arrays` the function is called on arrays, otherwise on Tensors."""
 
     def __init__(self, check: str, f: Callable[..., Any], given: Any, arrays: bool = False) -> None:
         self.check = check
-        self.f = f
+        self.f = a_function(check, f)
         self.arrays = arrays
         args = tuple(given) if isinstance(given, (tuple, list)) else (given,)
         self.leaves, self.rebuild = flatten(args)

@@ -78,6 +78,7 @@ class Graph(Sequence[Entry]):
         target: the result that the gradients are of, where there are gradients.
         freed: `backward` has freed the values that the rules read.
         recomputed: values and gradients were computed again from the present values of the leaves.
+        lost: how many operations have a value that is not known any more.
         changed: a leaf has other values now than when this was recorded.
         hooked: hooks are registered, which the gradients shown here did not pass through.
     """
@@ -87,6 +88,7 @@ class Graph(Sequence[Entry]):
     target: Entry | None = None
     freed: bool = False
     recomputed: bool = False
+    lost: int = 0
     changed: bool = False
     hooked: bool = False
 
@@ -110,6 +112,11 @@ class Graph(Sequence[Entry]):
         said = []
         if self.changed:
             said.append("A leaf was changed after the forward pass; only values kept from then are shown.")
+        elif self.recomputed and self.lost:
+            said.append(
+                "backward() has freed the intermediate values, and what depends on plain arrays cannot be had again: "
+                "draw before backward(), or call backward(retain_graph=True)."
+            )
         elif self.recomputed:
             said.append("backward() has freed the intermediate values; these were computed again from the leaves.")
         elif self.freed:
@@ -148,6 +155,7 @@ def walk(tensor: Any, *, values: bool = False, gradients: bool = False, several:
     if values or gradients:
         known, graph.changed = values_of(order, {roots[path]: result.numpy() for path, result in read.items()})
         graph.recomputed = graph.freed and not graph.changed
+        graph.lost = sum(node.__class__ is Node and node not in known for node in order)
     arrived: dict[Node, Any] = {}
     sent: dict[tuple[Node, int], Any] = {}
     if target is not None:

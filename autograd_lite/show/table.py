@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -89,7 +90,7 @@ def table(tensor: Any, *, maxrows: int = 40, width: int = 80) -> Table:
     if not scalar:
         what = "more than one result is" if scalars else "the result is not"
         lines.append(f"No gradients: {what} a real scalar that requires grad.")
-    return Table("\n".join(lines + graph.remarks))
+    return Table("\n".join([*lines, *(part for remark in graph.remarks for part in textwrap.wrap(remark, width))]))
 
 
 def _called(graph: Graph) -> dict[str, str]:

@@ -74,10 +74,11 @@ def test_without_a_scalar_there_are_values_only():
 
 def test_after_backward_it_says_that_values_were_freed():
     loss, _ = xor()
-    before = table(loss)
+    before = table(loss).splitlines()
     loss.backward()
     after = table(loss).splitlines()
-    assert after[:-1] == before.splitlines() and "freed" in after[-1]
+    assert after[: len(before)] == before and "freed" in after[len(before)]
+    assert max(map(len, after)) <= 80
 
 
 def test_it_shows_itself_at_the_prompt():
@@ -114,3 +115,21 @@ def test_what_makes_no_sense_is_refused():
     for wrong in ({"maxrows": 1}, {"width": 20}):
         with pytest.raises(ShowError, match="at least 2 rows and 60 columns"):
             table(x * x, **wrong)
+
+
+def test_what_backward_freed_and_nothing_brings_back_is_said_with_the_cure():
+    """Plain arrays are not kept beside a graph, so that nothing can be computed again from them."""
+    X, W = np.linspace(-1, 1, 12).reshape(4, 3), Tensor(np.ones((3, 2)), requires_grad=True, name="W")
+    h = np.tanh(X @ W)
+    loss = (h * h).sum()
+    held = table(loss)
+    loss.backward()
+    text = table(loss)
+    assert "not known" in text
+    assert "computed again" not in text
+    assert "retain_graph=True" in text and "before backward()" in text
+    W.grad = None
+    loss = (np.tanh(X @ W) ** 2).sum()
+    loss.backward(retain_graph=True)
+    assert "not known" not in table(loss) and "retain_graph" not in table(loss)
+    assert "retain_graph" not in held

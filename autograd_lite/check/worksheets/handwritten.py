@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor
+from autograd_lite.check.numerical import a_function
 
 from .mark import RELATIVE
 
@@ -30,6 +31,7 @@ def assert_gradients(
     Raises:
         AssertionError: for a gradient that is wrong, with the ratio or the largest differing entry.
         ValueError: for a hand gradient of something that is not an input.
+        OperandError: ``loss`` is no function.
 
     >>> x = np.array([1.0, 2.0])
     >>> assert_gradients(lambda x: np.sum(x ** 2), lambda x: {"x": 2 * x}, {"x": x})
@@ -38,6 +40,7 @@ def assert_gradients(
         ...
     AssertionError: gradient of x: missing_factor_2: it is 0.5 times the truth; entry [1] is 2, it should be 4.
     """
+    a_function("assert_gradients", loss)
     given = hand_gradients(**inputs) if callable(hand_gradients) else hand_gradients
     unknown = sorted(set(given) - set(inputs))
     if unknown:
