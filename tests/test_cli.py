@@ -5,7 +5,8 @@ import sys
 import pytest
 
 import autograd_lite
-from autograd_lite import cli
+from autograd_lite import cli, tour
+from autograd_lite.check.worksheets import catalogue
 from autograd_lite.errors import OperandError
 
 
@@ -125,3 +126,10 @@ def test_a_page_that_cannot_be_written_is_status_1(tmp_path, capsys):
     sheet.write_text(SHEET)
     assert cli.main(["explain", str(sheet), "-o", str(tmp_path / "missing" / "page.html")]) == 1
     assert "cannot write" in capsys.readouterr().err
+
+
+def test_the_last_words_of_the_tour_and_the_page_of_mistakes_name_the_page_on_worksheets():
+    said = []
+    tour._next_step(True, 1.0, said.append)
+    assert "docs/worksheets.md" in " ".join(said)
+    assert "](worksheets.md)" in catalogue.HEAD
