@@ -300,3 +300,12 @@ def test_a_size_of_the_header_in_the_forward_part_is_named_too():
     report = worksheet(SIZES.replace("np.mean(e ** 2)", "np.sum(e ** 2) / n"))
     assert report.error.message == "n is a size of the header, not a variable; write len(y) or X.shape[0]."
     assert report.error.line == 4
+
+
+def test_a_missing_absolute_value_in_a_comparison_is_no_missing_power():
+    text = """# inputs: e (n,)
+L = np.sum(np.where(np.abs(e) <= 1, 0.5 * e ** 2, np.abs(e) - 0.5))
+# --- gradients ---
+de = np.where(e <= 1, e, np.sign(e))
+"""
+    assert worksheet(text).lines[0].fix == "de = np.where(np.abs(e) <= 1, e, np.sign(e))"

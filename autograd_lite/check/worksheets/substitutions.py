@@ -158,7 +158,8 @@ def missing_factors(place: Place) -> Iterator[Edit]:
             for op, exponent in (("*", 1), ("/", -1)):
                 if op == "/" and element.role in ("activation", "upstream"):
                     continue
-                if masked and (op == "/" or not isinstance(element.node, Name) or element.role == "scale"):
+                other = isinstance(element.node, Name) and element.node.id not in names(node)
+                if masked and (op == "/" or not other or element.role == "scale"):
                     # A margin may be y * s < 1; anything else than another array only moves a threshold.
                     continue
                 tag, cost = _missing(place, element, op, consumers)
