@@ -82,6 +82,8 @@ def _array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: 
 
 def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG001
     """What `np.sum(tensor)` and the like come to."""
+    if function.__module__ == "numpy.fft":
+        import autograd_lite.rules.fft  # noqa: F401  # its rows join the table; importing np.fft takes long
     row = TABLE.get(function)
     if row is not None:
         return call(row, *bound(function, row, args, kwargs))

@@ -1,4 +1,7 @@
-"""The table of derivative rules, one module per family."""
+"""The table of derivative rules, one module per family.
+
+Not here are those that few programs need: `fft`, which the first call of np.fft imports, and those of the SciPy rooms.
+"""
 
 from autograd_lite.rules import (  # noqa: F401
     assignment,
@@ -14,7 +17,6 @@ from autograd_lite.rules import (  # noqa: F401
     eigenvalues,
     einsum,
     elementwise,
-    fft,
     histograms,
     indexing,
     joining,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.rules import special
+from autograd_lite.rules import fft, special  # noqa: F401  # the rows of fft join the table
 from autograd_lite.rules.table import COMPOSED, SAMPLES, TABLE, Call, Elementwise, Input, Reduction
 
 # The rows of SciPy's functions are there where SciPy is; without it, the one that is always there has no values.

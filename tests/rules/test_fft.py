@@ -1,5 +1,8 @@
 """np.fft: transforms are linear, so their gradients are tested exactly, and the complex convention by differences."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -126,3 +129,16 @@ def test_axes_that_do_not_fit_are_named():
         np.fft.fft(x, norm="none")
     with pytest.raises(OperandError, match="norm"):
         np.fft.hfft(x, norm="none")
+
+
+def test_its_rules_are_imported_by_the_first_transform_of_a_tensor():
+    code = (
+        "import sys, numpy as np, autograd_lite as ag\n"
+        "assert 'autograd_lite.rules.fft' not in sys.modules\n"
+        "x = ag.Tensor([1.0, 2.0], requires_grad=True)\n"
+        "np.abs(np.fft.fft(x)).sum().backward()\n"
+        "assert 'autograd_lite.rules.fft' in sys.modules\n"
+        "print(x.grad)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["[0.", "2.]"]
