@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.arrays import gradient_like, plain_array
 from autograd_lite.errors import BackwardError, FreedGraphError, OperandError
 from autograd_lite.nans import watch_backward
 from autograd_lite.record import (
@@ -24,8 +25,6 @@ from autograd_lite.record import (
     _recording,
     describe,
     enable_grad,
-    gradient_like,
-    plain_array,
     recording,
     topological,
 )
@@ -39,9 +38,7 @@ __all__ = ["backward", "fit", "leading_to", "sweep", "unbroadcast"]
 
 _accumulating = RLock()  # held while gradients are added to `.grad`
 _add: Any = np.add.reduce  # bound once: looking it up costs a tenth of the sum of a few numbers
-
-
-#: the gradients that losses begin with: of each dtype its 1
+#: the 1 that the gradient of a scalar begins with, of each dtype that there has been
 _ones: dict[Spec, Any] = {}
 
 
@@ -53,9 +50,8 @@ def backward(tensor: Tensor, gradient: Any, retain_graph: bool | None, create_gr
             f"backward: this Tensor of shape {tensor.shape} does not depend on any that requires grad; create a "
             f"parameter with Tensor(..., requires_grad=True), and compute with it outside no_grad()"
         )
-    if gradient is None and not create_graph and root.spec in _ones:
-        g = _ones[root.spec]
-    else:
+    g = _ones.get(root.spec) if gradient is None and not create_graph else None
+    if g is None:
         g = _seed(tensor, root.spec, gradient, create_graph)
     if retain_graph is None:
         retain_graph = create_graph
@@ -101,7 +97,7 @@ def _seed(tensor: Tensor, spec: Spec, gradient: Any, create_graph: bool) -> Any:
         if create_graph:
             return wrap(one)
         if not spec.ndim:
-            _ones[spec] = one
+            _ones[spec] = one  # nothing of it is left to check the next time
         return one
     if not isinstance(gradient, Tensor):
         gradient = np.array(plain_array("backward", gradient))

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.arrays import plain_array
 from autograd_lite.backprop import sweep, unbroadcast
 from autograd_lite.errors import DetachedError, InPlaceError, NotDifferentiableError, OperandError
 from autograd_lite.implicit import fingerprint, frontier, stand_in, together
 from autograd_lite.operations import apply
-from autograd_lite.record import Primitive, enable_grad, is_grad_enabled, plain_array
+from autograd_lite.record import Primitive, enable_grad, is_grad_enabled
 from autograd_lite.rules.table import numbers_of
 from autograd_lite.tensor import Tensor, wrap
 from autograd_lite.transforms import _running

@@ -90,7 +90,7 @@ reciprocal relu remainder repeat_interleave reshape_as retains_grad roll rsqrt s
 sinh slogdet softmax split sqrt square sub sub_ subtract svd swapdims t take_along_dim tan tanh tile to topk tril triu
 true_divide trunc type type_as unbind unflatten uniform_ unique unsqueeze vdot view view_as where zero_
 """
-#: the names that `pytorch_names` has a cure for
+#: the names that `pytorch_names` has a cure for; here too, since every program would pay for importing that
 _ELSEWHERE = _NAMES.split()
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 import autograd_lite.rules  # noqa: F401  # fills the table
+from autograd_lite.arrays import plain_array, unmasked
 from autograd_lite.errors import AutogradError, InPlaceError, LinAlgError, NotDifferentiableError, OperandError
 from autograd_lite.nans import watch_forward
 from autograd_lite.record import (
@@ -25,10 +26,8 @@ from autograd_lite.record import (
     Primitive,
     make_node,
     note_line,
-    plain_array,
     recording,
     spec_of,
-    unmasked,
 )
 from autograd_lite.rules.table import TABLE
 from autograd_lite.tensor import LENT, Tensor, wrap

@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.arrays import unmasked
 from autograd_lite.errors import AutogradError, OperandError
-from autograd_lite.record import unmasked
 from autograd_lite.tensor import Tensor
 
 __all__ = ["FileError", "load", "replace_file", "save"]

@@ -17,9 +17,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from autograd_lite import nn
+from autograd_lite.arrays import unmasked
 from autograd_lite.errors import OperandError
 from autograd_lite.optim import Adam
-from autograd_lite.record import no_grad, unmasked
+from autograd_lite.record import no_grad
 from autograd_lite.train import History, fit
 
 __all__ = ["Classifier", "Regressor"]

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import special
+from autograd_lite.arrays import plain_array
 from autograd_lite.errors import NotDifferentiableError, OperandError
-from autograd_lite.record import plain_array
 from autograd_lite.rules.products import as_operand
 from autograd_lite.rules.table import numbers_of
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autograd_lite.arrays import gradient_like, plain_array, values_like
 from autograd_lite.errors import (
     AutogradError,
     DetachedError,
@@ -29,15 +30,12 @@ from autograd_lite.record import (
     Node,
     Passive,
     Primitive,
-    gradient_like,
     gradient_of,
     is_grad_enabled,
     make_node,
     note_line,
-    plain_array,
     recording,
     spec_of,
-    values_like,
 )
 
 __all__ = ["Tensor", "wrap"]

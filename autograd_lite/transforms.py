@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.arrays import gradient_like, plain_array
 from autograd_lite.backprop import leading_to, sweep
 from autograd_lite.errors import BackwardError, DetachedError, OperandError, RequiresGradError
-from autograd_lite.record import Leaf, Node, enable_grad, gradient_like, is_grad_enabled, plain_array, topological
+from autograd_lite.record import Leaf, Node, enable_grad, is_grad_enabled, topological
 from autograd_lite.tensor import Tensor, wrap
 
 __all__ = [

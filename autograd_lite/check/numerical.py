@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.arrays import plain_array
 from autograd_lite.check.compare import Options, Weights, compare, losses, random_weights, unit_weights
 from autograd_lite.check.report import INCONCLUSIVE, Entry, GradcheckReport, InputReport
 from autograd_lite.errors import InPlaceError, OperandError, RequiresGradError
-from autograd_lite.record import plain_array
 from autograd_lite.tensor import Tensor
 from autograd_lite.transforms import flatten, vjp
 

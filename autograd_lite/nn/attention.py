@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.arrays import plain_array
 from autograd_lite.errors import OperandError
 from autograd_lite.nn.activations import gelu, operand, softmax
 from autograd_lite.nn.initializers import generator
 from autograd_lite.nn.layers import Dense, Dropout, positive
 from autograd_lite.nn.module import Module
 from autograd_lite.nn.normalization import LayerNorm
-from autograd_lite.record import plain_array
 from autograd_lite.rules.table import numbers_of
 
 __all__ = ["MultiheadAttention", "TransformerBlock", "scaled_dot_product_attention"]

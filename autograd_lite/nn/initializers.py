@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.arrays import plain_array
 from autograd_lite.errors import OperandError
-from autograd_lite.record import plain_array
 
 __all__ = ["INITIALIZERS", "generator", "initial"]
 

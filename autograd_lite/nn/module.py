@@ -10,9 +10,9 @@ from weakref import ref
 
 import numpy as np
 
+from autograd_lite.arrays import unmasked
 from autograd_lite.errors import AutogradError, OperandError
 from autograd_lite.nn.activations import operand
-from autograd_lite.record import unmasked
 from autograd_lite.tensor import Tensor
 
 __all__ = ["Module", "Sequential"]

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.arrays import unmasked
 from autograd_lite.errors import OperandError
 from autograd_lite.optim.flat import Flat, Run
-from autograd_lite.record import unmasked
 from autograd_lite.tensor import Tensor
 
 __all__ = ["Optimizer", "clip_grad_norm_", "clip_grad_value_", "tensors_of"]

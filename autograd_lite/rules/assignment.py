@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.arrays import plain_array
 from autograd_lite.errors import DetachedError, OperandError
-from autograd_lite.record import plain_array
 from autograd_lite.rules.products import as_operand
 from autograd_lite.rules.selection import _taken_along_axis, positions
 from autograd_lite.rules.table import call, composed, numbers_of, real

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.arrays import plain_array
 from autograd_lite.errors import OperandError
-from autograd_lite.record import Primitive, plain_array
+from autograd_lite.record import Primitive
 from autograd_lite.rules.reductions import unmoved
 from autograd_lite.rules.statistics import operand
 from autograd_lite.rules.table import Input, call, composed, numbers_of, real, rule

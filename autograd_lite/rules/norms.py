@@ -17,7 +17,7 @@ from autograd_lite.rules.linear_algebra import square
 from autograd_lite.rules.products import H, as_operand
 from autograd_lite.rules.table import Input, call, composed, numbers_of, real, rule
 
-__all__: list[str] = []
+__all__ = ["count_norm", "nuclear_norm", "p_norm"]
 
 Axes = tuple[int, ...] | None
 
@@ -56,7 +56,7 @@ def _p_norm_rule(g: Any, y: Any, x: Any, p: float = 2, axis: Axes = None, keepdi
     return g * ratio ** (p - 1) * np.sign(x)
 
 
-_p_norm: Primitive = rule(
+p_norm: Primitive = rule(
     lambda x, p=2, axis=None, keepdims=False: np.linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=p),
     _p_norm_rule,
     name="norm",
@@ -68,7 +68,7 @@ _p_norm: Primitive = rule(
     ],
 )
 
-_count: Primitive = rule(
+count_norm: Primitive = rule(
     lambda x, axis=None, keepdims=False: np.linalg.vector_norm(x, axis=axis, keepdims=keepdims, ord=0),
     lambda g, y, x, axis=None, keepdims=False: np.zeros(x.shape, x.dtype),
     name="norm",
@@ -97,14 +97,14 @@ def _vector(x: Any, p: Any, axis: Axes, keepdims: bool) -> Any:
     if p == 2:
         return _length(x, axis=axis, keepdims=keepdims)
     if p == 0:
-        return _count(x, axis=axis, keepdims=keepdims)
+        return count_norm(x, axis=axis, keepdims=keepdims)
     if p == 1:
         return np.sum(np.abs(x), axis=axis, keepdims=keepdims)
     if p == np.inf:
         return _largest(np.abs(x), axis, keepdims)
     if p == -np.inf:
         return np.min(np.abs(x), axis=axis, keepdims=keepdims)
-    return _p_norm(x, p=float(p), axis=axis, keepdims=keepdims)
+    return p_norm(x, p=float(p), axis=axis, keepdims=keepdims)
 
 
 # --- the sum of the singular values -------------------------------------------------------------------------
@@ -145,7 +145,7 @@ _uv: Primitive = rule(
     sample=[call(real(3, 2)), call(real(2, 3)), call(square(2, 3, 3))],
 )
 
-_nuclear: Primitive = rule(
+nuclear_norm: Primitive = rule(
     lambda x: np.sum(np.linalg.svdvals(x), axis=-1),
     lambda g, y, x: g[..., None, None] * _uv(x),
     name="norm",
@@ -158,7 +158,7 @@ def _matrix(x: Any, order: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
         return _length(x, axis=axis, keepdims=keepdims)
     x = np.moveaxis(x, axis, (-2, -1))
     if order == "nuc":
-        y = _nuclear(x)
+        y = nuclear_norm(x)
     elif order == 2:
         y = _largest(np.linalg.svdvals(x))
     elif order == -2:

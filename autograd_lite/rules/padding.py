@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.arrays import plain_array
 from autograd_lite.errors import NotDifferentiableError, OperandError
-from autograd_lite.record import plain_array
 from autograd_lite.rules.table import call, composed, real, rule
 
 Pairs = list[list[Any]]

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.arrays import plain_array
 from autograd_lite.errors import InPlaceError, OperandError
-from autograd_lite.record import Primitive, plain_array
+from autograd_lite.record import Primitive
 from autograd_lite.rules.table import Input, call, composed, conj, real, rule, sum_to_size
 
 __all__ = ["H", "T", "as_operand", "complex_", "matmul_by_a", "matmul_by_b", "product", "refuse_out", "typed"]

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from autograd_lite.arrays import plain_array
 from autograd_lite.errors import InPlaceError, OperandError
-from autograd_lite.record import plain_array
 from autograd_lite.rules.nan_reductions import with_nan
 from autograd_lite.rules.reductions import unmoved
 from autograd_lite.rules.table import Input, call, composed, numbers_of

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.arrays import plain_array, unmasked
 from autograd_lite.errors import InPlaceError, OperandError
-from autograd_lite.record import plain_array, unmasked
 from autograd_lite.rules.indexing import check_fits, scatter
 from autograd_lite.rules.products import as_operand
 from autograd_lite.rules.table import Input, call, composed, numbers_of, plain, real, rule

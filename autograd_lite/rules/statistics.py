@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
+from autograd_lite.arrays import plain_array
 from autograd_lite.errors import NotDifferentiableError, OperandError
-from autograd_lite.record import plain_array
 from autograd_lite.rules.products import as_operand
 from autograd_lite.rules.table import Input, call, composed, conj, numbers_of, real
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.arrays import plain_array
 from autograd_lite.errors import DetachedError, NotDifferentiableError, OperandError
-from autograd_lite.record import Primitive, plain_array
+from autograd_lite.record import Primitive
 from autograd_lite.rules.indexing import setitem
 from autograd_lite.rules.table import TABLE, Input, call, composed, numbers_of, real, rule, sum_to_size
 from autograd_lite.rules.ufunc_forms import (

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.record import Primitive
-from autograd_lite.rules.norms import _count, _nuclear, _p_norm
+from autograd_lite.rules.norms import count_norm, nuclear_norm, p_norm
 from autograd_lite.rules.softmax import log_softmax
 from autograd_lite.rules.table import TABLE
 from autograd_lite.show.digits import argument, told
@@ -65,15 +65,15 @@ def written_as(entry: Entry, inputs: list[Expression]) -> Expression:
 
 
 #: the rows that are called norm, and are norms of other orders than 2
-_NORMS = (_p_norm, _count, _nuclear)
+_NORMS = (p_norm, count_norm, nuclear_norm)
 
 
 def _norm(op: Primitive, shape: Shape, given: dict[str, Any], static: dict[str, str]) -> tuple[str, dict[str, str]]:
     """The function of NumPy that is such a norm, and its arguments with the order, which the row knows by itself."""
     rest = {key: value for key, value in static.items() if key != "p"}
-    if op is _nuclear:
+    if op is nuclear_norm:
         return "norm", {"ord": "'nuc'", **({"axis": "(-2, -1)"} if len(shape) > 2 else {})}
-    order = given.get("p", 2) if op is _p_norm else 0
+    order = given.get("p", 2) if op is p_norm else 0
     axes = given.get("axis")
     # Over several axes np.linalg.norm is the norm of a matrix, which is another one.
     operation = "norm" if (len(shape) if axes is None else len(axes)) == 1 else "vector_norm"

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.arrays import unmasked
 from autograd_lite.errors import OperandError
-from autograd_lite.record import unmasked
 from autograd_lite.tensor import Tensor
 
 __all__ = ["Loader", "checked_data"]

@@ -188,7 +188,6 @@ EXPECTED = {
 }
 
 
-#: what worksheets cannot say, and why
 @pytest.mark.parametrize("name", EXPECTED)
 def test_a_model_reads_as_in_the_textbook(name):
     text = str(derivation(MODELS[name]()))
