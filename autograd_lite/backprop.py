@@ -6,6 +6,7 @@ This is the only place where gradients are added up and where broadcasting is un
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from sys import getrefcount
 from threading import RLock
 from types import NoneType
 from typing import Any
@@ -37,6 +38,7 @@ Lift = Callable[[Node, tuple[Any, ...]], tuple[Any, ...]]
 __all__ = ["backward", "fit", "leading_to", "sweep", "unbroadcast"]
 
 _accumulating = RLock()  # held while gradients are added to `.grad`
+_ndarray = np.ndarray
 _add: Any = np.add.reduce  # bound once: looking it up costs a tenth of the sum of a few numbers
 #: the 1 that the gradient of a scalar begins with, of each dtype that there has been
 _ones: dict[Spec, Any] = {}
@@ -60,25 +62,38 @@ def backward(tensor: Tensor, gradient: Any, retain_graph: bool | None, create_gr
     else:  # the same, without what only transforms need
         token = _recording.set(OFF)
         try:
-            arrived = _sweep({root: g}, {}, retain_graph)
+            arrived = {}
+            own: set[Node] = set()
+            node, g = _chain(root, g, arrived, own, retain_graph)
+            if node is None:
+                _finish(arrived)
+            else:
+                _sweep({node: g}, arrived, own, retain_graph)
         finally:
             _recording.reset(token)
     # Only now, when nothing can fail any more, do the leaves change; one sweep at a time, or of two threads that add
     # to the same `.grad` one addition would be lost.
-    given: set[int] = set()
     _accumulating.acquire()  # not by `with`, which takes twice as long
     try:
         for leaf, g in arrived.items():
             held = leaf.grad
             if held is not None:
                 g = held + g
-            if g.__class__ is np.ndarray and g.base is None and id(g) not in given:
-                given.add(id(g))
-            else:
-                g = _own(g)  # of a number, a view, a Tensor, or an array that another leaf was given too
+            if g.__class__ is not np.ndarray or g.base is not None or getrefcount(g) > _UNSHARED:
+                g = _own(g)  # of a number, a view, a Tensor, or an array that somebody else has too
             leaf.grad = g
     finally:
         _accumulating.release()
+
+
+def _references_in_a_loop() -> int:
+    """How many refer to an array that only the dictionary has that is looped over, in `backward`."""
+    for _, g in {None: np.empty(())}.items():  # noqa: PERF102  # as it is done there
+        return getrefcount(g)
+    return 0
+
+
+_UNSHARED = _references_in_a_loop()
 
 
 def _seed(tensor: Tensor, spec: Spec, gradient: Any, create_graph: bool) -> Any:
@@ -148,7 +163,9 @@ def sweep(
                 arrived[root] = seeds.pop(root)
             elif useful is not None and root not in useful:
                 del seeds[root]
-        return _sweep(seeds, arrived, retain_graph, _as_tensors if create_graph else lift, targets, useful, watched)
+        return _sweep(
+            seeds, arrived, set(), retain_graph, _as_tensors if create_graph else lift, targets, useful, watched
+        )
     finally:
         _recording.reset(token)
 
@@ -156,6 +173,7 @@ def sweep(
 def _sweep(
     waiting: dict[Any, Any],
     arrived: dict[Any, Any],
+    own: set[Node],
     retain_graph: bool,
     lift: Lift | None = None,
     targets: Collection[Node] = (),
@@ -164,171 +182,85 @@ def _sweep(
 ) -> dict[Any, Any]:
     """The loop of `sweep`: from the gradients `waiting` at operations to those that have `arrived`.
 
-    `watched` are the results whose gradients are looked through for the first NaN, if any.
+    `own` are the nodes at which the sum of gradients is an array that nobody else holds; `watched` are the results
+    whose gradients are looked through for the first NaN, if any.
     """
     order: list[Any] | None = None
-    own: set[Node] = set()  # where the sum of gradients is an array that nobody else holds
     # Only `backward` retains: a transform leaves every `.grad` alone.
     retained: list[tuple[Node, Any]] | None = None if targets else []
-    special = bool(targets or watched) or lift is not None  # asked once, since few sweeps are
-    position = 0
-    # While one operation only waits, nothing can send to it any more and no order has to be found: it is the
-    # `chain`, and `sent` is its gradient.
-    chain: Any = None
-    sent: Any = None
-    if len(waiting) == 1:
-        chain, sent = waiting.popitem()
-    while True:
-        if chain is not None:
-            node = chain
-            g = sent
-            chain = None
-        elif waiting:  # several, and the order in which they are swept matters; it stays right once a chain has begun
+    plain = useful is None and lift is None and not watched and not targets
+    while waiting:
+        if len(waiting) == 1:  # nothing can send to it any more, so that no order has to be found
+            node, g = waiting.popitem()
+            if plain:
+                node, g = _chain(node, g, arrived, own, retain_graph)
+                if node is None:
+                    break
+        else:  # several, and the order in which they are swept matters; it stays right behind a chain
             if order is None:
                 order = topological(waiting) if useful is None else list(useful)
             node = order.pop()
-            if node not in waiting:
-                continue
+            while node not in waiting:
+                node = order.pop()
             g = waiting.pop(node)
-        else:
-            break
         details = node.details
-        if details is None:
-            kwargs = None
-        else:
+        kwargs = None
+        if details is not None:
             kwargs = details.get("kwargs")
             if "hooks" in details or "retain" in details:
                 g = _attend(node, g, retained)
+        if node in targets:
+            arrived[node] = g
+            continue
         saved = node.saved
-        op = node.op
-        width = op.width
-        if special:
-            if node in targets:
-                arrived[node] = g
-                continue
-            if watched:
-                width = 0
-            if lift is not None and saved is not None:
-                saved = lift(node, saved)
         if saved is None:
             raise FreedGraphError(
                 f"backward: the values saved by {describe(node)} were freed by an earlier backward; "
                 f"pass retain_graph=True to the first one, or compute the result again"
             )
-        try:
-            # The last branch is what happens, for any inputs. The first two are the same without its loop and its
-            # starred arguments: one or two inputs are the inner loop of every small model.
-            if width == 2 and kwargs is None:
-                first, second = op.rules
-                source, other = node.inputs
-                y, a, b = saved
-                if source.__class__ is Node:
-                    if useful is None or source in useful:
-                        rule = first
-                        r = rule(g, y, a, b)
-                        if source.spec is not node.spec:
-                            r = fit(r, source.spec)
-                        if not waiting:
-                            chain = source
-                            sent = r
-                        else:
-                            held = waiting.get(source)
-                            waiting[source] = r if held is None else held + r
-                elif source.__class__ is Leaf and source.requires_grad and (useful is None or source in useful):
-                    rule = first
-                    r = rule(g, y, a, b)
-                    if source.spec is not node.spec:
-                        r = fit(r, source.spec)
-                    held = arrived.get(source)
-                    arrived[source] = r if held is None else _sum(held, r, source, own)
-                if other.__class__ is Node:
-                    if useful is None or other in useful:
-                        rule = second
-                        r = rule(g, y, a, b)
-                        if other.spec is not node.spec:
-                            r = fit(r, other.spec)
-                        if chain is None and not waiting:
-                            chain = other
-                            sent = r
-                        elif chain is other:
-                            sent = sent + r
-                        else:
-                            if chain is not None:
-                                waiting[chain] = sent
-                                chain = None
-                            held = waiting.get(other)
-                            waiting[other] = r if held is None else held + r
-                elif other.__class__ is Leaf and other.requires_grad and (useful is None or other in useful):
-                    rule = second
-                    r = rule(g, y, a, b)
-                    if other.spec is not node.spec:
-                        r = fit(r, other.spec)
-                    held = arrived.get(other)
-                    arrived[other] = r if held is None else _sum(held, r, other, own)
-            elif width == 1:
-                (rule,) = op.rules
-                (source,) = node.inputs
-                y, a = saved
-                if (source.__class__ is Node or source.requires_grad) and (useful is None or source in useful):
-                    if kwargs is None:
-                        r = rule(g, y, a)
-                    elif op.add is None:
-                        r = rule(g, y, a, **kwargs)
-                    else:
-                        sums = arrived if source.__class__ is Leaf else waiting
-                        held = sums.get(source)
-                        if source in own and _are_arrays(held, g) and op.add(held, g, **kwargs):
-                            if not retain_graph:
-                                node.saved = None
-                            continue
-                        r = rule(g, y, a, **kwargs)
-                        if held is not None:
-                            r = sums.pop(source) + r
-                        own.add(source)  # for the sum is new, as what the rule gave is
-                    if source.spec is not node.spec:
-                        r = fit(r, source.spec)
-                    if source.__class__ is Leaf:
-                        held = arrived.get(source)
-                        arrived[source] = r if held is None else _sum(held, r, source, own)
-                    elif not waiting:
-                        chain = source
-                        sent = r
-                    else:
-                        held = waiting.get(source)
-                        waiting[source] = r if held is None else held + r
+        if lift is not None:
+            saved = lift(node, saved)
+        op = node.op
+        spec = node.spec
+        for position, source in enumerate(node.inputs):
+            kind = source.__class__
+            if kind is not Node and (kind is not Leaf or not source.requires_grad):
+                continue
+            if useful is not None and source not in useful:
+                continue
+            rule = op.rule_for(position, spec)
+            if rule is None:
+                continue
+            sums = waiting if kind is Node else arrived
+            held = sums.get(source)
+            try:
+                if op.add is not None and source in own and _are_arrays(held, g) and op.add(held, g, **(kwargs or {})):
+                    continue
+                r = rule(g, *saved) if kwargs is None else rule(g, *saved, **kwargs)
+                if watched:
+                    watch_backward(watched, node, position, g, r)
+                if source.spec is not spec:
+                    r = fit(r, source.spec)
+            except Exception as error:
+                error.add_note(f"raised by the derivative rule of {describe(node)}, input {position}")
+                raise
+            if op.add is not None:
+                own.add(source)  # for what its rule gave is new, and so is a sum with it
+            if held is None:
+                sums[source] = r
+            elif source.spec.size < _LARGE or op.add is not None:
+                sums[source] = held + r
             else:
-                for position, source in enumerate(node.inputs):
-                    kind = source.__class__
-                    if kind is not Node and (kind is not Leaf or not source.requires_grad):
-                        continue
-                    rule = op.rules[position]
-                    if rule is None or (useful is not None and source not in useful):
-                        continue
-                    r = rule(g, *saved) if kwargs is None else rule(g, *saved, **kwargs)
-                    if watched:
-                        watch_backward(watched, node, position, g, r)
-                    if source.spec is not node.spec:
-                        r = fit(r, source.spec)
-                    if kind is Leaf:
-                        held = arrived.get(source)
-                        arrived[source] = r if held is None else _sum(held, r, source, own)
-                    elif source is chain:
-                        sent = sent + r
-                    elif chain is None and not waiting:
-                        chain, sent = source, r
-                    else:
-                        if chain is not None:
-                            waiting[chain] = sent
-                            chain = None
-                        held = waiting.get(source)
-                        waiting[source] = r if held is None else held + r
-        except Exception as error:
-            at = op.rules.index(rule) if width else position
-            error.add_note(f"raised by the derivative rule of {describe(node)}, input {at}")
-            raise
+                sums[source] = _sum(held, r, source, own)
         if not retain_graph:
             node.saved = None
 
+    _finish(arrived, retained)
+    return arrived
+
+
+def _finish(arrived: dict[Any, Any], retained: Iterable[tuple[Node, Any]] | None = None) -> None:
+    """The end of a sweep: dtypes and hooks of what has arrived at leaves, and the gradients that results retain."""
     for leaf, g in arrived.items():
         if g.dtype is not leaf.spec.dtype:  # a rule that returned another precision
             arrived[leaf] = g = fit(g, leaf.spec)
@@ -339,7 +271,98 @@ def _sweep(
             for node, g in retained:
                 held = (node.details or {}).get("grad")
                 node.note("grad", g if held is None else _own(held + g))
-    return arrived
+
+
+def _chain(node: Any, g: Any, arrived: dict[Any, Any], own: set[Node], retain_graph: bool) -> tuple[Any, Any]:
+    """Sweep from `node` on while nothing else waits. Returns where that ends and the gradient there, or None twice.
+
+    It does what the loop of `_sweep` does, for the usual operations of one or two inputs, which are the inner loop of
+    every small model. Others are left to that loop.
+    """
+    rule: Any = None
+    try:
+        while True:
+            saved = node.saved
+            spec = node.spec
+            op = node.op
+            width = op.width
+            details = node.details
+            if saved is None or spec.is_complex:
+                return node, g
+            if details is not None and (width != 1 or op.add is not None or details.keys() != {"kwargs"}):
+                return node, g
+            leaf = following = None
+            if width == 2:
+                source, other = node.inputs
+                first, second = op.rules
+                y, a, b = saved
+                if source.__class__ is Node:
+                    if other.__class__ is Node and other is not source:
+                        return node, g
+                    following = source
+                    rule = first
+                    r = rule(g, y, a, b)
+                    if source.spec is not spec:
+                        r = fit(r, source.spec)
+                    rule = second
+                    if other.__class__ is Leaf:
+                        if other.requires_grad:
+                            leaf = other
+                            last = rule(g, y, a, b)
+                    elif other is source:
+                        last = rule(g, y, a, b)
+                        r = r + (last if other.spec is spec else fit(last, other.spec))
+                elif other.__class__ is Node:
+                    following = other
+                    rule = second
+                    r = rule(g, y, a, b)
+                    if other.spec is not spec:
+                        r = fit(r, other.spec)
+                    if source.__class__ is Leaf and source.requires_grad:
+                        leaf = source
+                        rule = first
+                        last = rule(g, y, a, b)
+                else:
+                    flows = source.__class__ is Leaf and source.requires_grad
+                    if flows == (other.__class__ is Leaf and other.requires_grad):
+                        return node, g
+                    leaf, rule = (source, first) if flows else (other, second)
+                    last = rule(g, y, a, b)
+            elif width == 1:
+                (source,) = node.inputs
+                if source.__class__ is Node:
+                    following = source
+                elif source.requires_grad:
+                    leaf = source
+                else:
+                    return node, g
+                (rule,) = op.rules
+                y, a = saved
+                r = last = rule(g, y, a) if details is None else rule(g, y, a, **details["kwargs"])
+                if following is not None and source.spec is not spec:
+                    r = fit(r, source.spec)
+            else:
+                return node, g
+            if leaf is not None:
+                its = leaf.spec
+                if its is not spec:
+                    last = fit(last, its)
+                held = arrived.get(leaf)
+                if held is None:
+                    arrived[leaf] = last
+                elif its.size < _LARGE:
+                    arrived[leaf] = held + last
+                else:
+                    arrived[leaf] = _sum(held, last, leaf, own)
+            if not retain_graph:
+                node.saved = None
+            if following is None:
+                return None, None
+            node = following
+            g = r
+    except Exception as error:
+        error.add_note(f"raised by the derivative rule of {describe(node)}, input {op.rules.index(rule)}")
+        raise
 
 
 def _are_arrays(total: Any, g: Any) -> bool:
@@ -401,6 +424,8 @@ def _attend(node: Node, g: Any, retained: list[tuple[Node, Any]] | None) -> Any:
 
 def _own(g: Any) -> Any:
     """`g` for somebody who may change it: the same array or Tensor can be on its way to other nodes."""
+    if g.__class__ is np.ndarray:
+        return g.copy("K")
     return wrap(g._settled(), g._node) if isinstance(g, Tensor) else np.array(g)
 
 
@@ -419,6 +444,8 @@ def fit(g: Any, spec: Spec) -> Any:
 
     A complex gradient of a real input keeps its real part: the input cannot move in any other direction.
     """
+    if not spec.ndim and g.__class__ is _ndarray and g.dtype is spec.dtype:
+        return _add(g, None)
     if g.shape != spec.shape:
         g = unbroadcast(g, spec.shape)
     if g.dtype != spec.dtype:

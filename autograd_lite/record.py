@@ -46,13 +46,14 @@ class Spec:
     to see that a gradient needs neither un-broadcasting nor a cast.
     """
 
-    __slots__ = ("dtype", "ndim", "shape", "size")
+    __slots__ = ("dtype", "is_complex", "ndim", "shape", "size")
 
     def __init__(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
         self.shape = shape
         self.dtype = dtype
         self.ndim = len(shape)
         self.size = math.prod(shape)
+        self.is_complex = dtype.kind == "c"
 
     def __repr__(self) -> str:
         return f"{self.dtype}{list(self.shape)}"
@@ -208,13 +209,18 @@ class Primitive:
         variadic: any number of inputs; then there is one rule `(g, y, position, *inputs, **static)`.
         reads: what a variadic rule reads of every input: NOTHING, SPEC or VALUE.
         view: whether NumPy gives a view of its input.
+        holomorphic: whether it has a complex derivative, of which the rules speak as they do of the real one; the
+            gradient by a complex input takes its conjugate, which `rule_for` sees to.
         add: `(total, g, **static)` adds the gradient of the one input to an array of its shape in place, and returns
             whether it could; for a rule whose gradient, a new array each time, is zero but for a part.
 
     Its `keeps` tells per rule what the rule reads of `(y, *inputs)`: NOTHING, SPEC or VALUE.
     """
 
-    __slots__ = ("_wanted", "add", "fn", "keeps", "name", "prints", "rules", "static", "variadic", "view", "width")
+    __slots__ = (
+        *("_wanted", "add", "fn", "holomorphic", "keeps", "name", "prints", "rules", "static", "variadic", "view"),
+        "width",
+    )
 
     keeps: tuple[tuple[int, ...], ...]
 
@@ -228,6 +234,7 @@ class Primitive:
         variadic: bool = False,
         reads: int = VALUE,
         view: bool = False,
+        holomorphic: bool = False,
         add: Callable[..., bool] | None = None,
     ) -> None:
         self.fn = fn
@@ -237,6 +244,7 @@ class Primitive:
         self.prints = prints
         self.variadic = variadic
         self.view = view
+        self.holomorphic = holomorphic
         #: how many inputs it has, if a gradient flows to each of them; otherwise, or if that varies, 0
         self.width = 0 if variadic or None in rules else len(rules)
         self._wanted: dict[int, tuple[int, ...] | None] = {}
@@ -274,6 +282,13 @@ class Primitive:
             ]
             self._wanted[flowing] = tuple(max(column) for column in zip(*read, strict=True)) if read else None
         return self._wanted[flowing]
+
+    def rule_for(self, position: int, spec: Spec) -> Rule | None:
+        """The rule of one input, for a result of that dtype."""
+        rule: Rule | None = self.rules[position]
+        if rule is None or not (self.holomorphic and spec.is_complex):
+            return rule
+        return lambda g, *saved, **static: np.conjugate(rule(np.conjugate(g), *saved, **static))
 
     def keep_all(self) -> None:
         """Save every input and the output for the rules, whatever their bytecode says."""

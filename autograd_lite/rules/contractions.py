@@ -18,7 +18,7 @@ from autograd_lite.rules.products import (
     refuse_out,
     typed,
 )
-from autograd_lite.rules.table import call, composed, conj, real, rule
+from autograd_lite.rules.table import call, composed, conj, holomorphic, real, rule
 
 __all__: list[str] = []
 
@@ -39,7 +39,7 @@ def _tensordot_by_a(g: Any, b: Any, ndim: int, axes: Any) -> Any:
     b = typed(b, g)
     of_a, of_b = _contracted(ndim, b.ndim, axes)
     free = _free(b.ndim, of_b)
-    r = np.tensordot(g, conj(b), (list(range(g.ndim - len(free), g.ndim)), free))
+    r = np.tensordot(g, b, (list(range(g.ndim - len(free), g.ndim)), free))
     # r has the free axes of a, then the summed ones in the order in which they stand in b.
     stand = _free(ndim, of_a) + [i for _, i in sorted(zip(of_b, of_a, strict=True))]
     return np.transpose(r, np.argsort(stand).tolist())
@@ -49,7 +49,7 @@ def _tensordot_by_b(g: Any, a: Any, ndim: int, axes: Any) -> Any:
     a = typed(a, g)
     of_a, of_b = _contracted(a.ndim, ndim, axes)
     free = _free(a.ndim, of_a)
-    r = np.tensordot(conj(a), g, (free, list(range(len(free)))))
+    r = np.tensordot(a, g, (free, list(range(len(free)))))
     stand = [i for _, i in sorted(zip(of_a, of_b, strict=True))] + _free(ndim, of_b)
     return np.transpose(r, np.argsort(stand).tolist())
 
@@ -58,7 +58,7 @@ def _tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     return np.tensordot(a, b, axes)
 
 
-_over_axes: Primitive = rule(
+_over_axes: Primitive = holomorphic(
     _tensordot,
     lambda g, y, a, b, axes=2: _tensordot_by_a(g, b, a.ndim, axes),
     lambda g, y, a, b, axes=2: _tensordot_by_b(g, a, b.ndim, axes),
@@ -92,9 +92,9 @@ def _tensordot_of(a: Any, b: Any, axes: Any = 2) -> Any:
 def _dot_by_a(g: Any, y: Any, a: Any, b: Any, out: Any = None) -> Any:
     b = typed(b, g)
     if not a.ndim:
-        return (g * conj(b)).sum()
+        return (g * b).sum()
     if not b.ndim:
-        return g * conj(b)
+        return g * b
     if b.ndim <= 2 and a.ndim <= 2:
         return matmul_by_a(g, None, None, b)
     return _tensordot_by_a(g, b, a.ndim, ([a.ndim - 1], [max(b.ndim - 2, 0)]))
@@ -103,15 +103,15 @@ def _dot_by_a(g: Any, y: Any, a: Any, b: Any, out: Any = None) -> Any:
 def _dot_by_b(g: Any, y: Any, a: Any, b: Any, out: Any = None) -> Any:
     a = typed(a, g)
     if not b.ndim:
-        return (g * conj(a)).sum()
+        return (g * a).sum()
     if not a.ndim:
-        return g * conj(a)
+        return g * a
     if b.ndim <= 2 and a.ndim <= 2:
         return matmul_by_b(g, None, a, None)
     return _tensordot_by_b(g, a, b.ndim, ([a.ndim - 1], [max(b.ndim - 2, 0)]))
 
 
-rule(
+holomorphic(
     np.dot,
     _dot_by_a,
     _dot_by_b,
@@ -137,23 +137,23 @@ rule(
 def _inner_by_a(g: Any, y: Any, a: Any, b: Any) -> Any:
     b = typed(b, g)
     if not a.ndim:
-        return (g * conj(b)).sum()
+        return (g * b).sum()
     if not b.ndim:
-        return g * conj(b)
-    return np.tensordot(g, conj(b), b.ndim - 1)
+        return g * b
+    return np.tensordot(g, b, b.ndim - 1)
 
 
 def _inner_by_b(g: Any, y: Any, a: Any, b: Any) -> Any:
     a = typed(a, g)
     if not b.ndim:
-        return (g * conj(a)).sum()
+        return (g * a).sum()
     if not a.ndim:
-        return g * conj(a)
+        return g * a
     free = list(range(a.ndim - 1))
-    return np.tensordot(g, conj(a), (free, free))
+    return np.tensordot(g, a, (free, free))
 
 
-rule(
+holomorphic(
     np.inner,
     _inner_by_a,
     _inner_by_b,

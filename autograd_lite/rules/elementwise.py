@@ -1,7 +1,6 @@
 """Elementwise rules: arithmetic, powers and roots, the larger of two, absolute value.
 
-A rule of a function that takes complex numbers multiplies `g` by the conjugate of the derivative. The functions
-of the inner loop ask `g.dtype` themselves, which costs less than a call of `conj`.
+Those of a holomorphic function hold for complex numbers as they stand: `Primitive.rule_for` adds the conjugates.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.rules.table import conj, elementwise, numbers_of, rule
+from autograd_lite.rules.table import elementwise, holomorphic, numbers_of, rule
 
 # --- arithmetic ----------------------------------------------------------------------------------------------
 
@@ -29,28 +28,23 @@ rule(
     prints="{} - {}",
     sample=elementwise("real", "real"),
 )
-rule(
+holomorphic(
     np.multiply,
-    lambda g, y, a, b: g * b if g.dtype.kind != "c" else g * conj(b),
-    lambda g, y, a, b: g * a if g.dtype.kind != "c" else g * conj(a),
+    lambda g, y, a, b: g * b,
+    lambda g, y, a, b: g * a,
     prints="{} * {}",
     sample=elementwise("real", "real"),
 )
-rule(
+holomorphic(
     np.true_divide,
-    lambda g, y, a, b: g / b if g.dtype.kind != "c" else g / conj(b),
-    lambda g, y, a, b: -g * y / b if g.dtype.kind != "c" else -g * conj(y / b),
+    lambda g, y, a, b: g / b,
+    lambda g, y, a, b: -g * y / b,
     prints="{} / {}",
     sample=elementwise("real", "nonzero"),
 )
 rule(np.negative, lambda g, y, x: -g, prints="-{}", sample=elementwise("real"))
 rule(np.positive, lambda g, y, x: g, prints="+{}", sample=elementwise("real"))
-rule(
-    np.reciprocal,
-    lambda g, y, x: -g * (y * y) if g.dtype.kind != "c" else -g * conj(y * y),
-    prints="1 / {}",
-    sample=elementwise("nonzero"),
-)
+holomorphic(np.reciprocal, lambda g, y, x: -g * (y * y), prints="1 / {}", sample=elementwise("nonzero"))
 rule(np.rad2deg, lambda g, y, x: g * (180.0 / math.pi), prints="180 / pi * {}", sample=elementwise("real"))
 rule(np.degrees, lambda g, y, x: g * (180.0 / math.pi), prints="180 / pi * {}", sample=elementwise("real"))
 rule(np.deg2rad, lambda g, y, x: g * (math.pi / 180.0), prints="pi / 180 * {}", sample=elementwise("real"))
@@ -84,28 +78,24 @@ rule(
 # --- powers and roots ----------------------------------------------------------------------------------------
 
 
-def _times_conj(g: Any, slope: Any) -> Any:
-    return g * slope if g.dtype.kind != "c" else g * conj(slope)
-
-
 def power_base(g: Any, y: Any, a: Any, b: Any) -> Any:
     """b * a ** (b - 1), right at a = 0 to every order: the exponent of a vanished factor must not go below 0."""
     kind = b.__class__
     if kind is int or kind is float:
         if b == 2:
-            return g * (a + a) if g.dtype.kind != "c" else g * conj(a + a)
+            return g * (a + a)
         if b == 1:
             return g
         if b == 0:
             return np.zeros_like(g)
-        return _times_conj(g, b * a ** (b - 1))
+        return g * (b * a ** (b - 1))
     if hasattr(b, "dtype") and b.dtype.kind in "biu":  # NumPy subtracts nothing from a bool; an unsigned 0 - 1 is 255
         b = numbers_of(b).astype(y.dtype)
     lowered = b - 1
     vanished = (numbers_of(a) == 0) & (numbers_of(b) == 0)
     if vanished.any():
         lowered = np.where(vanished, 1, lowered)
-    return _times_conj(g, b * a**lowered)
+    return g * (b * a**lowered)
 
 
 def power_exponent(g: Any, y: Any, a: Any, b: Any) -> Any:
@@ -118,23 +108,13 @@ def power_exponent(g: Any, y: Any, a: Any, b: Any) -> Any:
     zero = (numbers_of(a) == 0) & (np.real(numbers_of(b)) >= 0)
     if zero.any():
         a = np.where(zero, 1, a)
-    return _times_conj(g, y * np.log(a))
+    return g * (y * np.log(a))
 
 
-rule(np.power, power_base, power_exponent, prints="{} ** {}", sample=elementwise("positive", "real"))
-rule(np.float_power, power_base, power_exponent, prints="{} ** {}", sample=elementwise("positive", "real"))
-rule(
-    np.square,
-    lambda g, y, x: g * (x + x) if g.dtype.kind != "c" else g * conj(x + x),
-    prints="{} ** 2",
-    sample=elementwise("real"),
-)
-rule(
-    np.sqrt,
-    lambda g, y, x: 0.5 * g / y if g.dtype.kind != "c" else 0.5 * g / conj(y),
-    prints="sqrt({})",
-    sample=elementwise("positive"),
-)
+holomorphic(np.power, power_base, power_exponent, prints="{} ** {}", sample=elementwise("positive", "real"))
+holomorphic(np.float_power, power_base, power_exponent, prints="{} ** {}", sample=elementwise("positive", "real"))
+holomorphic(np.square, lambda g, y, x: g * (x + x), prints="{} ** 2", sample=elementwise("real"))
+holomorphic(np.sqrt, lambda g, y, x: 0.5 * g / y, prints="sqrt({})", sample=elementwise("positive"))
 rule(np.cbrt, lambda g, y, x: g / (3.0 * (y * y)), prints="cbrt({})", sample=elementwise("nonzero"))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.record import Primitive
-from autograd_lite.rules.table import call, conj, elementwise, real, rule
+from autograd_lite.rules.table import call, elementwise, holomorphic, real
 
 __all__ = ["FEW", "expit"]
 
@@ -29,9 +29,9 @@ def _expit(x: Any) -> Any:
 
 
 #: the logistic function 1 / (1 + exp(-x))
-expit: Primitive = rule(
+expit: Primitive = holomorphic(
     _expit,
-    lambda g, y, x: g * (y - y * y) if g.dtype.kind != "c" else g * conj(y - y * y),
+    lambda g, y, x: g * (y - y * y),
     name="sigmoid",
     prints="σ({})",
     sample=[elementwise("real"), call(real(16, 16))],

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.record import Primitive
-from autograd_lite.rules.table import call, conj, real, rule
+from autograd_lite.rules.table import call, holomorphic, real
 
 __all__ = ["columns_of", "log_softmax"]
 
@@ -40,7 +40,7 @@ def _log_softmax(x: Any, axis: Any = -1) -> Any:
 
 
 def _log_softmax_rule(g: Any, y: Any, x: Any, axis: Any = -1) -> Any:
-    share = np.exp(y) if g.dtype.kind != "c" else conj(np.exp(y))
+    share = np.exp(y)
     if g.__class__ is np.ndarray is share.__class__ and g.dtype is share.dtype:  # the same, in place
         share *= _add(g, axis, None, None, True)
         return np.subtract(g, share, out=share)
@@ -48,7 +48,7 @@ def _log_softmax_rule(g: Any, y: Any, x: Any, axis: Any = -1) -> Any:
 
 
 #: log(exp(x) / sum(exp(x))) along `axis`, exact where a probability underflows
-log_softmax: Primitive = rule(
+log_softmax: Primitive = holomorphic(
     _log_softmax,
     _log_softmax_rule,
     name="log_softmax",

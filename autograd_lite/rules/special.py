@@ -25,7 +25,7 @@ from autograd_lite.rules.special_derivatives import (
     refusing,
     student_density,
 )
-from autograd_lite.rules.table import TABLE, Input, call, conj, elementwise, numbers_of, rule
+from autograd_lite.rules.table import TABLE, Input, call, conj, elementwise, holomorphic, numbers_of, rule
 
 __all__ = ["knows", "load", "polygamma"]
 
@@ -61,9 +61,9 @@ def _gamma(special: Any) -> None:
     positive = elementwise("positive")
     psi = special.psi
     rule(psi, lambda g, y, x: g * polygamma(x, order=1), name="digamma", prints="digamma({})", sample=positive)
-    rule(special.gamma, lambda g, y, x: g * conj(y * psi(x)), prints="gamma({})", sample=positive)
+    holomorphic(special.gamma, lambda g, y, x: g * (y * psi(x)), prints="gamma({})", sample=positive)
     rule(special.gammaln, lambda g, y, x: g * psi(x), prints="ln|gamma({})|", sample=positive)
-    rule(special.loggamma, lambda g, y, x: g * conj(psi(x)), prints="ln gamma({})", sample=positive)
+    holomorphic(special.loggamma, lambda g, y, x: g * psi(x), prints="ln gamma({})", sample=positive)
 
     def reciprocal(y: Any, x: Any) -> Any:
         """The derivative of 1 / gamma: by reflection (DLMF 5.5.3) where psi has its poles, which cancel."""
@@ -74,7 +74,7 @@ def _gamma(special: Any) -> None:
         reflected = special.gamma(z) * (np.cos(w) - psi(z) * np.sin(w) / math.pi)
         return np.where(left, reflected, -y * psi(np.where(left, 1.0, x)))
 
-    rule(special.rgamma, lambda g, y, x: g * conj(reciprocal(y, x)), prints="1 / gamma({})", sample=positive)
+    holomorphic(special.rgamma, lambda g, y, x: g * reciprocal(y, x), prints="1 / gamma({})", sample=positive)
     rule(
         special.gammasgn,
         lambda g, y, x: np.zeros_like(g),
@@ -177,16 +177,16 @@ def _bessel(special: Any) -> None:
     rule(special.k0, lambda g, y, x: -g * special.k1(x), prints="K0({})", sample=positive)
     rule(special.k1, lambda g, y, x: -g * (0.5 * (special.k0(x) + kv(2, x))), prints="K1({})", sample=positive)
 
-    def of_order(f: Any, prints: str, sample: Any, slope: Any) -> None:
+    def of_order(f: Any, prints: str, sample: Any, slope: Any, row: Any = holomorphic) -> None:
         name = f.__name__
-        rule(f, refusing(name, "the order", 2), slope, prints=prints, sample=sample)
+        row(f, refusing(name, "the order", 2), slope, prints=prints, sample=sample)
 
-    of_order(jv, "J({}, {})", order, lambda g, y, v, x: g * conj(0.5 * (jv(v - 1, x) - jv(v + 1, x))))
+    of_order(jv, "J({}, {})", order, lambda g, y, v, x: g * (0.5 * (jv(v - 1, x) - jv(v + 1, x))))
     of_order(yn, "Y({}, {})", integer, lambda g, y, v, x: g * (0.5 * (yn(v - 1, x) - yn(v + 1, x))))
-    of_order(yv, "Y({}, {})", order, lambda g, y, v, x: g * conj(0.5 * (yv(v - 1, x) - yv(v + 1, x))))
-    of_order(iv, "I({}, {})", order, lambda g, y, v, x: g * conj(0.5 * (iv(v - 1, x) + iv(v + 1, x))))
+    of_order(yv, "Y({}, {})", order, lambda g, y, v, x: g * (0.5 * (yv(v - 1, x) - yv(v + 1, x))))
+    of_order(iv, "I({}, {})", order, lambda g, y, v, x: g * (0.5 * (iv(v - 1, x) + iv(v + 1, x))))
     of_order(kn, "K({}, {})", integer, lambda g, y, v, x: -g * (0.5 * (kn(v - 1, x) + kn(v + 1, x))))
-    of_order(kv, "K({}, {})", order, lambda g, y, v, x: -g * conj(0.5 * (kv(v - 1, x) + kv(v + 1, x))))
+    of_order(kv, "K({}, {})", order, lambda g, y, v, x: -g * (0.5 * (kv(v - 1, x) + kv(v + 1, x))))
 
     def scaled(g: Any, v: Any, x: Any) -> Any:
         if x.dtype.kind != "c":
@@ -195,7 +195,7 @@ def _bessel(special: Any) -> None:
         steady = conj(0.5 * (ive(v - 1, x) + ive(v + 1, x)))
         return g * steady - np.sign(np.real(x)) * np.real(conj(g) * ive(v, x))
 
-    of_order(ive, "exp(-|{1}|) I({0}, {1})", order, lambda g, y, v, x: scaled(g, v, x))
+    of_order(ive, "exp(-|{1}|) I({0}, {1})", order, lambda g, y, v, x: scaled(g, v, x), rule)
 
 
 # --- error functions and the normal distribution -----------------------------------------------------------------
@@ -204,9 +204,9 @@ def _bessel(special: Any) -> None:
 def _error_functions(special: Any) -> None:
     one = elementwise("real")
     bell = 2.0 / _SQRT_PI
-    rule(special.erf, lambda g, y, x: g * conj(bell * np.exp(-x * x)), prints="erf({})", sample=one)
-    rule(special.erfc, lambda g, y, x: -g * conj(bell * np.exp(-x * x)), prints="erfc({})", sample=one)
-    rule(special.erfcx, lambda g, y, x: g * conj(erfcx_derivative(x, order=1)), prints="erfcx({})", sample=one)
+    holomorphic(special.erf, lambda g, y, x: g * (bell * np.exp(-x * x)), prints="erf({})", sample=one)
+    holomorphic(special.erfc, lambda g, y, x: -g * (bell * np.exp(-x * x)), prints="erfc({})", sample=one)
+    holomorphic(special.erfcx, lambda g, y, x: g * erfcx_derivative(x, order=1), prints="erfcx({})", sample=one)
     rule(
         special.erfinv,
         lambda g, y, x: g * (0.5 * _SQRT_PI * np.exp(y * y)),
@@ -219,9 +219,9 @@ def _error_functions(special: Any) -> None:
         prints="erfcinv({})",
         sample=elementwise("fraction"),
     )
-    rule(
+    holomorphic(
         special.ndtr,
-        lambda g, y, x: g * conj(np.exp(-0.5 * (x * x)) / _SQRT_2PI),
+        lambda g, y, x: g * (np.exp(-0.5 * (x * x)) / _SQRT_2PI),
         prints="Phi({})",
         sample=one,
     )
@@ -239,9 +239,9 @@ def _error_functions(special: Any) -> None:
         right = np.where(left, 0.0, x)
         return np.where(left, tail, np.exp(-0.5 * (right * right) - np.where(left, 0.0, y)) / _SQRT_2PI)
 
-    rule(
+    holomorphic(
         special.log_ndtr,
-        lambda g, y, x: g * conj(hazard(y, x)),
+        lambda g, y, x: g * hazard(y, x),
         prints="ln Phi({})",
         sample=one,
     )
@@ -261,17 +261,17 @@ def _entropies(special: Any) -> None:
         empty = (numbers_of(x) == 0) & (np.real(numbers_of(y)) <= least)
         return log(np.where(empty, least + 1.0, y) if np.any(empty) else y)
 
-    rule(
+    holomorphic(
         special.xlogy,
-        lambda g, y, a, b: g * conj(logarithm(a, typed(b, g), np.log, 0.0)),
-        lambda g, y, a, b: g * conj(ratio(a, b)),
+        lambda g, y, a, b: g * logarithm(a, typed(b, g), np.log, 0.0),
+        lambda g, y, a, b: g * ratio(a, b),
         prints="{} ln {}",
         sample=elementwise("real", "positive"),
     )
-    rule(
+    holomorphic(
         special.xlog1py,
-        lambda g, y, a, b: g * conj(logarithm(a, typed(b, g), np.log1p, -1.0)),
-        lambda g, y, a, b: g * conj(ratio(a, b + 1.0)),
+        lambda g, y, a, b: g * logarithm(a, typed(b, g), np.log1p, -1.0),
+        lambda g, y, a, b: g * ratio(a, b + 1.0),
         prints="{} ln(1 + {})",
         sample=elementwise("real", "unit"),
     )

@@ -14,7 +14,7 @@ import numpy as np
 
 from autograd_lite.errors import NotDifferentiableError
 from autograd_lite.record import Primitive
-from autograd_lite.rules.table import Input, call, conj, numbers_of, real, rule
+from autograd_lite.rules.table import Input, call, holomorphic, numbers_of, real, rule
 
 __all__ = [
     "beta_density",
@@ -219,9 +219,9 @@ def _erfcx_values(x: Any, order: int = 0) -> Any:
 
 
 #: the derivative of `order` of erfcx
-erfcx_derivative: Primitive = rule(
+erfcx_derivative: Primitive = holomorphic(
     _erfcx_values,
-    lambda g, y, x, order=0: g * conj(erfcx_derivative(x, order=order + 1)),
+    lambda g, y, x, order=0: g * erfcx_derivative(x, order=order + 1),
     name="erfcx_derivative",
     prints="erfcx'({})",
     sample=[call(real(3), order=1), call(Input((2, 2), "positive"), order=2)],

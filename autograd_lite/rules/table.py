@@ -2,7 +2,7 @@
 
 A row reads
 
-    rule(np.tanh, lambda g, y, x: g - g * (y * y), prints="tanh({})", sample=elementwise("real"))
+    holomorphic(np.tanh, lambda g, y, x: g - g * (y * y), prints="tanh({})", sample=elementwise("real"))
 
 `g` is the gradient that comes in, `y` the output, `x` (or `a, b`) the inputs; static arguments follow under
 NumPy's own names. A rule returns the gradient of its input, of the output's shape or the input's: the engine
@@ -12,6 +12,7 @@ records the derivative's own graph.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -33,6 +34,7 @@ __all__ = [
     "conj",
     "composed",
     "elementwise",
+    "holomorphic",
     "numbers_of",
     "plain",
     "real",
@@ -62,19 +64,35 @@ def rule(
     variadic: bool = False,
     reads: int = VALUE,
     view: bool = False,
+    holomorphic: bool = False,
     add: Callable[..., bool] | None = None,
 ) -> Primitive:
     """Add one row: the NumPy function, one rule per array input, how it prints, what it is tested on.
 
     `fn` replaces the function where a leaner call computes the same; `None` among the rules marks an input
-    through which nothing flows. Raises ValueError if the function has a row already.
+    through which nothing flows. Without `holomorphic` the rules must give complex numbers their conjugates
+    themselves. Raises ValueError if the function has a row already.
     """
     _claim(function)
     name = name or function.__name__
-    row = Primitive(fn or function, rules, name=name, prints=prints, variadic=variadic, reads=reads, view=view, add=add)
+    row = Primitive(
+        fn or function,
+        rules,
+        name=name,
+        prints=prints,
+        variadic=variadic,
+        reads=reads,
+        view=view,
+        holomorphic=holomorphic,
+        add=add,
+    )
     TABLE[function] = row
     SAMPLES[function] = sample
     return row
+
+
+#: `rule` for a function with a complex derivative: its rules are written as for real numbers, without conjugates
+holomorphic = functools.partial(rule, holomorphic=True)
 
 
 def composed(*functions: Any, sample: Any = None) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -9,31 +9,21 @@ import numpy as np
 
 from autograd_lite.record import Primitive
 from autograd_lite.rules.logistic import FEW, expit
-from autograd_lite.rules.table import call, conj, elementwise, numbers_of, real, rule
+from autograd_lite.rules.table import call, elementwise, holomorphic, numbers_of, real, rule
 
 LN2 = math.log(2.0)
 LN10 = math.log(10.0)
 
 # --- exponentials and logarithms -------------------------------------------------------------------------------
 
-rule(
-    np.exp,
-    lambda g, y, x: g * y if g.dtype.kind != "c" else g * conj(y),
-    prints="exp({})",
-    sample=elementwise("real"),
-)
-rule(np.exp2, lambda g, y, x: g * (conj(y) * LN2), prints="2 ** {}", sample=elementwise("real"))
+holomorphic(np.exp, lambda g, y, x: g * y, prints="exp({})", sample=elementwise("real"))
+holomorphic(np.exp2, lambda g, y, x: g * (y * LN2), prints="2 ** {}", sample=elementwise("real"))
 # y + 1 would lose all digits of exp(x) where x is very negative
-rule(np.expm1, lambda g, y, x: g * conj(np.exp(x)), prints="exp({}) - 1", sample=elementwise("real"))
-rule(
-    np.log,
-    lambda g, y, x: g / x if g.dtype.kind != "c" else g / conj(x),
-    prints="ln({})",
-    sample=elementwise("positive"),
-)
-rule(np.log2, lambda g, y, x: g / (conj(x) * LN2), prints="log2({})", sample=elementwise("positive"))
-rule(np.log10, lambda g, y, x: g / (conj(x) * LN10), prints="log10({})", sample=elementwise("positive"))
-rule(np.log1p, lambda g, y, x: g / (conj(x) + 1.0), prints="ln(1 + {})", sample=elementwise("unit"))
+holomorphic(np.expm1, lambda g, y, x: g * np.exp(x), prints="exp({}) - 1", sample=elementwise("real"))
+holomorphic(np.log, lambda g, y, x: g / x, prints="ln({})", sample=elementwise("positive"))
+holomorphic(np.log2, lambda g, y, x: g / (x * LN2), prints="log2({})", sample=elementwise("positive"))
+holomorphic(np.log10, lambda g, y, x: g / (x * LN10), prints="log10({})", sample=elementwise("positive"))
+holomorphic(np.log1p, lambda g, y, x: g / (x + 1.0), prints="ln(1 + {})", sample=elementwise("unit"))
 
 
 def _weight(x: Any, other: Any, logaddexp: Any, exp: Any) -> Any:
@@ -74,22 +64,22 @@ rule(
 
 # --- trigonometric functions -----------------------------------------------------------------------------------
 
-rule(np.sin, lambda g, y, x: g * conj(np.cos(x)), prints="sin({})", sample=elementwise("real"))
-rule(np.cos, lambda g, y, x: -g * conj(np.sin(x)), prints="cos({})", sample=elementwise("real"))
-rule(np.tan, lambda g, y, x: g * conj(y * y + 1.0), prints="tan({})", sample=elementwise("unit"))
-rule(
+holomorphic(np.sin, lambda g, y, x: g * np.cos(x), prints="sin({})", sample=elementwise("real"))
+holomorphic(np.cos, lambda g, y, x: -g * np.sin(x), prints="cos({})", sample=elementwise("real"))
+holomorphic(np.tan, lambda g, y, x: g * (y * y + 1.0), prints="tan({})", sample=elementwise("unit"))
+holomorphic(
     np.arcsin,
-    lambda g, y, x: g / conj(np.sqrt((1.0 - x) * (1.0 + x))),
+    lambda g, y, x: g / np.sqrt((1.0 - x) * (1.0 + x)),
     prints="arcsin({})",
     sample=elementwise("unit"),
 )
-rule(
+holomorphic(
     np.arccos,
-    lambda g, y, x: -g / conj(np.sqrt((1.0 - x) * (1.0 + x))),
+    lambda g, y, x: -g / np.sqrt((1.0 - x) * (1.0 + x)),
     prints="arccos({})",
     sample=elementwise("unit"),
 )
-rule(np.arctan, lambda g, y, x: g / conj(x * x + 1.0), prints="arctan({})", sample=elementwise("real"))
+holomorphic(np.arctan, lambda g, y, x: g / (x * x + 1.0), prints="arctan({})", sample=elementwise("real"))
 
 
 def _by_square_of_radius(dtype: Any, x: Any, a: Any, b: Any) -> Any:
@@ -114,28 +104,18 @@ rule(
 
 # --- hyperbolic functions --------------------------------------------------------------------------------------
 
-rule(np.sinh, lambda g, y, x: g * conj(np.cosh(x)), prints="sinh({})", sample=elementwise("real"))
-rule(np.cosh, lambda g, y, x: g * conj(np.sinh(x)), prints="cosh({})", sample=elementwise("real"))
-rule(
-    np.tanh,
-    lambda g, y, x: g - g * (y * y) if g.dtype.kind != "c" else g - g * conj(y * y),
-    prints="tanh({})",
-    sample=elementwise("real"),
-)
-rule(np.arcsinh, lambda g, y, x: g / conj(np.sqrt(x * x + 1.0)), prints="arcsinh({})", sample=elementwise("real"))
-rule(
+holomorphic(np.sinh, lambda g, y, x: g * np.cosh(x), prints="sinh({})", sample=elementwise("real"))
+holomorphic(np.cosh, lambda g, y, x: g * np.sinh(x), prints="cosh({})", sample=elementwise("real"))
+holomorphic(np.tanh, lambda g, y, x: g - g * (y * y), prints="tanh({})", sample=elementwise("real"))
+holomorphic(np.arcsinh, lambda g, y, x: g / np.sqrt(x * x + 1.0), prints="arcsinh({})", sample=elementwise("real"))
+holomorphic(
     np.arccosh,
     # two roots, because on complex numbers sqrt(x * x - 1) is the other branch where Re(x) < 0
-    lambda g, y, x: g / conj(np.sqrt(x - 1.0) * np.sqrt(x + 1.0)),
+    lambda g, y, x: g / (np.sqrt(x - 1.0) * np.sqrt(x + 1.0)),
     prints="arccosh({})",
     sample=elementwise("above one"),
 )
-rule(
-    np.arctanh,
-    lambda g, y, x: g / conj((1.0 - x) * (1.0 + x)),
-    prints="arctanh({})",
-    sample=elementwise("unit"),
-)
+holomorphic(np.arctanh, lambda g, y, x: g / ((1.0 - x) * (1.0 + x)), prints="arctanh({})", sample=elementwise("unit"))
 
 # --- sinc and i0: each derivative is the next member of a family, exact at 0 where a quotient would be 0 / 0 -----
 
@@ -160,19 +140,14 @@ def _sinc_values(x: Any, order: int = 0) -> Any:
     return (np.where(near, series, recurrence) * math.pi**order).astype(t.dtype, copy=False)[()]
 
 
-_sinc_derivative: Primitive = rule(
+_sinc_derivative: Primitive = holomorphic(
     _sinc_values,
-    lambda g, y, x, order=0: g * conj(_sinc_derivative(x, order=order + 1)),
+    lambda g, y, x, order=0: g * _sinc_derivative(x, order=order + 1),
     name="sinc_derivative",
     prints="sinc'({})",
     sample=[call(real(3, 4), order=1), call(real(2), order=2)],
 )
-rule(
-    np.sinc,
-    lambda g, y, x: g * conj(_sinc_derivative(x, order=1)),
-    prints="sinc({})",
-    sample=elementwise("real"),
-)
+holomorphic(np.sinc, lambda g, y, x: g * _sinc_derivative(x, order=1), prints="sinc({})", sample=elementwise("real"))
 
 
 def _i0_values(x: Any, order: int = 0) -> Any:
@@ -193,9 +168,9 @@ def _i0_values(x: Any, order: int = 0) -> Any:
     return total[()]
 
 
-_i0_derivative: Primitive = rule(
+_i0_derivative: Primitive = holomorphic(
     _i0_values,
-    lambda g, y, x, order=0: g * conj(_i0_derivative(x, order=order + 1)),
+    lambda g, y, x, order=0: g * _i0_derivative(x, order=order + 1),
     name="i0_derivative",
     prints="I0'({})",
     sample=[call(real(3, 4), order=1), call(real(2), order=2)],

@@ -300,7 +300,7 @@ def rule_of(
     source = node.inputs[index]
     with enable_grad(), np.errstate(all="ignore"):
         g_symbol = symbol(None, entry.shape, entry.dtype, g)
-        made = fit(node.op.rules[index](g_symbol, *saved, **node.kwargs), source.spec)
+        made = fit(node.op.rule_for(index, node.spec)(g_symbol, *saved, **node.kwargs), source.spec)
     arrays = _Arrays(entry, _mask(entry, index, y, inputs), {} if brought is None else brought)
     return _read(made, known, arrays)
 

@@ -116,7 +116,7 @@ def gradients_of(
                 _forget_below(node, arrived)
                 continue
             for index, source in enumerate(node.inputs):
-                rule = node.op.rules[index]
+                rule = node.op.rule_for(index, node.spec)
                 if rule is None or not isinstance(source, Node) or not source.requires_grad:
                     continue
                 r = np.asarray(fit(rule(g, *saved, **node.kwargs), source.spec))
