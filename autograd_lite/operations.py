@@ -24,6 +24,7 @@ from autograd_lite.record import (
     Node,
     Passive,
     Primitive,
+    Spec,
     make_node,
     note_line,
     recording,
@@ -39,12 +40,12 @@ __all__ = [
     "binary",
     "by_name",
     "call",
-    "elementwise",
     "getitem",
     "reshape",
     "setitem",
     "static_arguments",
     "transpose",
+    "unary",
 ]
 
 
@@ -323,28 +324,36 @@ def call(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor
     return apply_unary(op, args[0], (static_arguments(op, kwargs) or None) if kwargs else None)
 
 
-def elementwise(op: Primitive) -> Any:
-    """`apply_unary` for an elementwise function without static arguments."""
-    keep_y = keep_x = -1  # not read off the rule yet: at import that would cost milliseconds
+def _learn(specs: dict[Any, Spec], of: Any, y: Any) -> Spec:
+    """Remember the Spec of the result `y` of operands with the specs `of`, which costs less than to ask the array."""
+    if len(specs) > 10_000:
+        specs.clear()
+    specs[of] = spec = spec_of(y)
+    return spec
+
+
+def unary(op: Primitive, *, same_shape: bool = True) -> Any:
+    """`apply_unary` for a function without static arguments, whose result has the shape of its operand or another."""
+    keeps_y: Any = None  # not read off the rule yet: at import that would cost milliseconds
+    keeps_x: Any = None
+    specs: dict[Spec, Spec] = {}  # of the operand -> of the result, where the shapes differ
 
     def method(self: Tensor) -> Tensor:
-        nonlocal keep_y, keep_x
-        if keep_x < 0:
-            keep_y, keep_x = op.keeps[0]
+        nonlocal keeps_y, keeps_x
+        if keeps_y is None:
+            keeps_y, keeps_x = [keep == VALUE for keep in op.keeps[0]]
         a = self._node
-        how = recording()
-        recorded = how == ON and a is not None and (a.__class__ is Node or a.requires_grad)
-        if not recorded and how != OFF and (how != ON or a.__class__ is Passive):
-            return apply(op, (self,), {})
-        x = self._array if self._shared is None else self._settled(recorded and keep_x == VALUE)
+        if a is None or not a.requires_grad or recording() != ON:
+            return unrecorded(self)
+        x = self._array if self._shared is None else self._settled(keeps_x)
         try:
             y = op.fn(x)
         except (TypeError, ValueError) as error:
             raise _refused(op, [x], {}, error) from error
-        if a is None or not recorded:
-            return wrap(y)
-        spec = a.spec
-        if y.dtype is not spec.dtype:
+        spec = its = a.spec
+        if not same_shape:
+            spec = specs.get(its) or _learn(specs, its, y)
+        elif y.dtype is not its.dtype:
             spec = spec_of(y)
         out = _new(Tensor)
         out._array = y
@@ -352,10 +361,20 @@ def elementwise(op: Primitive) -> Any:
         out._node = node = Node()
         node.op = op
         node.inputs = (a,)
-        node.saved = (y if keep_y == VALUE else spec, x if keep_x == VALUE else a.spec)
+        node.saved = (y if keeps_y else spec, x if keeps_x else its)
         node.spec = spec
         node.details = None
         return out
+
+    def unrecorded(self: Tensor) -> Tensor:
+        how = recording()
+        if how != OFF and (how != ON or self._node.__class__ is Passive):
+            return apply(op, (self,), {})
+        x = self._array if self._shared is None else self._settled(False)
+        try:
+            return wrap(op.fn(x))
+        except (TypeError, ValueError) as error:
+            raise _refused(op, [x], {}, error) from error
 
     return method
 
@@ -397,14 +416,15 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
     every small model: half a microsecond here is a third of the time of a small network.
     """
     op = TABLE[function]
-    kept: Any = None  # what to keep when a gradient flows to neither, to a, to b, to both
+    kept: list[Any] = [None] * 4  # what to keep when a gradient flows to neither, to a, to b, to both
     blank: Any = None  # what is saved if that is nothing: one for all nodes saves memory
+    specs: dict[Spec, dict[Spec, Spec]] = {}  # of two operands -> of the result
 
     def look() -> None:  # when first needed, for it takes long to read it off the rules
-        nonlocal kept, blank
+        nonlocal blank
         if_a, if_b = op.keeps
         both = tuple(map(max, if_a, if_b))
-        kept = [_OPERANDS if keep == _OPERANDS else keep for keep in ((), if_a, if_b, both)]
+        kept[1:] = [_OPERANDS if keep == _OPERANDS else keep for keep in (if_a, if_b, both)]
         blank = (None, None, None) if both == (NOTHING,) * 3 else None
 
     def method(self: Tensor, other: Any) -> Any:
@@ -414,40 +434,37 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
         if kind is Tensor:
             b = other._node
             z = other._array
-            shared = other._shared
             if b.__class__ is Node or (b is not None and b.requires_grad):
                 flows += 2
         elif kind is float or kind is int or (kind is np.ndarray and other.dtype.kind in "biufc"):
             b = z = other
-            shared = None
         else:
             return apply(op, (self, other), {}) if isinstance(other, OPERANDS) else NotImplemented
-        if not flows or recording() != ON:
-            how = recording()
-            if how == OFF or (how == ON and a.__class__ is not Passive and b.__class__ is not Passive):
-                return _unrecorded(op, forward, self, other)
-            return apply(op, (self, other), {})
-        if kept is None:
-            look()
         keep = kept[flows]
+        if keep is None or recording() != ON:
+            return unusual(self, other, flows)
         x = self._array
         if self._shared is not None and (self._shared is not LENT or keep[1] == VALUE):
             x = self._settled()
-        if shared is not None and (shared is not LENT or keep[2] == VALUE):
+        if kind is Tensor and other._shared is not None and (other._shared is not LENT or keep[2] == VALUE):
             z = other._settled()
         try:
             y = forward(x, z)
         except (TypeError, ValueError) as error:
             raise _refused(op, [x, z], {}, error) from error
-        if a is None:
-            a = self._leaf()
-        spec = a.spec
-        if kind is Tensor:
+        if flows != 3:
+            if a is None:
+                a = self._leaf()
             if b is None:
                 b = other._leaf()
+        spec = a.spec  # type: ignore[union-attr]
+        if kind is Tensor:
             its = b.spec
-            if (spec is not its and (its.ndim or its.dtype is not spec.dtype)) or not same_shape:
-                spec = spec_of(y)
+            if spec is not its or not same_shape:
+                try:
+                    spec = specs[spec][its]
+                except KeyError:
+                    spec = _learn(specs.setdefault(spec, {}), its, y)
         elif kind is np.ndarray:
             b, z = _borrowed(other, keep[2])
             if spec is not b.spec or not same_shape:
@@ -466,13 +483,22 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
         node.details = None
         return out
 
+    def unusual(self: Tensor, other: Any, flows: int) -> Any:
+        how = recording()
+        if flows and how == ON:
+            look()
+            return method(self, other)
+        if how == OFF or (how == ON and not any(getattr(x, "_node", x).__class__ is Passive for x in (self, other))):
+            return _unrecorded(op, forward, self, other)
+        return apply(op, (self, other), {})
+
     def reflected(self: Tensor, other: Any) -> Any:
         b = self._node
         kind = other.__class__
         direct = kind is float or kind is int or (kind is np.ndarray and other.dtype.kind in "biufc")
         if not (direct and b is not None and b.requires_grad and recording() == ON):
             return apply(op, (other, self), {}) if isinstance(other, OPERANDS) else NotImplemented
-        if kept is None:
+        if kept[2] is None:
             look()
         keep = kept[2]
         z = self._array if self._shared is None else self._settled(keep[2] == VALUE)

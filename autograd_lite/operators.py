@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from functools import partial
 from sys import getrefcount
 from typing import Any
 
 import numpy as np
 
 from autograd_lite.errors import NotDifferentiableError, OperandError
-from autograd_lite.operations import OPERANDS, apply, apply_unary, binary, call, elementwise, reshape, transpose
+from autograd_lite.operations import OPERANDS, apply, apply_unary, binary, call, reshape, transpose, unary
 from autograd_lite.record import Primitive, is_grad_enabled
 from autograd_lite.rules.products import product
 from autograd_lite.rules.table import COMPOSED, PLAIN, TABLE
@@ -69,7 +70,7 @@ def _array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: 
                 if result is not NotImplemented:
                     return result
             elif len(inputs) == 1 and row.fn is ufunc and row.rules[0] is not None:
-                _UNARY[ufunc] = elementwise(row)
+                _UNARY[ufunc] = unary(row)
             return apply(row, inputs, kwargs)
         if ufunc in COMPOSED:
             return COMPOSED[ufunc](*inputs)
@@ -122,10 +123,11 @@ def _method(function: Any) -> Any:
                 raise
 
     elif len(row.rules) == 1:
+        alone = unary(row, same_shape=False) if function in _REDUCTIONS else partial(apply_unary, row)
 
         def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
             try:
-                return call(row, (self, *args), kwargs) if args or kwargs else apply_unary(row, self)
+                return call(row, (self, *args), kwargs) if args or kwargs else alone(self)
             except TypeError:
                 _refuse_renamed(function.__name__, kwargs)
                 raise
@@ -142,7 +144,7 @@ def _method(function: Any) -> Any:
 
 def _sign(function: Any) -> Any:
     op = TABLE[function]
-    return elementwise(op) if op.differentiable else lambda self: apply(op, (self,), {})
+    return unary(op) if op.differentiable else lambda self: apply(op, (self,), {})
 
 
 class _Probe:
@@ -230,8 +232,10 @@ _SIGNS: tuple[tuple[str, Any], ...] = (
     ("abs", np.absolute),
     ("invert", np.invert),
 )
+_REDUCTIONS: tuple[Any, ...] = (np.sum, np.mean, np.std, np.var, np.prod, np.min, np.max)
 _METHODS: tuple[Any, ...] = (
-    *(np.sum, np.mean, np.std, np.var, np.prod, np.min, np.max, np.cumsum, np.cumprod, np.any, np.all),
+    *_REDUCTIONS,
+    *(np.cumsum, np.cumprod, np.any, np.all),
     *(np.argmin, np.argmax, np.argsort, np.nonzero, np.searchsorted, np.clip, np.round, np.dot),
     *(np.ravel, np.squeeze, np.swapaxes, np.repeat, np.take, np.diagonal, np.trace, np.conjugate),
     *(np.ptp, np.choose, np.argpartition, np.copy),

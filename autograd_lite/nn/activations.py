@@ -14,11 +14,11 @@ import numpy as np
 
 from autograd_lite.arrays import plain_array
 from autograd_lite.errors import OperandError
-from autograd_lite.operations import elementwise
+from autograd_lite.operations import unary
 from autograd_lite.rules import piecewise
 from autograd_lite.rules.logistic import expit
 from autograd_lite.rules.softmax import columns_of
-from autograd_lite.rules.table import numbers_of
+from autograd_lite.rules.table import TABLE, numbers_of
 from autograd_lite.tensor import Tensor, wrap
 
 __all__ = [
@@ -79,11 +79,11 @@ def tanh(x: Any) -> Any:
     >>> tanh(np.array([0.0, 1e4]))
     array([0., 1.])
     """
-    return np.tanh(operand(x, "tanh"))
+    return _tanh(x) if isinstance(x, Tensor) else np.tanh(operand(x, "tanh"))
 
 
 # What records them on a Tensor, past the search for what was called with what.
-_relu, _sigmoid = elementwise(piecewise.relu), elementwise(expit)
+_relu, _sigmoid, _tanh = unary(piecewise.relu), unary(expit), unary(TABLE[np.tanh])
 
 
 def relu(x: Any) -> Any:
