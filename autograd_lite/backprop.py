@@ -444,11 +444,9 @@ def fit(g: Any, spec: Spec) -> Any:
 
     A complex gradient of a real input keeps its real part: the input cannot move in any other direction.
     """
-    if not spec.ndim and g.__class__ is _ndarray and g.dtype is spec.dtype:
-        return _add(g, None)
     if g.shape != spec.shape:
         g = unbroadcast(g, spec.shape)
-    if g.dtype != spec.dtype:
+    if g.dtype is not spec.dtype and g.dtype != spec.dtype:
         if g.dtype.kind == "c" and spec.dtype.kind != "c":
             g = g.real
         g = g.astype(spec.dtype)
@@ -461,7 +459,7 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
     >>> unbroadcast(np.ones((4, 2)), (2,))
     array([4., 4.])
     """
-    if g.__class__ is np.ndarray:  # a scalar, or a bias that was added to every row: past what finds the axes
+    if g.__class__ is _ndarray:  # a scalar, or a bias that was added to every row: past what finds the axes
         if not shape:
             return _add(g, None)
         if g.shape[1:] == shape:

@@ -26,6 +26,7 @@ from autograd_lite.rules.logistic import expit
 from autograd_lite.rules.piecewise import choice, relu
 from autograd_lite.rules.products import product
 from autograd_lite.rules.reductions import masked
+from autograd_lite.rules.softmax import nll
 from autograd_lite.rules.table import COMPOSED, SAMPLES, TABLE, Elementwise
 from autograd_lite.stand_in import StandIn, StandInError
 from autograd_lite.tensor import Tensor
@@ -54,7 +55,7 @@ def _kinds() -> dict[Primitive, int]:
     kinds.update((TABLE[function], _LINEAR) for function in _LINEAR_FUNCTIONS if function in TABLE)
     kinds.update((TABLE[function], _PRODUCT) for function in _PRODUCTS if function in TABLE)
     kinds.update(dict.fromkeys((choice, relu, expit), _ELEMENTWISE))  # whose samples are not of elementwise rows only
-    return kinds | {scatter: _LINEAR, masked: _LINEAR}
+    return kinds | {scatter: _LINEAR, masked: _LINEAR, nll: _LINEAR}
 
 
 def _tangent(op: Primitive, result: Any, y: Any, values: Sequence[Any], tangents: Sequence[Any], kwargs: Any) -> Any:

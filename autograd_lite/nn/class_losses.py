@@ -13,6 +13,7 @@ from autograd_lite.nn.reduction import checked_weight, pair, reduced, repeats_to
 from autograd_lite.operations import apply_unary
 from autograd_lite.rules.indexing import getitem, numbers, scatter
 from autograd_lite.rules.softmax import log_softmax as log_softmax_in_one
+from autograd_lite.rules.softmax import nll
 from autograd_lite.rules.table import numbers_of
 from autograd_lite.tensor import Tensor
 
@@ -151,9 +152,7 @@ def cross_entropy(
     if target.dtype.kind in "iu":
         logits, labels, rows = _labels(name, input, target, ignore_index)
         if weight is None and rows is None and not label_smoothing:
-            chosen = _chosen(_log_softmax(logits), labels)
-            # The one number is turned round, not each; and from 0, because the negative of no loss would be -0.
-            return 0.0 - reduced(name, chosen if logits is input else chosen.reshape(target.shape), reduction)
+            return _nll(name, _log_softmax(logits), labels, target.shape, reduction)
         smoothing = _checked_smoothing(name, label_smoothing)
         weight = _class_weight(name, weight, input)
         return _of_labels(name, _log_softmax(logits), labels, rows, target.shape, reduction, weight, smoothing)
@@ -190,7 +189,7 @@ def nll_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = Non
         raise OperandError(f"{name}: labels of dtype {target.dtype}; they must be integers")
     logs, labels, rows = _labels(name, input, target, ignore_index)
     if weight is None and rows is None:
-        return reduced(name, -_chosen(logs, labels).reshape(target.shape), reduction)
+        return _nll(name, logs, labels, target.shape, reduction)
     return _of_labels(name, logs, labels, rows, target.shape, reduction, _class_weight(name, weight, input), 0.0)
 
 
@@ -271,6 +270,15 @@ def _chosen(scores: Any, labels: Any) -> Any:
     """In each row of `scores`, that of its label."""
     index = (numbers(len(labels)), labels.copy())
     return apply_unary(getitem, scores, {"index": index}) if isinstance(scores, Tensor) else scores[index]
+
+
+def _nll(name: str, logs: Any, labels: Any, shape: Any, reduction: str) -> Any:
+    """The negative log-likelihood of the labels, which have `shape`."""
+    if reduction == "mean" and labels.size and isinstance(logs, Tensor):
+        return apply_unary(nll, logs, {"index": (numbers(len(labels)), labels.copy())})
+    chosen = _chosen(logs, labels)
+    # The one number is turned round, not each; and from 0, because the negative of no loss would be -0.
+    return 0.0 - reduced(name, chosen if chosen.shape == shape else chosen.reshape(shape), reduction)
 
 
 def _times(factor: Any, logs: Any) -> Any:

@@ -15,7 +15,7 @@ from autograd_lite.errors import OperandError
 from autograd_lite.record import Primitive
 from autograd_lite.rules.table import call, composed, conj, numbers_of, plain, real, reduction, rule, spread
 
-__all__ = ["counted", "extreme_share", "lifted", "masked", "spread_zero", "unmoved"]
+__all__ = ["counted", "extreme_share", "lifted", "masked", "mean_of_array", "spread_zero", "unmoved"]
 
 plain(np.any, np.all, np.argmax, np.argmin, np.count_nonzero)
 
@@ -145,8 +145,8 @@ def _sum_rule(
 rule(np.sum, _sum_rule, fn=_sum, prints="sum({})", sample=reduction())
 
 
-def _mean(x: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False, where: Any = True) -> Any:
-    # np.mean is mostly overhead on a small array; what it does for half floats and integers is left to it.
+def mean_of_array(x: Any, axis: Any = None, dtype: Any = None, keepdims: Any = False, where: Any = True) -> Any:
+    """`np.mean`, which is mostly overhead on a small array; what it does for half floats and integers is left to it."""
     if dtype is None and where is True and x.dtype.char in "dfDF" and (size := x.size):
         if axis is None and not keepdims:  # of one number, the loss of one sample, the sum would cost the most
             return _add(x, None) / size if size > 1 else x.reshape(())[()]
@@ -173,7 +173,7 @@ def _mean_rule(
     return _selected(spread(g, x.shape), where)
 
 
-_mean_of = rule(np.mean, _mean_rule, fn=_mean, prints="mean({})", sample=reduction(empty=False))
+_mean_of = rule(np.mean, _mean_rule, fn=mean_of_array, prints="mean({})", sample=reduction(empty=False))
 
 
 # --- prod ---------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The rule of log_softmax, which losses of classes are made of."""
+"""The rules of log_softmax and nll, which losses of classes are made of."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.record import Primitive
-from autograd_lite.rules.table import call, holomorphic, real
+from autograd_lite.rules.indexing import scatter
+from autograd_lite.rules.reductions import mean_of_array
+from autograd_lite.rules.table import call, holomorphic, real, rule, spread
 
-__all__ = ["columns_of", "log_softmax"]
+__all__ = ["columns_of", "log_softmax", "nll"]
 
 
 # Bound once, as for the sums of few numbers in `reductions`.
@@ -58,5 +60,31 @@ log_softmax: Primitive = holomorphic(
         call(real(2, 3), axis=(0, 1)),
         call(real(32, 2), axis=1),
         call(real(3), axis=0),
+    ],
+)
+
+
+def _nll(x: Any, index: Any) -> Any:
+    return 0.0 - mean_of_array(x[index])  # from 0, because the negative of no loss would be -0
+
+
+def _nll_rule(g: Any, y: Any, x: Any, index: Any = None) -> Any:
+    rows, labels = index
+    share = -g / len(labels)
+    if not isinstance(share, np.generic):
+        return scatter(spread(share, rows.shape), index=index, shape=x.shape)
+    z = np.zeros(x.shape, share.dtype)  # the same; no place is named twice, since each row is named once
+    z[rows, labels] = share
+    return z
+
+
+#: the negative log-likelihood: minus the mean of the log-probabilities at `index`, which names each row and its label
+nll: Primitive = rule(
+    _nll,
+    _nll_rule,
+    name="nll",
+    sample=[
+        call(real(3, 4), index=(np.arange(3), np.array([0, 3, 1]))),
+        call(real(1, 2), index=(np.arange(1), np.array([1]))),
     ],
 )

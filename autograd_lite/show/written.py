@@ -16,7 +16,7 @@ import numpy as np
 
 from autograd_lite.record import Primitive
 from autograd_lite.rules.norms import count_norm, nuclear_norm, p_norm
-from autograd_lite.rules.softmax import log_softmax
+from autograd_lite.rules.softmax import log_softmax, nll
 from autograd_lite.rules.table import TABLE
 from autograd_lite.show.digits import argument, told
 from autograd_lite.show.expression import (
@@ -57,6 +57,10 @@ def written_as(entry: Entry, inputs: list[Expression]) -> Expression:
     if node.op is log_softmax:
         static.setdefault("axis", "-1")  # nobody who reads the name knows that
     operation = node.op.name
+    if node.op is nll:
+        index = entry.static["index"]
+        chosen = _written("getitem", "", tuple(inputs), static, index[0].shape, index)
+        return negative(call("mean", "mean", "", (chosen,), ()))
     if node.op in _NORMS:
         operation, static = _norm(node.op, inputs[0].shape, entry.static, static)
     if not _is_row(node.op):
