@@ -79,7 +79,7 @@ def backward(tensor: Tensor, gradient: Any, retain_graph: bool | None, create_gr
             held = leaf.grad
             if held is not None:
                 g = held + g
-            if g.__class__ is not np.ndarray or g.base is not None or getrefcount(g) > _UNSHARED:
+            if g.__class__ is not _ndarray or g.base is not None or getrefcount(g) > _UNSHARED:
                 g = _own(g)  # of a number, a view, a Tensor, or an array that somebody else has too
             leaf.grad = g
     finally:
@@ -387,7 +387,7 @@ def _sum(held: Any, g: Any, leaf: Leaf, own: set[Node]) -> Any:
 
 
 #: from so many elements on memory costs more than the calls
-_LARGE = 4096
+_LARGE = 512
 
 
 def leading_to(targets: Collection[Node], roots: Iterable[Node]) -> dict[Any, None]:
@@ -424,8 +424,6 @@ def _attend(node: Node, g: Any, retained: list[tuple[Node, Any]] | None) -> Any:
 
 def _own(g: Any) -> Any:
     """`g` for somebody who may change it: the same array or Tensor can be on its way to other nodes."""
-    if g.__class__ is np.ndarray:
-        return g.copy("K")
     return wrap(g._settled(), g._node) if isinstance(g, Tensor) else np.array(g)
 
 

@@ -343,7 +343,7 @@ def unary(op: Primitive, *, same_shape: bool = True) -> Any:
         if keeps_y is None:
             keeps_y, keeps_x = [keep == VALUE for keep in op.keeps[0]]
         a = self._node
-        if a is None or not a.requires_grad or recording() != ON:
+        if (a.__class__ is not Node and (a is None or not a.requires_grad)) or recording() != ON:
             return unrecorded(self)
         x = self._array if self._shared is None else self._settled(keeps_x)
         try:
