@@ -228,7 +228,7 @@ def _sweep(
                 continue
             if useful is not None and source not in useful:
                 continue
-            rule = op.rule_for(position, spec)
+            rule = op.rule_for(position, spec) if spec.is_complex else op.rules[position]
             if rule is None:
                 continue
             sums = waiting if kind is Node else arrived
