@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from sys import getrefcount
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from autograd_lite.errors import NotDifferentiableError, OperandError
 from autograd_lite.operations import OPERANDS, apply, apply_unary, binary, call, reshape, transpose, unary
 from autograd_lite.record import Primitive, is_grad_enabled
+from autograd_lite.rules import LATER
 from autograd_lite.rules.products import product
 from autograd_lite.rules.table import COMPOSED, PLAIN, TABLE
 from autograd_lite.tensor import LENT, Tensor
@@ -83,8 +85,9 @@ def _array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: 
 
 def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG001
     """What `np.sum(tensor)` and the like come to."""
-    if function.__module__ == "numpy.fft":
-        import autograd_lite.rules.fft  # noqa: F401  # its rows join the table; importing np.fft takes long
+    if function.__module__ in LATER:
+        for family in LATER[function.__module__]:
+            import_module(f"autograd_lite.rules.{family}")  # its rows join the table
     row = TABLE.get(function)
     if row is not None:
         return call(row, *bound(function, row, args, kwargs))

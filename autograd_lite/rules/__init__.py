@@ -1,6 +1,7 @@
 """The table of derivative rules, one module per family.
 
-Not here are those that few programs need: `fft`, which the first call of np.fft imports, and those of the SciPy rooms.
+Not all are imported here: those in `LATER` are by the first call of a function of np.linalg or np.fft, those of the
+SciPy rooms by the rooms.
 """
 
 from autograd_lite.rules import (  # noqa: F401
@@ -11,19 +12,15 @@ from autograd_lite.rules import (  # noqa: F401
     contractions,
     convolutions,
     cumulative,
-    decompositions,
     diagonals,
     differences,
-    eigenvalues,
     einsum,
     elementwise,
     histograms,
     indexing,
     joining,
-    linear_algebra,
     logistic,
     nan_reductions,
-    norms,
     padding,
     piecewise,
     polynomials,
@@ -40,3 +37,9 @@ from autograd_lite.rules import (  # noqa: F401
     ufunc_methods,
     windows,
 )
+
+#: module of NumPy -> families that are imported when one of its functions is first called on a Tensor
+LATER = {
+    "numpy.fft": ("fft",),
+    "numpy.linalg": ("linear_algebra", "decompositions", "eigenvalues", "norms"),
+}

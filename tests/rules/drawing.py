@@ -4,6 +4,7 @@ Kinds of values are those that `rules.table.Input` names. All is drawn from a se
 """
 
 import copy
+import importlib
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,8 +13,11 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.rules import fft, special  # noqa: F401  # the rows of fft join the table
+from autograd_lite.rules import LATER, special
 from autograd_lite.rules.table import COMPOSED, SAMPLES, TABLE, Call, Elementwise, Input, Reduction
+
+for _family in (family for families in LATER.values() for family in families):
+    importlib.import_module(f"autograd_lite.rules.{_family}")  # its rows join the table
 
 # The rows of SciPy's functions are there where SciPy is; without it, the one that is always there has no values.
 try:
