@@ -103,11 +103,6 @@ class ArrayMethods:
         absent = {name for name in _ELSEWHERE if not hasattr(self, name)}
         return [name for name in super().__dir__() if name not in absent]
 
-    def transpose(self: Any, *axes: Any) -> Any:
-        """`np.transpose` of this Tensor; the axes as one tuple, as several numbers, or left out to reverse them."""
-        chosen = None if not axes else axes[0] if len(axes) == 1 else axes
-        return _np.transpose(self, chosen)
-
     @property
     def mT(self: Any) -> Any:
         """The last two axes exchanged."""

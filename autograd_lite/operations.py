@@ -43,6 +43,7 @@ __all__ = [
     "getitem",
     "reshape",
     "setitem",
+    "swapaxes",
     "static_arguments",
     "transpose",
     "unary",
@@ -188,12 +189,14 @@ def static_arguments(op: Primitive, kwargs: dict[str, Any]) -> dict[str, Any]:
                 )
             continue
         if value is not np._NoValue:
-            made[key] = value if value.__class__ in _BASIC else _kept(op, key, value)
+            made[key] = value if value.__class__ in _CONSTANT else _kept(op, key, value)
     return made
 
 
 def _kept(op: Primitive, key: str, value: Any) -> Any:
     """A static argument, such as a mask or an index, as it is now: the user may change it before the backward pass."""
+    if value.__class__ is tuple and _CONSTANT.issuperset(map(type, value)):
+        return value
     if isinstance(value, Tensor):
         if value.requires_grad:
             raise NotDifferentiableError(
@@ -203,7 +206,7 @@ def _kept(op: Primitive, key: str, value: Any) -> Any:
         return value.numpy()
     if isinstance(value, np.ndarray):
         return unmasked(op.name, value).copy()
-    if isinstance(value, list) or (value.__class__ is tuple and not _BASIC.issuperset(map(type, value))):
+    if isinstance(value, list) or value.__class__ is tuple:
         return type(value)([_kept(op, key, part) for part in value])
     if isinstance(value, dict):
         return {name: _kept(op, key, part) for name, part in value.items()}
@@ -222,7 +225,8 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-_BASIC = frozenset([int, slice, type(None), type(Ellipsis)])  # what needs no look, as an index or elsewhere
+_BASIC = frozenset([int, slice, type(None), type(Ellipsis)])  # what needs no look as an index
+_CONSTANT = _BASIC | {bool, float, str}  # or as another static argument
 
 
 def _plain_index(index: Any) -> Any:
@@ -528,6 +532,7 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
 
 _GETITEM, _SETITEM = TABLE[operator.getitem], TABLE[operator.setitem]
 _TRANSPOSE, _RESHAPE = TABLE[np.transpose], TABLE[np.reshape]
+_SWAPAXES = TABLE[np.swapaxes]
 _turned = operator.attrgetter("T")
 
 
@@ -538,9 +543,24 @@ def getitem(tensor: Tensor, index: Any) -> Tensor:
     return _viewing(_GETITEM, tensor, operator.itemgetter(index), {"index": index})
 
 
-def transpose(tensor: Tensor) -> Tensor:
-    """The axes in reverse order: `tensor.T`."""
-    return _viewing(_TRANSPOSE, tensor, _turned, None)
+def transpose(tensor: Tensor, *axes: Any) -> Tensor:
+    """`np.transpose` of this Tensor; the axes as one tuple, as several numbers, or left out to reverse them."""
+    if not axes or axes == (None,):
+        return _viewing(_TRANSPOSE, tensor, _turned, None)
+    chosen = axes[0] if len(axes) == 1 and hasattr(axes[0], "__len__") else axes
+    return _permuted(_TRANSPOSE, tensor, {"axes": tuple(chosen)}, chosen)
+
+
+def swapaxes(tensor: Tensor, axis1: Any, axis2: Any) -> Tensor:
+    """`np.swapaxes` of this Tensor."""
+    return _permuted(_SWAPAXES, tensor, {"axis1": axis1, "axis2": axis2}, (axis1, axis2))
+
+
+def _permuted(op: Primitive, tensor: Tensor, kwargs: dict[str, Any], axes: Any) -> Tensor:
+    """A view with the axes in another order."""
+    if not _BASIC.issuperset(map(type, axes)):
+        kwargs = static_arguments(op, kwargs)
+    return _viewing(op, tensor, lambda x: op.fn(x, **kwargs), kwargs)
 
 
 def reshape(tensor: Tensor, *shape: Any, order: str = "C", copy: bool | None = None) -> Tensor:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import NotDifferentiableError, OperandError
-from autograd_lite.operations import OPERANDS, apply, apply_unary, binary, call, reshape, transpose, unary
+from autograd_lite.operations import OPERANDS, apply, apply_unary, binary, call, reshape, swapaxes, transpose, unary
 from autograd_lite.record import Primitive, is_grad_enabled
 from autograd_lite.rules import LATER
 from autograd_lite.rules.products import product
@@ -240,7 +240,7 @@ _METHODS: tuple[Any, ...] = (
     *_REDUCTIONS,
     *(np.cumsum, np.cumprod, np.any, np.all),
     *(np.argmin, np.argmax, np.argsort, np.nonzero, np.searchsorted, np.clip, np.round, np.dot),
-    *(np.ravel, np.squeeze, np.swapaxes, np.repeat, np.take, np.diagonal, np.trace, np.conjugate),
+    *(np.ravel, np.squeeze, np.repeat, np.take, np.diagonal, np.trace, np.conjugate),
     *(np.ptp, np.choose, np.argpartition, np.copy),
 )
 
@@ -252,6 +252,8 @@ _DIRECT: dict[Any, tuple[Any, Any]] = {
 }
 
 setattr(Tensor, "T", property(transpose))  # noqa: B010  # past the dispatcher, since every layer may use it
+setattr(Tensor, "transpose", transpose)  # noqa: B010
+setattr(Tensor, "swapaxes", swapaxes)  # noqa: B010
 setattr(Tensor, "reshape", reshape)  # noqa: B010
 setattr(Tensor, "__array_ufunc__", _array_ufunc)  # noqa: B010  # like the operators below
 setattr(Tensor, "__array_function__", _array_function)  # noqa: B010

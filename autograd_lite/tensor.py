@@ -94,7 +94,7 @@ class Tensor(ArrayMethods):
         sum = mean = std = var = prod = min = max = cumsum = cumprod = any = all = argmin = argmax = _Method()
         argsort = nonzero = searchsorted = clip = round = dot = ravel = squeeze = swapaxes = repeat = _Method()
         T: Any
-        take = diagonal = trace = conj = conjugate = ptp = choose = copy = reshape = _Method()
+        take = diagonal = trace = conj = conjugate = ptp = choose = copy = reshape = transpose = _Method()
     __array_priority__ = 1000.0
 
     _array: Any

@@ -35,7 +35,10 @@ def _add_windows(g: Any, shape: tuple[int, ...], window_shape: Any, axis: Any = 
         for along, step in zip(axes, place, strict=True):
             start[along] += step
         part = z[tuple(map(slice, start, map(operator.add, start, out)))]
-        part += g[(..., *place)]
+        if any(place):
+            part += g[(..., *place)]
+        else:  # the first, to which nothing has to be added yet
+            part[...] = g[(..., *place)]
     return z
 
 
