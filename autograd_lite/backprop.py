@@ -289,8 +289,11 @@ def _chain(node: Any, g: Any, arrived: dict[Any, Any], own: set[Node], retain_gr
             details = node.details
             if saved is None or spec.is_complex:
                 return node, g
-            if details is not None and (width != 1 or op.add is not None or details.keys() != {"kwargs"}):
-                return node, g
+            kwargs = None
+            if details is not None:
+                kwargs = details.get("kwargs")
+                if "hooks" in details or "retain" in details or (kwargs and (width != 1 or op.add is not None)):
+                    return node, g
             leaf = following = None
             if width == 2:
                 source, other = node.inputs
@@ -338,7 +341,7 @@ def _chain(node: Any, g: Any, arrived: dict[Any, Any], own: set[Node], retain_gr
                     return node, g
                 (rule,) = op.rules
                 y, a = saved
-                r = last = rule(g, y, a) if details is None else rule(g, y, a, **details["kwargs"])
+                r = last = rule(g, y, a) if kwargs is None else rule(g, y, a, **kwargs)
                 if following is not None and source.spec is not spec:
                     r = fit(r, source.spec)
             else:

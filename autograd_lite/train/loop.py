@@ -336,12 +336,13 @@ def _epoch(
                 f"with ag.trace_nan"
             )
         value.backward()
-        if max_norm is not None:
-            clip_grad_norm_([p for _, p in run.named_parameters], max_norm)
-        optimizer.step()
         totals["loss"] += number_of_loss * len(x)
         for name, metric in metrics.items():
             totals[name] += _measured(name, metric, outputs, y) * len(x)
+        del outputs, value  # so that the next batch finds the memory of this graph free, and still in the cache
+        if max_norm is not None:
+            clip_grad_norm_([p for _, p in run.named_parameters], max_norm)
+        optimizer.step()
     record = {name: total / len(run.loader.inputs) for name, total in totals.items()}
     if held_out is not None:
         found = _evaluate(model, loss, metrics, held_out, run.loader.batch_size)
@@ -349,7 +350,7 @@ def _epoch(
     record["lr"] = optimizer.param_groups[0]["lr"]
     for name, p in run.named_parameters:
         record[f"gradient {name}"] = 0.0 if p.grad is None else _magnitude(p.grad)
-        record[f"weight {name}"] = _magnitude(p.data)
+        record[f"weight {name}"] = _magnitude(p._seen())
     history = run.history
     new = [name for name in record if name not in history.records]
     if new and history.records:
