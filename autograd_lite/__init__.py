@@ -1,6 +1,8 @@
 """Reverse-mode automatic differentiation on NumPy that shows its work."""
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from autograd_lite.custom import checkpoint, custom
@@ -83,6 +85,14 @@ def __getattr__(name: str) -> Any:
     from autograd_lite.pytorch_names import missing
 
     raise missing("autograd_lite", name)
+
+
+class _ModuleOfTensor(ModuleType):
+    def __call__(self, *_: Any, **__: Any) -> None:
+        raise OperandError("ag.tensor is the module of the class; PyTorch's tensor(data) is ag.Tensor(data) here")
+
+
+sys.modules["autograd_lite.tensor"].__class__ = _ModuleOfTensor
 
 
 def __dir__() -> list[str]:

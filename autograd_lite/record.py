@@ -218,7 +218,17 @@ class Primitive:
     """
 
     __slots__ = (
-        *("_wanted", "add", "fn", "holomorphic", "keeps", "name", "prints", "rules", "static", "variadic", "view"),
+        "_wanted",
+        "add",
+        "fn",
+        "holomorphic",
+        "keeps",
+        "name",
+        "prints",
+        "rules",
+        "static",
+        "variadic",
+        "view",
         "width",
     )
 

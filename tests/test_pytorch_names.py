@@ -152,3 +152,22 @@ def test_keepdim_is_refused_with_its_name_here():
         x.mean(dim=1, keepdim=True)
     with pytest.raises(TypeError, match="axes"):
         x.sum(axes=1)
+
+
+def test_the_module_of_the_tensor_says_what_pytorchs_function_of_that_name_is() -> None:
+    with pytest.raises(OperandError, match=r"PyTorch's tensor\(data\) is ag\.Tensor\(data\) here"):
+        ag.tensor([1.0])
+    assert ag.tensor.Tensor is Tensor
+
+
+@pytest.mark.parametrize("owner", ["model", "optimizer"])
+def test_zero_grad_sets_to_none_or_to_zeros(owner: str) -> None:
+    model = nn.Dense(2, 1, seed=0)
+    made = {"model": model, "optimizer": optim.SGD(model.parameters(), lr=0.1)}[owner]
+    model(np.ones((1, 2))).sum().backward()
+    model.bias.grad = None
+    made.zero_grad(set_to_none=False)
+    assert model.weight.grad.tolist() == [[0.0], [0.0]]
+    assert model.bias.grad is None
+    made.zero_grad()
+    assert model.weight.grad is None

@@ -544,3 +544,29 @@ def test_a_validation_loss_that_was_nan_once_is_not_the_best_for_ever():
     _, history = run(loss=loss, validation=(X[:7], Y[:7]))
     np.testing.assert_array_equal(history["validation loss"], [np.nan, 3.0, 2.0, 4.0])
     assert history.best_epoch == 2
+
+
+def test_a_metric_that_fails_does_so_before_its_batch_changes_a_weight() -> None:
+    model = nn.Dense(2, 1, seed=0)
+    x = np.random.default_rng(0).normal(size=(8, 2))
+    after_an_epoch = []
+
+    def metric(outputs, targets):
+        if after_an_epoch:
+            raise ZeroDivisionError
+        return 0.0
+
+    with pytest.raises(ZeroDivisionError):
+        train.fit(
+            model,
+            (x, x[:, :1]),
+            nn.mse_loss,
+            optim.SGD(model.parameters(), lr=0.1),
+            epochs=2,
+            batch_size=4,
+            metrics={"mine": metric},
+            callbacks=[lambda run: after_an_epoch.append(model.state_dict())],
+            progress=False,
+        )
+    for name, array in model.state_dict().items():
+        assert np.array_equal(array, after_an_epoch[0][name])

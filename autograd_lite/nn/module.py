@@ -125,10 +125,10 @@ class Module:
             if isinstance(value, Module):
                 yield name, value
 
-    def zero_grad(self) -> None:
-        """Set the gradient of every parameter to None."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Set the gradient of every parameter to None, or those that there are to zeros."""
         for tensor in self.parameters():
-            tensor.grad = None
+            tensor.grad = None if set_to_none or tensor.grad is None else np.zeros(tensor.shape, tensor.dtype)
 
     def requires_grad_(self, requires_grad: bool = True) -> Any:
         """Make every parameter trainable, or freeze all; returns this Module."""

@@ -138,11 +138,11 @@ class Optimizer:
     def _update(self, group: dict[str, Any], run: Run) -> None:
         raise OperandError(f"{self._name}: it defines no update; use one of its subclasses")
 
-    def zero_grad(self) -> None:
-        """Set the gradient of every parameter to None."""
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Set the gradient of every parameter to None, or those that there are to zeros."""
         for group in self.param_groups:
             for tensor in group["params"]:
-                tensor.grad = None
+                tensor.grad = None if set_to_none or tensor.grad is None else np.zeros(tensor.shape, tensor.dtype)
 
     # --- saving ----------------------------------------------------------------------------------------------
 
