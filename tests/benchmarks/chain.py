@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from .engines import lookup
 from .workload import Step, Workload
 
 LENGTH = 1000
@@ -52,15 +53,18 @@ def recorded(y, b, w, length: int, tanh: Callable):
     return y.sum()
 
 
-def autograd_lite_step(size: int, length: int = LENGTH, forward_done: Callable[[], None] = nothing) -> Step:
+def autograd_lite_step(
+    size: int, length: int = LENGTH, forward_done: Callable[[], None] = nothing, named_tanh: bool = False
+) -> Step:
     from autograd_lite import Tensor
 
+    tanh = lookup("autograd_lite.nn", "tanh") if named_tanh else np.tanh
     params = x, b, w = [Tensor(leaf, requires_grad=True) for leaf in leaves(size)]
 
     def step():
         for p in params:
             p.grad = None
-        loss = recorded(x, b, w, length, np.tanh)
+        loss = recorded(x, b, w, length, tanh)
         forward_done()
         loss.backward()
         return [p.grad for p in params]
@@ -142,7 +146,15 @@ def steps_of(size: int) -> dict[str, Callable[[], Step]]:
     return {engine: partial(build, size) for engine, build in {**BUILDERS, "jax": jax_step}.items()}
 
 
+def named_steps_of(size: int) -> dict[str, Callable[[], Step]]:
+    """Those that differ: np.tanh of a Tensor goes through NumPy's dispatcher, nn.tanh does not."""
+    steps = steps_of(size)
+    return {"numpy": steps["numpy"], "autograd_lite": partial(autograd_lite_step, size, named_tanh=True)}
+
+
 WORKLOADS = [
     Workload("W4-1", "chain of 1,000 elementwise operations, shape (1,)", steps_of(1), goal=1.5),
     Workload("W4-64", "chain of 1,000 elementwise operations, shape (64,)", steps_of(64), goal=1.8),
+    Workload("W4-1-nn.tanh", "the chain of shape (1,) with nn.tanh", named_steps_of(1), goal=1.5),
+    Workload("W4-64-nn.tanh", "the chain of shape (64,) with nn.tanh", named_steps_of(64), goal=1.8),
 ]
