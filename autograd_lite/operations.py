@@ -468,6 +468,8 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
                 try:
                     spec = specs[spec][its]
                 except KeyError:
+                    if len(specs) > 1000:
+                        specs.clear()
                     spec = _learn(specs.setdefault(spec, {}), its, y)
         elif kind is np.ndarray:
             b, z = _borrowed(other, keep[2])
@@ -545,7 +547,7 @@ def getitem(tensor: Tensor, index: Any) -> Tensor:
 
 def transpose(tensor: Tensor, *axes: Any) -> Tensor:
     """`np.transpose` of this Tensor; the axes as one tuple, as several numbers, or left out to reverse them."""
-    if not axes or axes == (None,):
+    if not axes or (len(axes) == 1 and axes[0] is None):
         return _viewing(_TRANSPOSE, tensor, _turned, None)
     chosen = axes[0] if len(axes) == 1 and hasattr(axes[0], "__len__") else axes
     return _permuted(_TRANSPOSE, tensor, {"axes": tuple(chosen)}, chosen)

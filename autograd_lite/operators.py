@@ -86,8 +86,9 @@ def _array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: 
 def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG001
     """What `np.sum(tensor)` and the like come to."""
     if function.__module__ in LATER:
-        for family in LATER[function.__module__]:
+        for family in LATER.get(function.__module__, ()):
             import_module(f"autograd_lite.rules.{family}")  # its rows join the table
+        LATER.pop(function.__module__, None)  # by now, and not before: another thread may have come here too
     row = TABLE.get(function)
     if row is not None:
         return call(row, *bound(function, row, args, kwargs))

@@ -7,6 +7,7 @@ import pytest
 
 import autograd_lite as ag
 from autograd_lite import Tensor
+from autograd_lite.errors import OperandError
 
 rng = np.random.default_rng(0)
 
@@ -226,3 +227,21 @@ def test_no_gradient_flows_to_integers(dtype):
     assert not whole.requires_grad
     (whole * x).sum().backward()
     np.testing.assert_array_equal(x.grad, np.array([1.0, 2.0]).astype(dtype))
+
+
+@pytest.mark.parametrize("axes", [(1, 2, 0), ((1, 2, 0),), ([1, -1, 0],), (np.array([1, 2, 0]),), (None,), ()])
+def test_the_method_transpose_takes_its_axes_in_every_form_of_numpys(axes):
+    x, w = rng.normal(size=(2, 3, 4)), rng.normal(size=(2, 3, 4))
+    t = Tensor(x, requires_grad=True)
+    y = t.transpose(*axes)
+    assert np.array_equal(y.numpy(), x.transpose(*axes))
+    (y * w.transpose(*axes)).sum().backward()
+    assert np.array_equal(t.grad, w)
+
+
+@pytest.mark.parametrize("axes", [(1.5,), ("a",), (0, 0, 1), (0, 1)])
+def test_the_method_transpose_refuses_other_axes(axes):
+    with pytest.raises(OperandError, match=r"^transpose: operands of shape \(2, 3, 4\), axes="):
+        Tensor(np.ones((2, 3, 4)), requires_grad=True).transpose(*axes)
+    with pytest.raises(OperandError, match=r"^transpose"):
+        Tensor(np.ones((2, 3, 4))).transpose(*axes)
