@@ -163,3 +163,16 @@ def test_nothing_is_solved_with_nan(name, call):
                 OperandError, match=rf"{name}: an array of shape \(2, 2\) holds {value} at index \[1, 1\]"
             ):
                 call(a)
+
+
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_one_complex_matrix_of_three_makes_the_solution_complex(which):
+    matrices = [regular(2, 2), np.array([[3.0, 1.0, 0.0], [-1.0, 3.0, 1.0], [0.0, -1.0, 3.0]]), rng.normal(size=(2, 3))]
+    matrices[which] = matrices[which] * (1 + 0.5j)
+    a, b, q = [Tensor(matrix, requires_grad=True) for matrix in matrices]
+    x = linalg.solve_sylvester(a, b, q)
+    close((a @ x + x @ b).numpy(), matrices[2])
+    # With x for q the equation is linear in q, so that moving q by itself moves x by itself.
+    g = np.ones((2, 3)) * (1 + 2j)
+    x.backward(g)
+    close(np.sum(np.conj(q.grad) * matrices[2]).real, np.sum(np.conj(g) * x.numpy()).real)

@@ -73,8 +73,14 @@ square_root: Primitive = rule(
 # --- linear equations ---------------------------------------------------------------------------------------
 
 
+def _sylvester(a: Any, b: Any, q: Any) -> Any:
+    # SciPy's answer is wrong where only some of them are complex: it takes the real Schur form for a triangle.
+    dtype = np.result_type(a, b, q)
+    return scipy_room("linalg").solve_sylvester(*[x.astype(dtype, copy=False) for x in (a, b, q)])
+
+
 sylvester: Primitive = rule(
-    lambda a, b, q: scipy_room("linalg").solve_sylvester(a, b, q),
+    _sylvester,
     lambda g, y, a, b, q: -(sylvester(H(a), H(b), g) @ H(y)),
     lambda g, y, a, b, q: -(H(y) @ sylvester(H(a), H(b), g)),
     lambda g, y, a, b, q: sylvester(H(a), H(b), g),
@@ -83,6 +89,7 @@ sylvester: Primitive = rule(
         call(square(2, 2), square(3, 3), real(2, 3)),
         call(square(1, 1), square(2, 2), real(1, 2)),
         call(complex_(2, 2), complex_(2, 2), complex_(2, 2)),
+        call(square(2, 2), square(3, 3), complex_(2, 3)),
     ],
 )
 
