@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.arrays import plain_array
-from autograd_lite.backprop import sweep, unbroadcast
+from autograd_lite.backprop import fit, sweep
 from autograd_lite.errors import DetachedError, InPlaceError, NotDifferentiableError, OperandError
 from autograd_lite.implicit import fingerprint, frontier, stand_in, together
 from autograd_lite.operations import apply
-from autograd_lite.record import Primitive, enable_grad, is_grad_enabled
+from autograd_lite.record import Primitive, enable_grad, is_grad_enabled, spec_of
 from autograd_lite.rules.table import numbers_of
 from autograd_lite.tensor import Tensor, wrap
 from autograd_lite.transforms import _running
@@ -106,8 +106,7 @@ def _guarded(name: str, rule: Callable[..., Any], position: int) -> Callable[...
                     f"{name}: its rule for input {position} returned a plain array for a Tensor, so the second "
                     f"derivative would be lost; write it with np functions, or make it of another ag.custom"
                 )
-        shape = getattr(inputs[position], "shape", ())
-        return r if r.shape == shape else unbroadcast(r, shape)
+        return fit(r, spec_of(inputs[position]))
 
     return guarded
 

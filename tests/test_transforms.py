@@ -290,6 +290,17 @@ class TestCustom:
         half(a, b).backward()
         assert a.grad == 3.0 and b.grad is None
 
+    def test_a_complex_gradient_of_a_real_input_goes_on_as_its_real_part(self):
+        response = np.array([1.0, 2.0j, 0.5, 1.0 - 1.0j])  # of a filter whose adjoint is complex
+        filtered = ag.custom(
+            lambda x: np.fft.ifft(np.fft.fft(x) * response).real,
+            lambda g, y, x: np.fft.ifft(np.fft.fft(g) * response.conj()),
+        )
+        x = Tensor([1.0, -2.0, 0.5, 3.0], requires_grad=True)
+        filtered(filtered(x))[0].backward()
+        expected = [filtered(filtered(unit))[0].item() for unit in np.eye(4)]  # for it is linear
+        np.testing.assert_allclose(x.grad, expected, atol=1e-12)
+
     def test_misuse(self):
         with pytest.raises(ag.OperandError, match="2 inputs given, and 1 rules"):
             self.cube(1.0, 2.0)
