@@ -330,10 +330,15 @@ def call(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor
 
 def _learn(specs: dict[Any, Spec], of: Any, y: Any) -> Spec:
     """Remember the Spec of the result `y` of operands with the specs `of`, which costs less than to ask the array."""
-    if len(specs) > 10_000:
-        specs.clear()
-    specs[of] = spec = spec_of(y)
+    _bounded(specs)[of] = spec = spec_of(y)
     return spec
+
+
+def _bounded(memo: dict[Any, Any]) -> dict[Any, Any]:
+    """`memo`, emptied when it has grown: a program that meets new shapes for ever must not fill the memory."""
+    if len(memo) >= 1000:
+        memo.clear()
+    return memo
 
 
 def unary(op: Primitive, *, same_shape: bool = True) -> Any:
@@ -468,9 +473,7 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
                 try:
                     spec = specs[spec][its]
                 except KeyError:
-                    if len(specs) > 1000:
-                        specs.clear()
-                    spec = _learn(specs.setdefault(spec, {}), its, y)
+                    spec = _learn(_bounded(specs).setdefault(spec, {}), its, y)
         elif kind is np.ndarray:
             b, z = _borrowed(other, keep[2])
             if spec is not b.spec or not same_shape:

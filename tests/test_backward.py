@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 import autograd_lite as ag
 from autograd_lite import Tensor
-from autograd_lite.record import Node, topological
+from autograd_lite.record import Node, Spec, topological
 
 
 def test_gradients_accumulate_over_graphs():
@@ -543,3 +543,10 @@ def test_a_part_is_never_added_to_what_another_holds() -> None:
     (x[0] * 2.0 + x[0] * 3.0 + x[1:3].sum() + both.sum()).backward()
     assert (v.grad == 1).all()
     assert x.grad[:4].tolist() == [6.0, 2.0, 2.0, 1.0]
+
+
+def test_shapes_that_never_come_again_do_not_fill_the_memory():
+    factor = Tensor(np.ones((1, 1)), requires_grad=True)
+    for n in range(2, 14_000):
+        Tensor(np.ones((n, 1)), requires_grad=True) * factor
+    assert sum(isinstance(thing, Spec) for thing in gc.get_objects()) < 12_500
