@@ -550,9 +550,11 @@ def getitem(tensor: Tensor, index: Any) -> Tensor:
 
 def transpose(tensor: Tensor, *axes: Any) -> Tensor:
     """`np.transpose` of this Tensor; the axes as one tuple, as several numbers, or left out to reverse them."""
-    if not axes or (len(axes) == 1 and axes[0] is None):
+    chosen = axes[0] if len(axes) == 1 else axes or None
+    if chosen is None:
         return _viewing(_TRANSPOSE, tensor, _turned, None)
-    chosen = axes[0] if len(axes) == 1 and hasattr(axes[0], "__len__") else axes
+    if not isinstance(chosen, (tuple, list)) and getattr(chosen, "ndim", 0) != 1:
+        chosen = axes
     return _permuted(_TRANSPOSE, tensor, {"axes": tuple(chosen)}, chosen)
 
 

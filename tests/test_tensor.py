@@ -131,6 +131,8 @@ def test_methods_and_numpy_functions_agree():
     t = Tensor([[4.0, 1.0], [2.0, 3.0]])
     assert t.sum(axis=0).tolist() == np.sum(t, axis=0).tolist() == [6.0, 4.0]
     assert t.T.tolist() == t.transpose().tolist() == t.transpose(1, 0).tolist() == [[4.0, 2.0], [1.0, 3.0]]
+    assert t.transpose(np.array([1, 0])).tolist() == t.transpose([1, 0]).tolist() == t.T.tolist()
+    assert t[0].transpose(np.array(0)).tolist() == t[0].transpose(0).tolist() == [4.0, 1.0]
     assert t.reshape(4).tolist() == t.reshape((4,)).tolist() == t.flatten().tolist()
     assert t.mean().item() == 2.5 and t.max().item() == 4.0
     assert abs(-t).tolist() == t.tolist()
