@@ -100,8 +100,7 @@ def power_base(g: Any, y: Any, a: Any, b: Any) -> Any:
 
 def power_exponent(g: Any, y: Any, a: Any, b: Any) -> Any:
     """a ** b * log(a); 0 ** b is constantly 0 for b > 0, where log(0) is kept out."""
-    kind = a.__class__
-    if kind is int or kind is float or kind is complex:
+    if not hasattr(a, "dtype"):  # a number of Python's, which may be True
         a = np.asarray(a, y.dtype)
     elif a.dtype != y.dtype:  # the logarithm of a half or a small integer would be a half
         a = a.astype(y.dtype)

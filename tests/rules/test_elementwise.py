@@ -400,3 +400,12 @@ def test_a_python_complex_does_not_promote_complex64(constant: complex) -> None:
     assert y.dtype == np.float32
     np.sum(y).backward()
     assert z.grad.dtype == np.complex64
+
+
+@pytest.mark.parametrize("base", [True, False])
+def test_a_truth_value_to_a_power_is_0_or_1_to_it(base: bool) -> None:
+    t = Tensor([1.0, 2.0], requires_grad=True)
+    y = base**t
+    y.sum().backward()
+    np.testing.assert_array_equal(y.numpy(), float(base))
+    np.testing.assert_array_equal(t.grad, 0.0)
