@@ -540,10 +540,11 @@ class _Handle:
 
     def __init__(self, hooks: dict[Any, Any], hook: Any) -> None:
         self._hooks = hooks
-        hooks[self] = hook
+        self._key = object()  # not the handle, which knows the hooks: such a circle would outlive the graph
+        hooks[self._key] = hook
 
     def remove(self) -> None:
-        self._hooks.pop(self, None)
+        self._hooks.pop(self._key, None)
 
 
 def _references(shared: tuple[Any, ...]) -> int:

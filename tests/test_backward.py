@@ -252,6 +252,23 @@ def test_a_hook_on_a_leaf_sees_the_total():
     assert seen == [5.0] and x.grad == [5.0]
 
 
+def test_a_hook_dies_with_its_graph():
+    gc.collect()
+    gc.disable()
+    try:
+        x = Tensor([1.0], requires_grad=True)
+        seen = []
+        hook = lambda g: seen.append(g)
+        y = x * 2.0
+        y.register_hook(hook)
+        y.sum().backward()
+        known = weakref.ref(hook)
+        del hook, y
+        assert seen == [1.0] and known() is None
+    finally:
+        gc.enable()
+
+
 def test_a_hook_that_returns_another_shape():
     x = Tensor([1.0], requires_grad=True)
     x.register_hook(lambda g: np.ones(3))
