@@ -17,6 +17,7 @@ import numpy as np
 from autograd_lite.backprop import fit
 from autograd_lite.record import NOTHING, SPEC, Leaf, Node, enable_grad
 from autograd_lite.show.asked import graph_for
+from autograd_lite.show.conjugates import conjugated
 from autograd_lite.show.equations import Equation, Equations, Input
 from autograd_lite.show.errors import ShowError
 from autograd_lite.show.expression import (
@@ -235,6 +236,7 @@ class _Derivation:
                 reciprocals[whole] = named(names[entry.id], entry.shape)
         arriving[self.graph.result.id] = spread(ONE, self.graph.result.shape)
         brought: Brought = {}
+        real = frozenset(variables.expression[entry.id] for entry in self.graph if entry.dtype.kind != "c")
         sums: dict[str, list[str]] = {}
         for entry in reversed(self.graph.entries):
             g = arriving.get(entry.id)
@@ -255,7 +257,8 @@ class _Derivation:
                 if entry.node is None or entry.node.op.rules[edge.index] is None:
                     continue
                 inputs = [variables.expression[source.source] for source in entry.inputs]
-                sent = rule_of(entry, edge.index, g, variables.expression[entry.id], inputs, self.entry, brought)
+                y = variables.expression[entry.id]
+                sent = rule_of(entry, edge.index, g, y, inputs, self.entry, brought, real)
                 arriving[edge.source] = add(arriving[edge.source], sent) if edge.source in arriving else sent
                 source = variables.same[edge.source]
                 if edge.broadcast is not None and source in names:
@@ -270,10 +273,12 @@ def rule_of(
     inputs: list[Expression],
     entries: dict[str, Entry],
     brought: Brought | None = None,
+    real: frozenset[Expression] = frozenset(),
 ) -> Expression:
     """The rule of one input of an operation, run on symbols: what it makes of g, y and the inputs, un-broadcast.
 
-    Arrays that the rule brings along are told apart from those that are in `brought`, and added to it.
+    Arrays that the rule brings along are told apart from those that are in `brought`, and added to it. `real` are
+    expressions of real numbers that g may hold.
     """
     node: Any = entry.node
     known: dict[Node, Expression] = {}
@@ -302,17 +307,20 @@ def rule_of(
         g_symbol = symbol(None, entry.shape, entry.dtype, g)
         made = fit(node.op.rule_for(index, node.spec)(g_symbol, *saved, **node.kwargs), source.spec)
     arrays = _Arrays(entry, _mask(entry, index, y, inputs), {} if brought is None else brought)
-    return _read(made, known, arrays)
+    return _read(made, known, arrays, real)
 
 
-def _read(made: Any, known: dict[Node, Expression], arrays: _Arrays) -> Expression:
+def _read(made: Any, known: dict[Node, Expression], arrays: _Arrays, real: frozenset[Expression]) -> Expression:
     """What a rule has made of its symbols, as an expression of them."""
     if not isinstance(made, Tensor) or made._node is None:
         return arrays.written(made.numpy() if isinstance(made, Tensor) else np.asarray(made))
     if isinstance(made._node, Leaf):
         return known[made._node]
     expressions: dict[str, Expression] = {}
+    real |= {expression for leaf, expression in known.items() if not leaf.spec.is_complex}
+    dtypes: dict[str, Any] = {}
     for entry in walk(made, values=True):
+        dtypes[entry.id] = entry.dtype
         if entry.kind == CONSTANT:
             bare = np.asarray(entry.value).dtype.kind != "b"
             expressions[entry.id] = number(entry.value) if bare else arrays.written(entry.value)
@@ -323,12 +331,21 @@ def _read(made: Any, known: dict[Node, Expression], arrays: _Arrays) -> Expressi
             if entry.operation == "masked":
                 passed = arrays.held(np.broadcast_to(entry.static["mask"], entry.shape))
                 expressions[entry.id] = multiply(inputs[0], passed)
+            elif entry.operation == "conjugate":
+                expressions[entry.id] = conjugated(inputs[0], real)
+            elif entry.operation == "astype" and _keeps_values(dtypes[entry.inputs[0].source], entry.dtype):
+                expressions[entry.id] = inputs[0]
             else:
                 expressions[entry.id] = written_as(entry, inputs)
         else:
             unknown = entry.value is None
             expressions[entry.id] = arrays.word("array", entry.shape) if unknown else arrays.written(entry.value)
     return expressions[entry.id]
+
+
+def _keeps_values(dtype: Any, other: Any) -> bool:
+    """Whether numbers of one dtype are the same in the other, so that a formula has no use for the conversion."""
+    return bool(dtype.kind in "fc" and np.can_cast(dtype, other))
 
 
 class _Arrays:

@@ -77,7 +77,7 @@ class _Numpy(Notation):
         )
 
     def _scatter(self, value: Expression, static: str) -> str:
-        found = re.fullmatch(r"index=(.*), shape=(\(.*\))", static)
+        found = re.fullmatch(r"index=(.*), shape=(\([^()]*\))(?:, dtype=(complex))?", static)
         index = _runnable(found[1]) if found else ""
         inner = index[1:-1] if index.startswith("(") and index.endswith(")") else index
         if found is None or (":" in inner and "[" in inner):
@@ -85,7 +85,7 @@ class _Numpy(Notation):
         what = self(value)
         self.scattered += 1
         name = f"scattered{self.scattered}"
-        self.before.append(f"{name} = np.zeros({found[2]})")
+        self.before.append(f"{name} = np.zeros({found[2]}{', complex' if found[3] else ''})")
         # An array may hold one index twice, and += would add there only once.
         adding = f"np.add.at({name}, {index}, {what})" if "[" in inner else f"{name}[{inner or '()'}] += {what}"
         self.before.append(adding)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.record import Primitive
+from autograd_lite.rules.indexing import scatter
 from autograd_lite.rules.norms import count_norm, nuclear_norm, p_norm
 from autograd_lite.rules.softmax import log_softmax, nll
 from autograd_lite.rules.table import TABLE
@@ -56,6 +57,8 @@ def written_as(entry: Entry, inputs: list[Expression]) -> Expression:
         static["axis"] = argument(axes[0])
     if node.op is log_softmax:
         static.setdefault("axis", "-1")  # nobody who reads the name knows that
+    if node.op is scatter and entry.dtype.kind == "c":
+        static["dtype"] = "complex"  # the zeros to add to must be of that kind
     operation = node.op.name
     if node.op is nll:
         index = entry.static["index"]
