@@ -14,7 +14,7 @@ import numpy as np
 from autograd_lite.arrays import plain_array
 from autograd_lite.errors import DetachedError, NotDifferentiableError, OperandError
 from autograd_lite.record import Primitive
-from autograd_lite.rules.indexing import setitem
+from autograd_lite.rules.indexing import check_fits, setitem
 from autograd_lite.rules.table import TABLE, Input, call, composed, numbers_of, real, rule, sum_to_size
 from autograd_lite.rules.ufunc_forms import (
     as_array,
@@ -326,6 +326,8 @@ def _changed_at(ufunc: Any, a: Any, indices: Any, *b: Any) -> None:
             )
         plainly(name, ufunc.at, a, index, *[numbers_of(x) for x in b])
         return
+    for x in b:
+        check_fits(name, a, x)
     if not flows(a, *b):
         changed = np.array(a._array)
         plainly(name, ufunc.at, changed, index, *[numbers_of(x) for x in b])

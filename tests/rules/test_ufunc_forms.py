@@ -308,3 +308,16 @@ def test_methods_of_a_ufunc_without_a_derivative_say_so() -> None:
     x = leaf([1.0]) * 1
     with pytest.raises(NotDifferentiableError, match="at"):
         double.at(x, [0], 1.0)
+
+
+@pytest.mark.parametrize("ufunc", [np.add, np.multiply, np.power, np.maximum])
+@pytest.mark.parametrize("value", [1j, np.array([1j]), Tensor([1j]), Tensor([1j], requires_grad=True)])
+def test_at_refuses_values_of_which_a_part_would_be_lost(ufunc, value):
+    """The imaginary part was dropped without a word."""
+    x = leaf([1.0, 2.0]) * 1.0
+    with pytest.raises(OperandError, match=rf"{ufunc.__name__}.at: values of dtype complex.*float64 without loss"):
+        ufunc.at(x, [0], value)
+    np.testing.assert_array_equal(x.numpy(), [1.0, 2.0])
+    whole = Tensor([1, 2])
+    with pytest.raises(OperandError, match=r"add\.at: values of dtype float.*int64 without loss"):
+        np.add.at(whole, [0], 1.5)
