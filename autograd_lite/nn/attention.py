@@ -14,6 +14,7 @@ from autograd_lite.nn.initializers import generator
 from autograd_lite.nn.layers import Dense, Dropout, positive
 from autograd_lite.nn.module import Module
 from autograd_lite.nn.normalization import LayerNorm
+from autograd_lite.nn.reduction import real_only
 from autograd_lite.rules.table import numbers_of
 
 __all__ = ["MultiheadAttention", "TransformerBlock", "scaled_dot_product_attention"]
@@ -45,6 +46,8 @@ def scaled_dot_product_attention(query: Any, key: Any, value: Any, mask: Any = N
         raise OperandError(
             f"scaled_dot_product_attention: a key of shape {key.shape} has no sources to look at; give at least one"
         )
+    real_only("scaled_dot_product_attention", query)
+    real_only("scaled_dot_product_attention", key)
     scores = query @ np.swapaxes(key, -1, -2) * (1 / math.sqrt(query.shape[-1]))
     if mask is not None:
         mask = plain_array("scaled_dot_product_attention", numbers_of(mask))

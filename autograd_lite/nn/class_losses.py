@@ -9,7 +9,7 @@ import numpy as np
 
 from autograd_lite.errors import OperandError
 from autograd_lite.nn.activations import log_softmax, operand, signed, softplus
-from autograd_lite.nn.reduction import checked_weight, pair, reduced, repeats_to
+from autograd_lite.nn.reduction import checked_weight, pair, real_only, reduced, repeats_to
 from autograd_lite.operations import apply_unary
 from autograd_lite.rules.indexing import getitem, numbers, scatter
 from autograd_lite.rules.softmax import log_softmax as log_softmax_in_one
@@ -198,7 +198,7 @@ def _labels(name: str, scores: Any, target: Any, ignore_index: Any) -> tuple[Any
 
     Last come the numbers of those rows, or None for all.
     """
-    shape = scores.shape
+    shape = real_only(name, scores).shape
     axis = 1 if len(shape) > 1 else 0
     labels = numbers_of(target)
     if not shape or labels.shape != (shape[:1] if len(shape) == 2 else shape[:axis] + shape[axis + 1 :]):

@@ -20,7 +20,7 @@ from autograd_lite.nn.class_losses import (
     cross_entropy,
     nll_loss,
 )
-from autograd_lite.nn.reduction import checked_weight, pair, reduced, repeats_to
+from autograd_lite.nn.reduction import checked_weight, pair, real_only, reduced, repeats_to
 from autograd_lite.rules.table import numbers_of
 
 __all__ = [
@@ -265,7 +265,7 @@ def cosine_similarity(x1: Any, x2: Any, axis: int = -1, eps: float = 1e-8) -> An
     >>> cosine_similarity(np.array([1.0, 0.0]), np.array([1.0, 1.0])).round(4).item()
     0.7071
     """
-    x1, x2 = pair("cosine_similarity", x1, x2)
+    x1, x2 = [real_only("cosine_similarity", x) for x in pair("cosine_similarity", x1, x2)]
     lengths = [np.linalg.norm(x, axis=axis, keepdims=True) for x in (x1, x2)]
     least = [max(eps, float(np.finfo(length.dtype).tiny)) for length in lengths]
     first, second = [np.where(length <= e, e, length) for length, e in zip(lengths, least, strict=True)]

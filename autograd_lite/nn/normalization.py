@@ -11,6 +11,7 @@ from autograd_lite.errors import OperandError
 from autograd_lite.nn.activations import operand
 from autograd_lite.nn.layers import positive
 from autograd_lite.nn.module import Module
+from autograd_lite.nn.reduction import real_only
 from autograd_lite.rules.table import numbers_of
 from autograd_lite.tensor import Tensor
 
@@ -49,7 +50,7 @@ class LayerNorm(Module):
 
     def forward(self, x: Any) -> Any:
         """`x` has shape (..., features)."""
-        x = operand(x)
+        x = real_only(type(self).__name__, operand(x))
         if not x.ndim or x.shape[-1] != self.weight.shape[0]:
             raise OperandError(f"{self!r}: an input of shape {x.shape} does not end in {self.weight.shape[0]} features")
         centred = x - x.mean(axis=-1, keepdims=True)
@@ -76,7 +77,7 @@ class _BatchNorm(Module):
 
     def forward(self, x: Any) -> Any:
         """`x` has the channels on axis 1."""
-        x = operand(x)
+        x = real_only(type(self).__name__, operand(x))
         features = self.weight.shape[0]
         allowed = (2, 3) if len(self.axes) == 1 else (4,)
         if x.ndim not in allowed or x.shape[1] != features:

@@ -10,7 +10,7 @@ from autograd_lite.errors import OperandError
 from autograd_lite.nn.activations import operand, signed
 from autograd_lite.rules.table import numbers_of
 
-__all__ = ["checked_weight", "pair", "reduced", "repeats_to"]
+__all__ = ["checked_weight", "pair", "real_only", "reduced", "repeats_to"]
 
 
 def pair(name: str, x: Any, target: Any) -> tuple[Any, Any]:
@@ -24,8 +24,19 @@ def pair(name: str, x: Any, target: Any) -> tuple[Any, Any]:
     return x, target
 
 
+def real_only(name: str, x: Any) -> Any:
+    """`x`, which must not be complex: the square of a complex number measures nothing, and none is the smallest."""
+    if x.dtype.kind == "c":
+        raise OperandError(
+            f"{name}: complex numbers of shape {x.shape}; it is defined for real ones, so give it np.abs(z), or the "
+            f"parts np.real(z) and np.imag(z) one after the other"
+        )
+    return x
+
+
 def reduced(name: str, loss: Any, reduction: str, weight: Any = None) -> Any:
     """The mean of `loss`, its sum, or itself; what was multiplied by a `weight` has a mean over the sum of that."""
+    real_only(name, loss)
     if reduction == "mean":
         if not loss.size:
             raise OperandError(f"{name}: an empty batch, of shape {loss.shape}, has no mean; leave it out")

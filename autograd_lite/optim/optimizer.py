@@ -35,7 +35,8 @@ def tensors_of(name: str, params: Any) -> list[Tensor]:
             )
         if tensor.dtype.kind != "f":
             raise OperandError(
-                f"{name}: parameter {position} has dtype {tensor.dtype}; only real floating parameters are trained"
+                f"{name}: parameter {position} has dtype {tensor.dtype}; only real floating parameters are trained: "
+                f"{'two of them, a + 1j * b' if tensor.dtype.kind == 'c' else 'make it one with .astype(float)'}"
             )
     if len({id(tensor) for tensor in tensors}) != len(tensors):
         raise OperandError(f"{name}: a parameter is given twice and would be updated twice; give each once")
@@ -275,7 +276,7 @@ def clip_grad_value_(params: Iterable[Tensor] | Tensor, clip_value: float) -> No
     """Clip every element of the gradients of `params` to [-clip_value, clip_value].
 
     Raises:
-        OperandError: a `clip_value` that is not positive.
+        OperandError: a `clip_value` that is not positive; complex gradients, which no interval holds.
 
     >>> w = Tensor([0.0, 0.0], requires_grad=True)
     >>> w.grad = np.array([3.0, -0.5])
@@ -285,7 +286,14 @@ def clip_grad_value_(params: Iterable[Tensor] | Tensor, clip_value: float) -> No
     """
     if not clip_value > 0:
         raise OperandError(f"clip_grad_value_: clip_value={clip_value}; it must be positive")
-    for tensor in _with_gradient(params):
+    tensors = _with_gradient(params)
+    for tensor in tensors:
+        if tensor.dtype.kind == "c":
+            raise OperandError(
+                f"clip_grad_value_: a gradient of shape {tensor.shape} and dtype {tensor.dtype}; complex numbers are "
+                f"in no interval, so use clip_grad_norm_"
+            )
+    for tensor in tensors:
         tensor.grad = np.clip(_array(tensor.grad), -clip_value, clip_value)
 
 
