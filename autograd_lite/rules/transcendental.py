@@ -67,15 +67,25 @@ rule(
 holomorphic(np.sin, lambda g, y, x: g * np.cos(x), prints="sin({})", sample=elementwise("real"))
 holomorphic(np.cos, lambda g, y, x: -g * np.sin(x), prints="cos({})", sample=elementwise("real"))
 holomorphic(np.tan, lambda g, y, x: g * (y * y + 1.0), prints="tan({})", sample=elementwise("unit"))
+# Here `- -1.0` stands for `+ 1.0`, which would make 0 of the -0 that says on which side of a branch cut x is.
+
+
+def _cofunction(x: Any) -> Any:
+    """The square root of 1 - x²: the cosine of arcsin(x) and the sine of arccos(x)."""
+    if x.dtype.kind == "c":
+        return np.sqrt(-(x - 1.0) * (x - -1.0))
+    return np.sqrt((1.0 - x) * (1.0 + x))
+
+
 holomorphic(
     np.arcsin,
-    lambda g, y, x: g / np.sqrt((1.0 - x) * (1.0 + x)),
+    lambda g, y, x: g / _cofunction(x),
     prints="arcsin({})",
     sample=elementwise("unit"),
 )
 holomorphic(
     np.arccos,
-    lambda g, y, x: -g / np.sqrt((1.0 - x) * (1.0 + x)),
+    lambda g, y, x: -g / _cofunction(x),
     prints="arccos({})",
     sample=elementwise("unit"),
 )
@@ -107,11 +117,11 @@ rule(
 holomorphic(np.sinh, lambda g, y, x: g * np.cosh(x), prints="sinh({})", sample=elementwise("real"))
 holomorphic(np.cosh, lambda g, y, x: g * np.sinh(x), prints="cosh({})", sample=elementwise("real"))
 holomorphic(np.tanh, lambda g, y, x: g - g * (y * y), prints="tanh({})", sample=elementwise("real"))
-holomorphic(np.arcsinh, lambda g, y, x: g / np.sqrt(x * x + 1.0), prints="arcsinh({})", sample=elementwise("real"))
+holomorphic(np.arcsinh, lambda g, y, x: g / np.sqrt(x * x - -1.0), prints="arcsinh({})", sample=elementwise("real"))
 holomorphic(
     np.arccosh,
     # two roots, because on complex numbers sqrt(x * x - 1) is the other branch where Re(x) < 0
-    lambda g, y, x: g / (np.sqrt(x - 1.0) * np.sqrt(x + 1.0)),
+    lambda g, y, x: g / (np.sqrt(x - 1.0) * np.sqrt(x - -1.0)),
     prints="arccosh({})",
     sample=elementwise("above one"),
 )

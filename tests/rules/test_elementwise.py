@@ -409,3 +409,16 @@ def test_a_truth_value_to_a_power_is_0_or_1_to_it(base: bool) -> None:
     y.sum().backward()
     np.testing.assert_array_equal(y.numpy(), float(base))
     np.testing.assert_array_equal(t.grad, 0.0)
+
+
+@pytest.mark.parametrize("function", [np.sqrt, np.log, np.arcsin, np.arccos, np.arctan, np.arcsinh, np.arccosh])
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+def test_on_a_branch_cut_the_derivative_is_that_of_the_side_on_which_the_value_is(function, zero):
+    """The derivative of arcsin at 2 + 0j had the sign of that at 2 - 0j, since 1 - x is the same for both."""
+    for far in (-2.0, 2.0):
+        for z, away in ((complex(far, zero), 1j), (complex(zero, far), 1)):
+            step = away * math.copysign(1e-6, zero)
+            want = (function(z + 2 * step) - function(z + step)) / step
+            x = leaf([z], complex)
+            np.real(function(x)).sum().backward()
+            np.testing.assert_allclose(x.grad.conj()[0], want, rtol=1e-4, atol=1e-4)
