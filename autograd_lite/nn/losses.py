@@ -66,7 +66,7 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = Non
 
     Raises:
         OperandError: the shapes differ; the mean of an empty batch, or by weights of 0; a weight that is negative or
-            not finite; an unknown reduction; complex numbers of which the loss would be complex. So for every loss here.
+            not finite; an unknown reduction; complex numbers that give a complex loss. So for every loss here.
 
     >>> mse_loss(np.array([1.0, 2.0]), np.array([1.0, 4.0])).item()
     2.0
