@@ -15,7 +15,7 @@ from autograd_lite.errors import OperandError
 from autograd_lite.record import Primitive
 from autograd_lite.rules.table import call, composed, conj, numbers_of, plain, real, reduction, rule, spread
 
-__all__ = ["counted", "extreme_share", "lifted", "masked", "mean_of_array", "spread_zero", "unmoved"]
+__all__ = ["counted", "extreme_share", "lifted", "masked", "mean_of_array", "over", "spread_zero", "unmoved"]
 
 plain(np.any, np.all, np.argmax, np.argmin, np.count_nonzero)
 
@@ -33,18 +33,26 @@ def lifted(g: Any, shape: tuple[int, ...], axis: Any, keepdims: bool) -> Any:
     return g.reshape(tuple(kept))
 
 
-def counted(shape: tuple[int, ...], axis: Any, where: Any, dtype: np.dtype[Any]) -> Any:
+def counted(shape: tuple[int, ...], axis: Any, where: Any) -> Any:
     """How many elements each reduction takes in, in a shape that broadcasts; where none does, 1.
 
-    A Python int if that is the same for all, otherwise an array of `dtype`.
+    A Python int if that is the same for all, otherwise an array.
     """
     if where is not True:
-        count = np.count_nonzero(np.broadcast_to(where, shape), axis=axis, keepdims=True)
-        return np.asarray(np.maximum(count, 1), dtype)
+        return np.maximum(np.count_nonzero(np.broadcast_to(where, shape), axis=axis, keepdims=True), 1)
     count = 1
     for one in range(len(shape)) if axis is None or not shape else axis if isinstance(axis, tuple) else (axis,):
         count *= shape[one]
     return max(count, 1)
+
+
+def over(g: Any, count: Any) -> Any:
+    """`g / count` in the dtype of `g`; a half float, which ends at 65504, can hold the inverse of more elements."""
+    if count.__class__ is int and count <= 65504:
+        return g / count
+    if g.dtype.char == "e" and np.any(count > 65504):
+        return g * np.asarray(1.0 / count, g.dtype)
+    return g / np.asarray(count, g.dtype)
 
 
 def _masked(x: Any, mask: Any) -> Any:
@@ -168,8 +176,8 @@ def _mean_rule(
     where: Any = True,
 ) -> Any:
     if axis is None and where is True:
-        return spread(g / (x.size or 1), x.shape)
-    g = lifted(g, x.shape, axis, keepdims) / counted(x.shape, axis, where, g.dtype)
+        return spread(over(g, x.size or 1), x.shape)
+    g = over(lifted(g, x.shape, axis, keepdims), counted(x.shape, axis, where))
     return _selected(spread(g, x.shape), where)
 
 
@@ -315,10 +323,10 @@ def _var_rule(
     *,
     where: Any = True,
 ) -> Any:
-    scale = _free(x.shape, axis, where, ddof, g.dtype)
+    free = _free(x.shape, axis, where, ddof)
     x = _selected(x, where)  # what is hidden may be infinite, and times 0 that would be NaN
     deviation = x - _mean_of(x, axis=axis, dtype=dtype, keepdims=True, where=where)
-    return _selected((2.0 * lifted(g, x.shape, axis, keepdims) / scale) * deviation, where)
+    return _selected(over(2.0 * lifted(g, x.shape, axis, keepdims), free) * deviation, where)
 
 
 def _std_rule(
@@ -333,13 +341,13 @@ def _std_rule(
     *,
     where: Any = True,
 ) -> Any:
-    scale = _free(x.shape, axis, where, ddof, g.dtype)
+    free = _free(x.shape, axis, where, ddof)
     x = _selected(x, where)
     mean = _mean_of(x, axis=axis, dtype=dtype, keepdims=True, where=where)
     flat = _constant(numbers_of(x), numbers_of(y), numbers_of(mean), axis, keepdims, where)
     varies = np.logical_not(flat)
     g = lifted(masked(g, mask=varies) / (masked(y, mask=varies) + flat), x.shape, axis, keepdims)
-    return _selected((g / scale) * (x - mean), where)
+    return _selected(over(g, free) * (x - mean), where)
 
 
 def _constant(x: Any, std: Any, mean: Any, axis: Any, keepdims: bool, where: Any) -> Any:
@@ -352,10 +360,9 @@ def _constant(x: Any, std: Any, mean: Any, axis: Any, keepdims: bool, where: Any
     return (std == 0) | (tiny & (low >= high))
 
 
-def _free(shape: tuple[int, ...], axis: Any, where: Any, ddof: Any, dtype: np.dtype[Any]) -> Any:
+def _free(shape: tuple[int, ...], axis: Any, where: Any, ddof: Any) -> Any:
     """What the sum of squares is divided by: the number of elements less `ddof`, never negative."""
-    free = np.maximum(counted(shape, axis, where, np.dtype(float)) - ddof, 0.0)
-    return np.asarray(free, dtype)
+    return np.maximum(counted(shape, axis, where) - ddof, 0.0)
 
 
 def _var(x: Any, axis: Any = None, dtype: Any = None, ddof: Any = 0, keepdims: Any = False, where: Any = True) -> Any:
@@ -437,5 +444,5 @@ def _around(a: Any, mean: Any, ddof: Any, static: dict[str, Any]) -> Any:
     if distance.dtype.kind == "c":
         square = np.real(distance * np.conjugate(distance))
     total = np.sum(square, **static)
-    free = _free(a.shape, static["axis"], where, ddof, total.dtype)
-    return total / np.reshape(free, total.shape if np.ndim(free) else ())
+    free = _free(a.shape, static["axis"], where, ddof)
+    return over(total, np.reshape(free, total.shape if np.ndim(free) else ()))

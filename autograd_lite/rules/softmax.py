@@ -8,7 +8,7 @@ import numpy as np
 
 from autograd_lite.record import Primitive
 from autograd_lite.rules.indexing import scatter
-from autograd_lite.rules.reductions import mean_of_array
+from autograd_lite.rules.reductions import mean_of_array, over
 from autograd_lite.rules.table import call, holomorphic, real, rule, spread
 
 __all__ = ["columns_of", "log_softmax", "nll"]
@@ -70,7 +70,7 @@ def _nll(x: Any, index: Any) -> Any:
 
 def _nll_rule(g: Any, y: Any, x: Any, index: Any = None) -> Any:
     rows, labels = index
-    share = -g / len(labels)
+    share = over(-g, len(labels))
     if not isinstance(share, np.generic):
         return scatter(spread(share, rows.shape), index=index, shape=x.shape)
     z = np.zeros(x.shape, share.dtype)  # the same; no place is named twice, since each row is named once

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import autograd_lite as ag
-from autograd_lite import OperandError, Tensor
+from autograd_lite import OperandError, Tensor, nn
 from tests.rules.agreement import assert_agrees, gradient
 
 RNG = np.random.default_rng(3)
@@ -388,3 +388,25 @@ def test_a_row_of_nan_gives_what_numpy_gives_and_disturbs_no_other(function: Any
 def test_a_variance_without_degrees_of_freedom_is_nan() -> None:
     y = np.nanvar(Tensor(HOLES, requires_grad=True), axis=0, ddof=2)
     np.testing.assert_array_equal(y.numpy(), np.nanvar(HOLES, axis=0, ddof=2))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        np.mean,
+        lambda x: np.mean(x, axis=0),
+        lambda x: np.mean(x, where=np.ones(x.shape, bool)),
+        np.nanmean,
+        np.var,
+        np.std,
+        lambda x: np.nanvar(x, ddof=1),
+        lambda x: nn.cross_entropy(np.reshape(x, (-1, 1)) * np.array([1, 0], x.dtype), np.zeros(len(x), int)),
+    ],
+)
+def test_half_floats_are_divided_by_more_elements_than_their_largest_number(function):
+    numbers = np.linspace(-1, 1, 70_000)
+    half, double = (Tensor(numbers.astype(dtype), requires_grad=True) for dtype in ("float16", "float64"))
+    function(half).backward()
+    function(double).backward()
+    assert half.grad.dtype == np.float16
+    np.testing.assert_allclose(half.grad, double.grad, rtol=0.01, atol=2e-7)
