@@ -117,7 +117,7 @@ def replace_file(path: str | os.PathLike[str], write: Callable[[Any], object]) -
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "There is no such folder; make it first", os.fspath(path.parent))
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")  # no part of the name, which may be as long as is allowed
     try:
         with open(temporary, "xb") as file:
             write(file)

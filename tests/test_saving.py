@@ -75,6 +75,13 @@ def test_any_name_and_kind_of_number_goes_round(tmp_path):
         read[name][...] = 0  # what was read can be changed
 
 
+def test_a_file_name_may_be_as_long_as_the_system_allows(tmp_path):
+    path = tmp_path / f"{'x' * 251}.npz"
+    saving.save(path, {"a": np.ones(2)})
+    assert saving.load(path)["a"].tolist() == [1, 1]
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
 def test_what_safetensors_cannot_hold_is_said(tmp_path):
     pytest.importorskip("safetensors")
     with pytest.raises(OperandError, match=r"file has dtype complex128, which \.safetensors does not know"):

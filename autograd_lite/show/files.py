@@ -20,7 +20,7 @@ def write_whole(path: str | os.PathLike[str], content: bytes) -> Path:
     target = Path(path)
     temporary = None
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        descriptor, temporary = tempfile.mkstemp(dir=target.parent, prefix=".")
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
         # mkstemp makes files for their owner alone; a picture gets the rights of any new file.
