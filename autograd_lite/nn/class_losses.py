@@ -156,6 +156,11 @@ def cross_entropy(
         smoothing = _checked_smoothing(name, label_smoothing)
         weight = _class_weight(name, weight, input)
         return _of_labels(name, _log_softmax(logits), labels, rows, target.shape, reduction, weight, smoothing)
+    if input.ndim and target.shape == input.shape[: input.ndim > 1] + input.shape[2:]:
+        raise OperandError(
+            f"{name}: scores of shape {input.shape} and labels of dtype {target.dtype}; labels must be integers, "
+            f"labels.astype(int)"
+        )
     input, target = pair(name, input, target)
     if not input.ndim:
         raise OperandError(f"{name}: an input of shape () has no classes; its shape must be (classes,) or (n, classes)")

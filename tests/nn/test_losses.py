@@ -187,6 +187,14 @@ def test_values_that_are_none_of_theirs_are_refused():
         nn.kl_div(X, -SHARES)
 
 
+@pytest.mark.parametrize("shape", [(3,), (4, 3), (2, 3, 2, 2)])
+@pytest.mark.parametrize("dtype", [float, bool])
+def test_labels_of_the_wrong_dtype_are_not_taken_for_probabilities_of_another_shape(shape, dtype):
+    labels = np.zeros(shape[: len(shape) > 1] + shape[2:], dtype)
+    with pytest.raises(OperandError, match=f"labels of dtype {labels.dtype}; labels must be integers, .*astype"):
+        nn.cross_entropy(np.zeros(shape), labels)
+
+
 def test_equal_to_pytorch():
     torch = pytest.importorskip("torch")
     F, T = torch.nn.functional, torch.tensor
