@@ -42,7 +42,7 @@ def operand(x: Any, name: str = "nn") -> Any:
     if hasattr(x, "_node"):
         return x
     array = plain_array(name, x)
-    if array.dtype.kind == "O":
+    if array.dtype.kind not in "biufc":
         raise OperandError(f"{name}: {x!r:.60} is no array of numbers; give a Tensor, or np.stack([...]) of several")
     return array
 

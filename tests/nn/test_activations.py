@@ -197,3 +197,10 @@ def test_softmax_of_no_classes_is_empty():
 def test_a_masked_array_is_refused_instead_of_losing_its_mask(f):
     with pytest.raises(OperandError, match=r"masked array of shape \(3,\) would lose its mask"):
         f(np.ma.masked_array([1, 2, 3], [False, True, False]))
+
+
+@pytest.mark.parametrize("f", [*ELEMENTWISE.values(), nn.softmax])
+@pytest.mark.parametrize("x", ["cat", np.array(["cat", "dog"]), np.array([None])])
+def test_what_is_no_number_is_refused(f, x):
+    with pytest.raises(OperandError, match="is no array of numbers; give a Tensor"):
+        f(x)
