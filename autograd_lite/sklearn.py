@@ -184,6 +184,10 @@ class Classifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
         """Probabilities (samples, classes), in the order of `classes_`."""
         return nn.softmax(self._outputs(X))
 
+    def predict_log_proba(self, X: Any) -> Any:
+        """Logarithms of `predict_proba`, finite where a probability underflows."""
+        return nn.log_softmax(self._outputs(X))
+
     def predict(self, X: Any) -> Any:
         """The most probable label of each sample."""
         outputs = self._outputs(X)

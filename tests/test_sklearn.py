@@ -109,3 +109,11 @@ def test_the_unit_of_the_targets_does_not_matter_however_small_or_large(unit):
     X = np.linspace(-1, 1, 20).reshape(20, 1)
     predicted = Regressor(hidden=(), epochs=60, lr=0.1, random_state=0).fit(X, X[:, 0] * unit).predict(X)
     np.testing.assert_allclose(predicted / unit, X[:, 0], atol=0.05)
+
+
+def test_logarithms_of_probabilities_are_finite_where_these_underflow():
+    X = np.array([[-1.0], [1.0]])
+    made = Classifier(epochs=2, random_state=0).fit(X, [0, 1])
+    np.testing.assert_allclose(made.predict_log_proba(X), np.log(made.predict_proba(X)))
+    far = 1e5 * X
+    assert (made.predict_proba(far) == 0).any() and np.isfinite(made.predict_log_proba(far)).all()
