@@ -57,6 +57,8 @@ def test_the_loader_goes_through_everything_once_in_an_order_that_the_seed_fixes
     orders = [[int(y) for _, ys in loader.epoch(e) for y in ys] for e in (0, 1, 0)]
     assert orders[0] == orders[2] != orders[1] != list(range(10))
     assert sorted(orders[0]) == list(range(10)) and len(loader) == 3
+    narrow = train.Loader(np.arange(200), np.arange(200), batch_size=np.int8(100))
+    assert [len(x) for x, _ in narrow] == [100, 100]
     unshuffled = train.Loader(np.arange(10), np.arange(10), shuffle=False)
     assert [int(y) for _, ys in unshuffled.epoch(5) for y in ys] == list(range(10))
 

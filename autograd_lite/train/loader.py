@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from typing import Any
 
@@ -86,7 +87,7 @@ class Loader:
         self.inputs, self.targets = checked_data("Loader", (inputs, targets))
         if not hasattr(batch_size, "__index__") or batch_size < 1:
             raise OperandError(f"Loader: batch_size={batch_size!r}; it must be a whole number of at least 1")
-        self.batch_size, self.shuffle = batch_size, shuffle
+        self.batch_size, self.shuffle = operator.index(batch_size), shuffle  # NumPy's narrow integers overflow
         drawn = int(np.random.default_rng().integers(2**63)) if seed is None else seed
         self.seed = checked_seed("Loader", drawn)
         self._next = 0
