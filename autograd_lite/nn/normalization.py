@@ -29,6 +29,17 @@ def _within(layer: str, name: str, value: Any, most: float) -> None:
         raise OperandError(f"{layer}: {name}={value!r:.60}; it must be {wanted}")
 
 
+def _wide(x: Any) -> Any:
+    """`x`, but half floats in single precision: already the square of 256 is infinite in theirs."""
+    return x.astype(np.float32) if x.dtype == np.float16 else x
+
+
+def _standardised(x: Any, centred: Any, variance: Any, eps: float) -> Any:
+    """Deviations over their root mean square, in the dtype of `x`."""
+    scaled = centred / np.sqrt(variance + eps)
+    return scaled.astype(x.dtype) if x.dtype == np.float16 else scaled
+
+
 class LayerNorm(Module):
     """Each sample's last axis to mean 0 and variance 1, then times `weight` plus `bias` (Ba, Kiros and Hinton, 2016).
 
@@ -53,9 +64,10 @@ class LayerNorm(Module):
         x = real_only(type(self).__name__, operand(x))
         if not x.ndim or x.shape[-1] != self.weight.shape[0]:
             raise OperandError(f"{self!r}: an input of shape {x.shape} does not end in {self.weight.shape[0]} features")
-        centred = x - x.mean(axis=-1, keepdims=True)
+        wide = _wide(x)
+        centred = wide - wide.mean(axis=-1, keepdims=True)
         variance = (centred * centred).mean(axis=-1, keepdims=True)
-        return centred / np.sqrt(variance + self.eps) * self.weight + self.bias
+        return _standardised(x, centred, variance, self.eps) * self.weight + self.bias
 
     def extra_repr(self) -> str:
         """The number of features."""
@@ -97,15 +109,16 @@ class _BatchNorm(Module):
                 f"{self!r}: {count} value per channel in an input of shape {x.shape} has no variance; "
                 f"use a larger batch, or eval() for a single sample"
             )
-        mean = x.mean(axis=axes, keepdims=True)
-        centred = x - mean
+        wide = _wide(x)
+        mean = wide.mean(axis=axes, keepdims=True)
+        centred = wide - mean
         variance = (centred * centred).mean(axis=axes, keepdims=True)
         # in place: these arrays are state, found and loaded under their names
         self.running_mean *= 1 - self.momentum
         self.running_mean += self.momentum * numbers_of(mean).reshape(-1)
         self.running_var *= 1 - self.momentum
         self.running_var += self.momentum * numbers_of(variance).reshape(-1) * (count / (count - 1))
-        scaled = centred / np.sqrt(variance + self.eps)
+        scaled = _standardised(x, centred, variance, self.eps)
         return scaled * self.weight.reshape(shape) + self.bias.reshape(shape)
 
     def extra_repr(self) -> str:

@@ -349,3 +349,17 @@ def test_a_layer_that_returns_nothing_and_a_class_among_the_layers_are_named():
         nn.Sequential(lambda x: None, nn.Dense(2, 2))(np.ones((1, 2)))
     with pytest.raises(OperandError, match=r"layer 1 is the class ReLU; give a layer of it, ReLU\(\.\.\.\)"):
         nn.Sequential(nn.Dense(2, 2), nn.ReLU)
+
+
+@pytest.mark.parametrize("layer", [nn.LayerNorm, nn.BatchNorm1d])
+def test_deviations_whose_squares_overflow_in_half_floats_are_normalised(layer):
+    x = np.random.default_rng(0).normal(scale=300, size=(6, 8)).astype(np.float16)
+    y, gradients = {}, {}
+    for dtype in (np.float16, np.float64):
+        given = Tensor(x.astype(dtype), requires_grad=True)
+        y[dtype] = layer(8, dtype=dtype)(given)
+        (y[dtype] ** 3).sum().backward()
+        gradients[dtype] = given.grad
+    assert y[np.float16].dtype == gradients[np.float16].dtype == np.float16
+    np.testing.assert_allclose(y[np.float16].numpy(), y[np.float64].numpy(), rtol=2e-3, atol=2e-3)
+    np.testing.assert_allclose(gradients[np.float16], gradients[np.float64], rtol=0.02, atol=2e-4)
