@@ -46,11 +46,14 @@ def counted(shape: tuple[int, ...], axis: Any, where: Any) -> Any:
     return max(count, 1)
 
 
+_LARGEST_HALF = 65504
+
+
 def over(g: Any, count: Any) -> Any:
     """`g / count` in the dtype of `g`; a half float, which ends at 65504, can hold the inverse of more elements."""
-    if count.__class__ is int and count <= 65504:
+    if count.__class__ is int and count <= _LARGEST_HALF:
         return g / count
-    if g.dtype.char == "e" and np.any(count > 65504):
+    if g.dtype.char == "e" and np.any(count > _LARGEST_HALF):
         return g * np.asarray(1.0 / count, g.dtype)
     return g / np.asarray(count, g.dtype)
 
@@ -176,7 +179,8 @@ def _mean_rule(
     where: Any = True,
 ) -> Any:
     if axis is None and where is True:
-        return spread(over(g, x.size or 1), x.shape)
+        size = x.size or 1
+        return spread(g / size if size <= _LARGEST_HALF else over(g, size), x.shape)
     g = over(lifted(g, x.shape, axis, keepdims), counted(x.shape, axis, where))
     return _selected(spread(g, x.shape), where)
 
@@ -288,7 +292,7 @@ def extreme_share(g: Any, extreme: Any, chosen: Any, axis: Any, keepdims: bool, 
         count = np.count_nonzero(chosen, axis=axis, keepdims=True)
     if initial is not None:
         count = count + (lifted(extreme, shape, axis, keepdims) == initial)
-    share = lifted(g, shape, axis, keepdims) / np.asarray(np.maximum(count, 1), g.dtype)
+    share = over(lifted(g, shape, axis, keepdims), np.maximum(count, 1))
     return masked(share, mask=chosen)
 
 

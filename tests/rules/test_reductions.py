@@ -410,3 +410,11 @@ def test_half_floats_are_divided_by_more_elements_than_their_largest_number(func
     function(double).backward()
     assert half.grad.dtype == np.float16
     np.testing.assert_allclose(half.grad, double.grad, rtol=0.01, atol=2e-7)
+
+
+@pytest.mark.parametrize("where", [{}, {"axis": 0}, {"where": np.ones(70_000, bool)}], ids=["all", "axis", "where"])
+def test_more_elements_than_the_largest_half_have_a_gradient(where: Any) -> None:
+    ones = np.ones(70_000, np.float16)
+    np.testing.assert_array_equal(ag.grad(lambda t: np.mean(t, **where))(ones), np.float16(1 / 70_000))
+    tied = ag.grad(lambda t: np.max(t, initial=0.0, **where))(ones)
+    np.testing.assert_array_equal(tied, np.float16(1 / 70_000))
