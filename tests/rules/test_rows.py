@@ -147,9 +147,9 @@ def test_python_numbers_as_operands(function: Any) -> None:
 
 @every_row
 def test_complex_numbers_are_right_or_refused(function: Any) -> None:
+    """Where NumPy takes complex numbers, the rules hold for them too, or say that they do not."""
     if function is np.linalg.cond and np.linalg.cond(1j * np.eye(2), 1).dtype.kind == "c":
         pytest.skip("this NumPy gives the condition number of a complex matrix as a complex number")
-    """Where NumPy takes complex numbers, the rules hold for them too, or say that they do not."""
     for call, seed in examples(function):
 
         def check(drawn: Drawn, rng: np.random.Generator) -> None:
