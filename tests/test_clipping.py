@@ -21,8 +21,10 @@ def test_clipping():
     with pytest.raises(OperandError, match="the gradients have norm nan"):
         optim.clip_grad_norm_([a], 1.0)
     for clip in (optim.clip_grad_norm_, optim.clip_grad_value_):
-        with pytest.raises(OperandError, match="must be positive"):
+        with pytest.raises(OperandError, match="must be a positive number"):
             clip([a], 0.0)
+        with pytest.raises(OperandError, match="='1'; it must be a positive number"):
+            clip([a], "1")
 
 
 def test_clipping_takes_one_tensor_and_narrow_dtypes():

@@ -4,6 +4,8 @@ import copy
 import itertools
 import math
 import pickle
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -336,7 +338,7 @@ def test_a_state_that_does_not_fit_changes_nothing():
         ({**good, "state": {**good["state"], 0: {"step": 1}}}, "sum of parameter 0 is missing"),
         ({**good, "state": {0: {**one, "sum": np.zeros(5)}}}, r"has shape \(5,\); it must have shape \(3, 2\)"),
         ({**good, "param_groups": [{**good["param_groups"][0], "lr": math.nan}]}, "lr=nan"),
-        ({**good, "param_groups": [{**good["param_groups"][0], "lr": "0.1"}]}, "lr=0.1; it must be a finite number"),
+        ({**good, "param_groups": [{**good["param_groups"][0], "lr": "0.1"}]}, "lr=.0.1.; give ints or floats"),
         ({**good, "param_groups": [{**good["param_groups"][0], "lr": None}]}, "lr=None"),
         ({**good, "param_groups": [{**good["param_groups"][0], "betas": (0.9,)}]}, "betas=.0.9,.; they must be a pair"),
         ({**good, "param_groups": 5}, "cannot be read"),
@@ -560,3 +562,20 @@ def test_an_eps_that_is_zero_in_the_dtype_of_a_parameter_is_refused(method):
     w.grad = np.array([0.0, 1.0], np.float16)
     optimizer.step()
     assert w.numpy()[0] == 1 and w.numpy()[1] < 1
+
+
+@pytest.mark.parametrize("lr", [Fraction(1, 10), Decimal("0.1"), "0.1", None, Tensor(0.1, requires_grad=True)])
+def test_a_learning_rate_that_is_no_int_or_float_is_refused_before_anything_changes(lr):
+    w = Tensor([1.0], requires_grad=True)
+    with pytest.raises(OperandError, match=r"^SGD: lr=.*; give ints or floats$"):
+        optim.SGD([w], lr=lr)
+    optimizer = optim.SGD([w], lr=0.1)
+    optimizer.param_groups[0]["lr"] = lr
+    w.grad = np.array([1.0])
+    with pytest.raises(OperandError, match=r"^SGD: lr=.*; give ints or floats$"):
+        optimizer.step()
+    assert w.item() == 1.0
+    assert optimizer.state_dict()["state"] == {}
+    optimizer.param_groups[0]["lr"] = np.array(0.5)
+    optimizer.step()
+    assert w.item() == 0.5

@@ -118,11 +118,9 @@ class Optimizer:
                 raise OperandError(f"{self._name}: betas={value!r}; they must be a pair of numbers")
             for number in value if key == "betas" else (value,):
                 below_one = key in ("betas", "momentum", "alpha")
-                try:
-                    fits = bool(0 <= number < (1 if below_one else math.inf))
-                except (TypeError, ValueError):  # no number
-                    fits = False
-                if not fits:
+                if number.__class__ is not float and not _is_number(number):
+                    raise OperandError(f"{self._name}: {key}={value!r:.60}; give ints or floats")
+                if not 0 <= number < (1 if below_one else math.inf):
                     wanted = "at least 0 and below 1" if below_one else "a finite number, not negative"
                     raise OperandError(f"{self._name}: {key}={value}; it must be {wanted}")
 
@@ -226,6 +224,13 @@ class Optimizer:
         return f"{self._name}({count:,} numbers; {settings})"
 
 
+def _is_number(value: Any) -> bool:
+    """Whether `value` is a number that NumPy multiplies floats by; it makes objects of a Fraction's products."""
+    return isinstance(value, (int, float, np.integer, np.floating)) or (
+        isinstance(value, np.ndarray) and not value.ndim and value.dtype.kind in "iuf"
+    )
+
+
 def _own(value: Any) -> Any:
     """A hyperparameter that its giver cannot change any more: no list, and no array of one number."""
     if isinstance(value, list):
@@ -246,8 +251,8 @@ def clip_grad_norm_(params: Iterable[Tensor] | Tensor, max_norm: float) -> float
     >>> w.grad
     array([0.6, 0.8])
     """
-    if not max_norm > 0:
-        raise OperandError(f"clip_grad_norm_: max_norm={max_norm}; it must be positive")
+    if not (_is_number(max_norm) and max_norm > 0):
+        raise OperandError(f"clip_grad_norm_: max_norm={max_norm!r:.60}; it must be a positive number")
     tensors = _with_gradient(params)
     # in double precision, where the squares of what is finite in a narrower one are finite too
     gradients = [np.asarray(g, np.result_type(g, float)) for g in (_array(t.grad) for t in tensors)]
@@ -284,8 +289,8 @@ def clip_grad_value_(params: Iterable[Tensor] | Tensor, clip_value: float) -> No
     >>> w.grad
     array([ 1. , -0.5])
     """
-    if not clip_value > 0:
-        raise OperandError(f"clip_grad_value_: clip_value={clip_value}; it must be positive")
+    if not (_is_number(clip_value) and clip_value > 0):
+        raise OperandError(f"clip_grad_value_: clip_value={clip_value!r:.60}; it must be a positive number")
     tensors = _with_gradient(params)
     for tensor in tensors:
         if tensor.dtype.kind == "c":
