@@ -29,6 +29,7 @@ from autograd_lite.record import (
     recording,
     topological,
 )
+from autograd_lite.rules.table import ones_of
 from autograd_lite.stand_in import StandIn
 from autograd_lite.tensor import Tensor, wrap
 
@@ -464,7 +465,8 @@ def unbroadcast(g: Any, shape: tuple[int, ...]) -> Any:
         if not shape:
             return _add(g, None)
         if g.shape[1:] == shape:
-            return _add(g)
+            ones = ones_of(g.shape[0], g.dtype) if len(shape) == 1 else None
+            return _add(g) if ones is None else ones.dot(g)
     elif isinstance(g, StandIn):
         total = g._unbroadcast(shape)
         if total is not None:

@@ -567,3 +567,27 @@ def test_shapes_that_never_come_again_do_not_fill_the_memory():
     for n in range(2, 14_000):
         Tensor(np.ones((n, 1)), requires_grad=True) * factor
     assert sum(isinstance(thing, Spec) for thing in gc.get_objects()) < 12_500
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", "c8", "c16"])
+@pytest.mark.parametrize(
+    "layout", [lambda a: a, np.asfortranarray, lambda a: a[::-2], lambda a: a[:0], lambda a: a[:1]]
+)
+def test_the_gradient_of_a_bias_is_the_sum_over_rows_in_every_layout(dtype, layout):
+    rng = np.random.default_rng(0)
+    imaginary = 1j * rng.normal(size=(30, 6)) if np.dtype(dtype).kind == "c" else 0
+    rows = layout((rng.normal(size=(30, 6)) + imaginary).astype(dtype))
+    bias = Tensor(np.zeros(6, dtype), requires_grad=True)
+    (np.zeros(rows.shape, dtype) + bias).backward(rows)
+    assert bias.grad.dtype == dtype and bias.grad.flags.owndata
+    np.testing.assert_allclose(
+        bias.grad, rows.sum(axis=0), rtol=1e-2 if dtype == "f2" else 1e-5, atol=1e-2 if dtype == "f2" else 1e-5
+    )
+
+
+def test_what_is_infinite_in_one_column_of_a_bias_gradient_stays_there():
+    rows = np.ones((4, 3))
+    rows[1, 0], rows[2, 1] = np.inf, np.nan
+    bias = Tensor(np.zeros(3), requires_grad=True)
+    (np.zeros((4, 3)) + bias).backward(rows)
+    np.testing.assert_array_equal(bias.grad, [np.inf, np.nan, 4.0])

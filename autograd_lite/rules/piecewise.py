@@ -222,8 +222,10 @@ def _relu(x: Any) -> Any:
 
 
 def _relu_rule(g: Any, y: Any, x: Any) -> Any:
-    passed = np.not_equal(numbers_of(y), 0)  # y is at least 0, or NaN
-    return _inside(passed, g) if g.__class__ is np.ndarray else masked(g, mask=passed)
+    passed = np.not_equal(y if y.__class__ is np.ndarray else numbers_of(y), 0)  # y is at least 0, or NaN
+    if g.__class__ is not np.ndarray:
+        return masked(g, mask=passed)
+    return _by_bits(passed, g) if g.size >= 256 and g.dtype in _BITS else np.where(passed, g, 0)
 
 
 #: the rectified linear unit max(x, 0), with derivative 0 at 0, where `np.maximum` shares

