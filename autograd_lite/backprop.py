@@ -39,8 +39,9 @@ Lift = Callable[[Node, tuple[Any, ...]], tuple[Any, ...]]
 __all__ = ["backward", "fit", "leading_to", "sweep", "unbroadcast"]
 
 _accumulating = RLock()  # held while gradients are added to `.grad`
+# Both are bound once: looking them up costs a tenth of the sum of a few numbers.
 _ndarray = np.ndarray
-_add: Any = np.add.reduce  # bound once: looking it up costs a tenth of the sum of a few numbers
+_add: Any = np.add.reduce
 #: the 1 that the gradient of a scalar begins with, of each dtype that there has been
 _ones: dict[Spec, Any] = {}
 
