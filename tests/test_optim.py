@@ -579,3 +579,30 @@ def test_a_learning_rate_that_is_no_int_or_float_is_refused_before_anything_chan
     optimizer.param_groups[0]["lr"] = np.array(0.5)
     optimizer.step()
     assert w.item() == 0.5
+
+
+@pytest.mark.parametrize("name", ["betas", "lr"])
+def test_a_hyperparameter_that_is_changed_in_place_is_looked_at_again(name):
+    """What cannot change is looked at once; a list, or an array of one number, at every step."""
+    w = Tensor([1.0], requires_grad=True)
+    optimizer = optim.Adam([w], lr=0.1)
+    changeable = optimizer.param_groups[0][name] = [0.5, 0.9] if name == "betas" else np.array(0.1)
+    w.grad = np.array([2.0])
+    optimizer.step()
+    np.testing.assert_allclose(w.numpy(), 0.9, rtol=1e-6)
+    changeable[0 if name == "betas" else ()] = np.nan
+    with pytest.raises(OperandError, match=name):
+        optimizer.step()
+    np.testing.assert_allclose(w.numpy(), 0.9, rtol=1e-6)
+
+
+def test_a_gradient_survives_the_update_and_the_update_keeps_none():
+    """The update works on a copy of the gradients, which it lets go of."""
+    w, b = Tensor([1.0, 2.0], requires_grad=True), Tensor(3.0, requires_grad=True)
+    optimizer = optim.Adam([w, b], lr=0.1)
+    for with_b in (True, False, True):
+        w.grad, b.grad = np.array([4.0, -5.0]), np.array(6.0) if with_b else None
+        held = w.grad
+        optimizer.step()
+        assert w.grad is held and held.tolist() == [4.0, -5.0]
+        assert not hasattr(optimizer._flats[0][0]._whole, "gradients")

@@ -1,7 +1,7 @@
 """`Flat`: parameters of one dtype side by side in one buffer, so that an update is a few calls for all of them.
 
 A network has many small parameters, and NumPy pays per call. Each parameter's array becomes a slice of the buffer;
-gradients are gathered into a second one.
+their gradients are brought together for each update.
 
 The engine never writes to an array inside the graph, and copies what a rule will read of an array that the user can
 reach. The buffer is neither: as long as only the parameters refer to it an update is in place, and where a graph or a
@@ -38,7 +38,7 @@ class Run:
 
     Attributes:
         values: the parameters, to be changed in place.
-        gradients: their gradients, a scratch copy that may be changed too.
+        gradients: their gradients, a copy that may be changed too; there only until the update.
         states: name -> what the optimiser remembers of each element.
         scratch: room of the same length.
         steps: how many updates these parameters have had, with this one.
@@ -46,9 +46,10 @@ class Run:
 
     __slots__ = ("gradients", "scratch", "states", "steps", "values")
 
-    def __init__(self, values: Array, gradients: Array, states: dict[str, Array], scratch: Array, steps: int) -> None:
+    gradients: Array
+
+    def __init__(self, values: Array, states: dict[str, Array], scratch: Array, steps: int) -> None:
         self.values = values
-        self.gradients = gradients
         self.states = states
         self.scratch = scratch
         self.steps = steps
@@ -67,7 +68,7 @@ class Flat:
         ends = np.cumsum([t.size for t in tensors]).tolist()
         self.slices = [slice(end - t.size, end) for t, end in zip(tensors, ends, strict=True)]
         dtype = tensors[0].dtype
-        self.gradients, self.scratch = (np.zeros(ends[-1], dtype) for _ in range(2))
+        self.scratch = np.zeros(ends[-1], dtype)
         self.states = {name: np.zeros(ends[-1], dtype) for name in names}
         self.steps = [0] * len(tensors)
         self.views: list[Array] = []
@@ -126,6 +127,24 @@ class Flat:
         for position in self.lent:
             self.tensors[position]._array[...] = self.views[position]
 
+    def gradient(self) -> Array:
+        """The gradients of this moment, side by side in a new array; zeros where there is none."""
+        return _side_by_side(self._found()[0])
+
+    def _found(self) -> tuple[list[Any], bool]:
+        """The gradient of each parameter, zeros for those that have none; and whether all have one."""
+        found: list[Any] = []
+        complete = True
+        for tensor in self.tensors:
+            gradient = tensor.grad
+            if gradient.__class__ is Tensor:
+                gradient = gradient.numpy()
+            elif gradient is None:
+                complete = False
+                gradient = np.zeros(tensor.shape, tensor.dtype)
+            found.append(gradient)
+        return found, complete
+
     def gather(self) -> list[Run]:
         """Bring the gradients of this moment together; parameters without one are left out.
 
@@ -134,33 +153,22 @@ class Flat:
         `publish`.
         """
         self.secure()
-        found: list[Any] = []
-        everything = True
-        for tensor in self.tensors:
-            gradient = tensor.grad
-            if gradient is None:
-                everything = False
-            elif gradient.__class__ is Tensor:
-                gradient = gradient.numpy()
-            found.append(gradient)
-        if everything and self.together:
-            np.concatenate([gradient.ravel() for gradient in found], out=self.gradients)
-            self.steps = [self.steps[0] + 1] * len(found)
-            self._whole.steps = self.steps[0]
-            return [self._whole]
-        return self._stretches(found)
+        found, complete = self._found()
+        if not (complete and self.together):
+            return self._stretches(_side_by_side(found))
+        self.steps = [self.steps[0] + 1] * len(found)
+        self._whole.steps = self.steps[0]
+        self._whole.gradients = _side_by_side(found)
+        return [self._whole]
 
     @property
     def together(self) -> bool:
         """Whether all parameters have had the same number of updates."""
         return self.steps.count(self.steps[0]) == len(self.steps)
 
-    def _stretches(self, found: list[Any]) -> list[Run]:
-        """The runs, where they are not the whole buffer; `found` are the gradients, or None."""
-        present = [gradient is not None for gradient in found]
-        for gradient, where in zip(found, self.slices, strict=True):
-            if gradient is not None:
-                self.gradients[where] = gradient.reshape(-1)
+    def _stretches(self, gradient: Array) -> list[Run]:
+        """The runs, where they are not the whole buffer, with their parts of the `gradient`."""
+        present = [tensor.grad is not None for tensor in self.tensors]
         runs: list[tuple[int, int, int]] = []  # start, stop, number of updates before this one
         for where, steps, there in zip(self.slices, self.steps, present, strict=True):
             if not there:
@@ -170,11 +178,20 @@ class Flat:
             else:
                 runs.append((where.start, where.stop, steps))
         self.steps = [steps + there for steps, there in zip(self.steps, present, strict=True)]
-        return [self._run(slice(start, stop), steps + 1) for start, stop, steps in runs]
+        made = []
+        for start, stop, steps in runs:
+            made.append(self._run(slice(start, stop), steps + 1))
+            made[-1].gradients = gradient[start:stop]
+        return made
 
     def _run(self, where: slice, steps: int) -> Run:
         states = {name: state[where] for name, state in self.states.items()}
-        return Run(self.values[where], self.gradients[where], states, self.scratch[where], steps)
+        return Run(self.values[where], states, self.scratch[where], steps)
+
+
+def _side_by_side(arrays: list[Any]) -> Array:
+    # not in a buffer of its own: a new array takes memory that the backward pass has just left, still in the caches
+    return np.concatenate([array.ravel() for array in arrays])
 
 
 def _rebuilt(tensors: list[Tensor], states: dict[str, Array], steps: list[int]) -> Flat:

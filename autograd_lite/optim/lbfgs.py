@@ -84,16 +84,13 @@ class LBFGS(Optimizer):
         self._check(group)
 
         def evaluate(point: Any) -> tuple[float, Any]:
-            flat.gather()
+            flat.secure()
             flat.values[...] = point
             flat.publish()
-            flat.gradients[...] = 0
             loss = closure()
-            loss = float(loss.item() if hasattr(loss, "item") else loss)
-            flat.gather()
-            return loss, flat.gradients.copy()
+            return float(loss.item() if hasattr(loss, "item") else loss), flat.gradient()
 
-        flat.gather()
+        flat.secure()
         x = flat.values.copy()
         try:
             return self._minimise(evaluate, x, group)

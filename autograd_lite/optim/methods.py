@@ -126,10 +126,11 @@ class Adam(Optimizer):
                         flat.states[name] *= (1 - before) / (1 - now)
                 settled[position] = betas
 
-    def step(self) -> None:
-        """Update every parameter that has a gradient."""
-        self._settle()
-        super().step()
+    def _look(self) -> bool:
+        changed = super()._look()
+        if changed:
+            self._settle()
+        return changed
 
     def state_dict(self) -> dict[str, Any]:
         """As for every optimiser."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from operator import is_not
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,8 @@ class Optimizer:
         self.defaults = {key: _own(value) for key, value in defaults.items()}
         self.param_groups: list[dict[str, Any]] = []
         self._flats: list[list[Flat]] = []
+        #: per group the values that were in order when last looked at; None if they may change on their own
+        self._checked: list[tuple[Any, ...] | None] = []
         given: Any = params if isinstance(params, Tensor) or not isinstance(params, Iterable) else list(params)
         grouped = isinstance(given, list) and given and isinstance(given[0], Mapping)
         for group in given if grouped else [{"params": given}]:
@@ -107,10 +110,11 @@ class Optimizer:
                     f"larger one, such as eps=1e-4"
                 )
         self.param_groups.append(made)
+        self._checked.append(None)
         self._flats.append([Flat([t for t in tensors if t.dtype == dtype], self.state_names) for dtype in dtypes])
 
     def _check(self, group: dict[str, Any]) -> None:
-        """Refuse hyperparameters out of their range; at every step, because a schedule may have set them."""
+        """Refuse hyperparameters out of their range."""
         for key, value in group.items():
             if key == "params" or isinstance(value, bool):
                 continue
@@ -124,14 +128,26 @@ class Optimizer:
                     wanted = "at least 0 and below 1" if below_one else "a finite number, not negative"
                     raise OperandError(f"{self._name}: {key}={value}; it must be {wanted}")
 
+    def _look(self) -> bool:
+        """Check the groups that are not as they were when last looked at, as a schedule leaves them; were there any?"""
+        changed = False
+        for position, group in enumerate(self.param_groups):
+            known = self._checked[position]
+            if known is None or any(map(is_not, known, group.values())):
+                changed = True
+                self._check(group)
+                settings = [value for key, value in group.items() if key != "params"]
+                self._checked[position] = tuple(group.values()) if all(map(_is_constant, settings)) else None
+        return changed
+
     def step(self) -> None:
         """Update every parameter that has a gradient."""
-        for group in self.param_groups:
-            self._check(group)
+        self._look()
         for group, flats in zip(self.param_groups, self._flats, strict=True):
             for flat in flats:
                 for run in flat.gather():
                     self._update(group, run)
+                    del run.gradients
                 flat.publish()
 
     def _update(self, group: dict[str, Any], run: Run) -> None:
@@ -229,6 +245,11 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float, np.integer, np.floating)) or (
         isinstance(value, np.ndarray) and not value.ndim and value.dtype.kind in "iuf"
     )
+
+
+def _is_constant(value: Any) -> bool:
+    """Whether a hyperparameter can only be replaced; a list, or an array of one number, can be changed in place."""
+    return all(map(_is_constant, value)) if value.__class__ is tuple else value.__class__ in (int, float, bool)
 
 
 def _own(value: Any) -> Any:

@@ -7,14 +7,12 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.record import Primitive
-from autograd_lite.rules.table import call, elementwise, holomorphic, real
+from autograd_lite.rules.table import ZERO, call, elementwise, holomorphic, real
 
 __all__ = ["FEW", "expit"]
 
 #: up to so many numbers the fewer calls of NumPy decide, beyond them the cheaper functions
 FEW = 128
-# A number of Python's would be converted each time, at a fifth of the cost of the whole.
-_ZERO = {kind: np.zeros((), kind) for kind in "efdg"}
 
 
 def _expit(x: Any) -> Any:
@@ -23,7 +21,7 @@ def _expit(x: Any) -> Any:
     if kind in "biu":
         x = x.astype(float)
     if x.size <= FEW and kind != "c":
-        return np.exp(-np.logaddexp(_ZERO[x.dtype.char], -x))
+        return np.exp(-np.logaddexp(ZERO[x.dtype], -x))
     with np.errstate(over="ignore"):  # where exp(-x) is infinite the result is the 0 that it should be
         return 1.0 / (1.0 + np.exp(-x))
 

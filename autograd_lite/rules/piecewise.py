@@ -13,7 +13,7 @@ import numpy as np
 from autograd_lite.errors import InPlaceError
 from autograd_lite.record import Primitive
 from autograd_lite.rules.reductions import masked
-from autograd_lite.rules.table import Input, call, composed, conj, elementwise, numbers_of, real, rule
+from autograd_lite.rules.table import ZERO, Input, call, composed, conj, elementwise, numbers_of, real, rule
 
 _AWAY = elementwise("away")
 _function: Any
@@ -218,11 +218,12 @@ choice = rule(
 
 
 def _relu(x: Any) -> Any:
-    return np.maximum(x, 0)
+    return np.maximum(x, ZERO.get(x.dtype, 0))
 
 
 def _relu_rule(g: Any, y: Any, x: Any) -> Any:
-    passed = np.not_equal(y if y.__class__ is np.ndarray else numbers_of(y), 0)  # y is at least 0, or NaN
+    y = y if y.__class__ is np.ndarray else numbers_of(y)
+    passed = np.not_equal(y, ZERO.get(y.dtype, 0))  # y is at least 0, or NaN
     if g.__class__ is not np.ndarray:
         return masked(g, mask=passed)
     return _by_bits(passed, g) if g.size >= 256 and g.dtype in _BITS else np.where(passed, g, 0)

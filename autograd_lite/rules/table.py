@@ -26,6 +26,7 @@ __all__ = [
     "PLAIN",
     "SAMPLES",
     "TABLE",
+    "ZERO",
     "Call",
     "Elementwise",
     "Input",
@@ -152,6 +153,9 @@ def spread(g: Any, shape: tuple[int, ...]) -> Any:
     out[...] = g
     return out
 
+
+#: the 0 of each floating dtype: converting that of Python's takes as long as a small operation, each time
+ZERO: dict[np.dtype[Any], Any] = {np.dtype(kind): np.zeros((), kind) for kind in "efdg"}
 
 _ones: dict[np.dtype[Any], Any] = {np.dtype(kind): np.ones(0, kind) for kind in "fdFD"}
 

@@ -107,11 +107,11 @@ def autograd_lite_step(problem: Problem, train: bool) -> Step:
 
     def step():
         x, labels = next(data)
+        for p in params:
+            p.grad = None
         a1 = relu(x @ W1 + b1)
         a2 = relu(a1 @ W2 + b2)
         loss = cross_entropy(a2 @ W3 + b3, labels)
-        for p in params:
-            p.grad = None
         loss.backward()
         if adam:
             adam.step()
@@ -129,11 +129,11 @@ def torch_step(problem: Problem, train: bool) -> Step:
 
     def step():
         x, labels = next(data)
+        for p in params:
+            p.grad = None
         a1 = torch.relu(torch.addmm(b1, x, W1))
         a2 = torch.relu(torch.addmm(b2, a1, W2))
         loss = torch.nn.functional.cross_entropy(torch.addmm(b3, a2, W3), labels)
-        for p in params:
-            p.grad = None
         loss.backward()
         if adam:
             adam.step()
