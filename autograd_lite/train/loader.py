@@ -12,13 +12,19 @@ from autograd_lite.arrays import unmasked
 from autograd_lite.errors import OperandError
 from autograd_lite.tensor import Tensor
 
-__all__ = ["Loader", "checked_data"]
+__all__ = ["Loader", "batches", "checked_data", "pair_of"]
+
+
+def pair_of(name: str, data: Any) -> tuple[Any, Any]:
+    """`data`, which must be a pair."""
+    if not isinstance(data, (tuple, list)) or len(data) != 2:
+        raise OperandError(f"{name}: the data are a {type(data).__name__}; give a pair (inputs, targets)")
+    return data[0], data[1]
 
 
 def checked_data(name: str, data: Any) -> tuple[Any, Any]:
     """Inputs and targets as arrays of the same length, without NaN or infinity."""
-    if not isinstance(data, (tuple, list)) or len(data) != 2:
-        raise OperandError(f"{name}: the data are a {type(data).__name__}; give a pair (inputs, targets)")
+    data = pair_of(name, data)
     try:
         arrays = [np.asarray(part.numpy() if isinstance(part, Tensor) else unmasked(name, part)) for part in data]
     except ValueError as error:
@@ -51,6 +57,14 @@ def checked_seed(name: str, seed: Any) -> Any:
     return seed
 
 
+def batches(inputs: Any, targets: Any, batch_size: int, order: Any) -> Iterator[tuple[Any, Any]]:
+    """Copies of `batch_size` samples at a time, in the `order` of an index array."""
+    for start in range(0, len(order), batch_size):
+        # an index array, so that a model that changes its input in place changes no data
+        chosen = order[start : start + batch_size]
+        yield inputs[chosen], targets[chosen]
+
+
 class Loader:
     """Batches of inputs and targets, as copies. The order depends on the seed and the number of the epoch alone.
 
@@ -79,17 +93,19 @@ class Loader:
     3
     """
 
+    _name = "Loader"  # what errors call it
+
     def __init__(
         self, inputs: Any, targets: Any = None, batch_size: int = 32, shuffle: bool = True, seed: int | None = None
     ) -> None:
         if targets is None or isinstance(targets, int):
             raise OperandError(f"Loader: targets={targets}; give Loader(inputs, targets), and of a pair Loader(*pair)")
-        self.inputs, self.targets = checked_data("Loader", (inputs, targets))
+        self.inputs, self.targets = checked_data(self._name, (inputs, targets))
         if not hasattr(batch_size, "__index__") or batch_size < 1:
-            raise OperandError(f"Loader: batch_size={batch_size!r}; it must be a whole number of at least 1")
+            raise OperandError(f"{self._name}: batch_size={batch_size!r}; it must be a whole number of at least 1")
         self.batch_size, self.shuffle = operator.index(batch_size), shuffle  # NumPy's narrow integers overflow
         drawn = int(np.random.default_rng().integers(2**63)) if seed is None else seed
-        self.seed = checked_seed("Loader", drawn)
+        self.seed = checked_seed(self._name, drawn)
         self._next = 0
 
     def __len__(self) -> int:
@@ -104,7 +120,4 @@ class Loader:
         """The batches of epoch `number`, counted from 0."""
         count = len(self.inputs)
         order = np.random.default_rng([self.seed, number]).permutation(count) if self.shuffle else np.arange(count)
-        for start in range(0, count, self.batch_size):
-            # an index array, so that a model that changes its input in place changes no data
-            chosen = order[start : start + self.batch_size]
-            yield self.inputs[chosen], self.targets[chosen]
+        return batches(self.inputs, self.targets, self.batch_size, order)

@@ -21,7 +21,7 @@ from autograd_lite.rules.table import numbers_of
 from autograd_lite.tensor import Tensor
 from autograd_lite.train.callbacks import Checkpoint
 from autograd_lite.train.history import History
-from autograd_lite.train.loader import Loader, checked_data, checked_seed
+from autograd_lite.train.loader import Loader, batches, checked_data, checked_seed, pair_of
 from autograd_lite.train.progress import ProgressBar
 
 __all__ = ["Run", "accuracy", "fit", "generators_of"]
@@ -170,6 +170,10 @@ def generators_of(model: Module) -> list[np.random.Generator]:
     return [value for value in seen.values() if isinstance(value, np.random.Generator)]
 
 
+class _Data(Loader):
+    _name = "fit"
+
+
 def fit(
     model: Module,
     data: Any,
@@ -230,7 +234,8 @@ def fit(
     callbacks = _check_arguments(model, loss, optimizer, epochs, schedule, callbacks, metrics)
     if not {id(p) for g in optimizer.param_groups for p in g["params"]} & {id(p) for p in model.parameters()}:
         raise OperandError("fit: the optimiser has no parameter of this model; make it with model.parameters()")
-    loader = Loader(*checked_data("fit", data), batch_size=batch_size, shuffle=shuffle, seed=seed)
+    inputs, targets = pair_of("fit", data)
+    loader = _Data(inputs, targets, batch_size, shuffle, seed)
     held_out = None if validation is None else checked_data("fit: validation", validation)
     metrics = dict(metrics or {})
     monitor = "loss" if held_out is None else "validation loss"
@@ -405,7 +410,7 @@ def _evaluate(
     totals = dict.fromkeys(["loss", *metrics], 0.0)
     model.eval()
     with no_grad():
-        for x, y in Loader(*data, batch_size=max(batch_size, 256), shuffle=False, seed=0).epoch(0):
+        for x, y in batches(*data, max(batch_size, 256), np.arange(len(data[0]))):
             outputs = model(x)
             totals["loss"] += loss(outputs, y).item() * len(x)
             for name, metric in metrics.items():
