@@ -388,9 +388,9 @@ def unary(op: Primitive, *, same_shape: bool = True) -> Any:
     return method
 
 
-def _unrecorded(op: Primitive, forward: Callable[..., Any], a: Tensor, b: Any) -> Tensor:
+def _unrecorded(op: Primitive, forward: Callable[..., Any], a: Any, b: Any) -> Tensor:
     """`apply` for two operands, where nothing is to be recorded."""
-    x = a._array if a._shared is None else a._settled(False)
+    x = a if a.__class__ is not Tensor else a._array if a._shared is None else a._settled(False)
     z = b if b.__class__ is not Tensor else b._array if b._shared is None else b._settled(False)
     try:
         y = forward(x, z)
@@ -418,6 +418,23 @@ def _of_three(keep: tuple[int, int, int], y: Any, x: Any, z: Any, a: Any, b: Any
     )
 
 
+#: dtype -> number of Python's -> the array of it
+_arrays: dict[np.dtype[Any], dict[float, Any]] = {np.dtype(kind): {} for kind in "fd"}
+
+
+def _array_of(number: float, dtype: np.dtype[Any]) -> Any:
+    """`number` as an array of that dtype, which NumPy would make of it at each call: that takes as long as the call."""
+    known = _arrays.get(dtype)
+    if known is None:
+        return number
+    array = known.get(number)
+    if array is None:
+        if not 1e-30 < abs(number) < 1e30:  # 0.0 and -0.0 are one key, NaN is none, and a large number may not fit
+            return number
+        _bounded(known)[number] = array = np.array(number, dtype)
+    return array
+
+
 def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: bool = True) -> tuple[Any, Any]:
     """An operator and its reflected form.
 
@@ -428,6 +445,7 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
     kept: list[Any] = [None] * 4  # what to keep when a gradient flows to neither, to a, to b, to both
     blank: Any = None  # what is saved if that is nothing: one for all nodes saves memory
     specs: dict[Spec, dict[Spec, Spec]] = {}  # of two operands -> of the result
+    as_array = same_shape and function is not np.power  # NumPy knows its own ways for x**2
 
     def look() -> None:  # when first needed, for it takes long to read it off the rules
         nonlocal blank
@@ -436,26 +454,31 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
         kept[1:] = [_OPERANDS if keep == _OPERANDS else keep for keep in (if_a, if_b, both)]
         blank = (None, None, None) if both == (NOTHING,) * 3 else None
 
+    def unusual(a: Any, b: Any) -> Tensor:
+        how = recording()
+        if how == OFF or (how == ON and not any(getattr(x, "_node", x).__class__ is Passive for x in (a, b))):
+            return _unrecorded(op, forward, a, b)
+        return apply(op, (a, b), {})
+
     def method(self: Tensor, other: Any) -> Any:
+        if other.__class__ is not Tensor:
+            return with_number(self, other)
         a = self._node
+        b = other._node
         flows = 1 if a.__class__ is Node or (a is not None and a.requires_grad) else 0
-        kind = other.__class__
-        if kind is Tensor:
-            b = other._node
-            z = other._array
-            if b.__class__ is Node or (b is not None and b.requires_grad):
-                flows += 2
-        elif kind is float or kind is int or (kind is np.ndarray and other.dtype.kind in "biufc"):
-            b = z = other
-        else:
-            return apply(op, (self, other), {}) if isinstance(other, OPERANDS) else NotImplemented
+        if b.__class__ is Node or (b is not None and b.requires_grad):
+            flows += 2
         keep = kept[flows]
         if keep is None or recording() != ON:
-            return unusual(self, other, flows)
+            if not flows or recording() != ON:
+                return unusual(self, other)
+            look()
+            keep = kept[flows]
         x = self._array
+        z = other._array
         if self._shared is not None and (self._shared is not LENT or keep[1] == VALUE):
             x = self._settled()
-        if kind is Tensor and other._shared is not None and (other._shared is not LENT or keep[2] == VALUE):
+        if other._shared is not None and (other._shared is not LENT or keep[2] == VALUE):
             z = other._settled()
         try:
             y = forward(x, z)
@@ -467,17 +490,12 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
             if b is None:
                 b = other._leaf()
         spec = a.spec  # type: ignore[union-attr]
-        if kind is Tensor:
-            its = b.spec
-            if spec is not its or not same_shape:
-                try:
-                    spec = specs[spec][its]
-                except KeyError:
-                    spec = _learn(_bounded(specs).setdefault(spec, {}), its, y)
-        elif kind is np.ndarray:
-            b, z = _borrowed(other, keep[2])
-            if spec is not b.spec or not same_shape:
-                spec = spec_of(y)
+        its = b.spec  # type: ignore[union-attr]
+        if spec is not its or not same_shape:
+            try:
+                spec = specs[spec][its]
+            except KeyError:
+                spec = _learn(_bounded(specs).setdefault(spec, {}), its, y)
         out = _new(Tensor)
         out._array = y
         out._shared = None
@@ -492,46 +510,52 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
         node.details = None
         return out
 
-    def unusual(self: Tensor, other: Any, flows: int) -> Any:
-        how = recording()
-        if flows and how == ON:
-            look()
-            return method(self, other)
-        if how == OFF or (how == ON and not any(getattr(x, "_node", x).__class__ is Passive for x in (self, other))):
-            return _unrecorded(op, forward, self, other)
-        return apply(op, (self, other), {})
+    def with_constant(position: int) -> Any:
+        """The operator of a Tensor and a number, or an array, which stands at `position`."""
+        flows = 2 - position
 
-    def reflected(self: Tensor, other: Any) -> Any:
-        b = self._node
-        kind = other.__class__
-        direct = kind is float or kind is int or (kind is np.ndarray and other.dtype.kind in "biufc")
-        if not (direct and b is not None and b.requires_grad and recording() == ON):
-            return apply(op, (other, self), {}) if isinstance(other, OPERANDS) else NotImplemented
-        if kept[2] is None:
-            look()
-        keep = kept[2]
-        z = self._array if self._shared is None else self._settled(keep[2] == VALUE)
-        try:
-            y = forward(other, z)
-        except (TypeError, ValueError) as error:
-            raise _refused(op, [other, z], {}, error) from error
-        spec = b.spec
-        a = x = other
-        if kind is np.ndarray:
-            a, x = _borrowed(other, keep[1])
-            if spec is not a.spec or not same_shape:
-                spec = spec_of(y)
-        out = _new(Tensor)
-        out._array = y
-        out._shared = None
-        out._node = node = Node()
-        node.op = op
-        node.inputs = (a, b)
-        node.saved = blank or _of_three(keep, y, x, z, a, b)
-        node.spec = spec
-        node.details = None
-        return out
+        def method(self: Tensor, other: Any) -> Any:
+            kind = other.__class__
+            if kind is not float and kind is not int and (kind is not np.ndarray or other.dtype.kind not in "biufc"):
+                if not isinstance(other, OPERANDS):
+                    return NotImplemented
+                return apply(op, (self, other) if position else (other, self), {})
+            node = self._node
+            if node is None or not node.requires_grad or recording() != ON:
+                return unusual(self, other) if position else unusual(other, self)
+            if kept[flows] is None:
+                look()
+            keep = kept[flows]
+            x = self._array if self._shared is None else self._settled(keep[flows] == VALUE)
+            spec = node.spec
+            z = _array_of(other, spec.dtype) if as_array and kind is not np.ndarray is x.__class__ else other
+            try:
+                y = forward(x, z) if position else forward(z, x)
+            except (TypeError, ValueError) as error:
+                raise _refused(op, [x, other] if position else [other, x], {}, error) from error
+            source = z = other
+            if kind is np.ndarray:
+                source, z = _borrowed(other, keep[1 + position])
+                if spec is not source.spec or not same_shape:
+                    spec = spec_of(y)
+            out = _new(Tensor)
+            out._array = y
+            out._shared = None
+            out._node = made = Node()
+            made.op = op
+            if position:
+                made.inputs = (node, source)
+                made.saved = blank or _of_three(keep, y, x, z, node, source)
+            else:
+                made.inputs = (source, node)
+                made.saved = blank or _of_three(keep, y, z, x, source, node)
+            made.spec = spec
+            made.details = None
+            return out
 
+        return method
+
+    with_number, reflected = with_constant(1), with_constant(0)
     return method, reflected
 
 

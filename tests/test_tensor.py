@@ -1,6 +1,8 @@
 """`Tensor`: construction, conversion, attributes, ownership of arrays, copies."""
 
 import copy
+import math
+import operator
 import pickle
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 
 import autograd_lite as ag
 from autograd_lite import Tensor
+from autograd_lite.record import Leaf
 
 
 def test_a_tensor_copies_what_it_is_made_from():
@@ -175,6 +178,26 @@ def test_float16_and_mixed_precision():
     b = Tensor(np.ones(2, np.float64), requires_grad=True)
     (a * b).sum().backward()
     assert a.grad.dtype == np.float16 and b.grad.dtype == np.float64
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("operate", [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow])
+def test_python_numbers_are_those_that_numpy_would_make_of_them(operate, dtype):
+    """Again at the second call, for which they may be remembered: 0.0 and -0.0 are one key, and so are 2 and 2.0."""
+    array = np.array([0.0, -0.0, 0.1, -1.5, 3e4], dtype)
+    numbers = [0, 0.0, -0.0, 1, 2.0, 2, -3, 0.1, 1 / 3, 16777217, 2**53 + 1, 1e-40, 1e300, -math.inf, math.nan]
+    x = Tensor(array, requires_grad=True)
+    for number in 2 * numbers:
+        for found, expected in [
+            (operate(x, number), operate(array, number)),
+            (operate(number, x), operate(number, array)),
+        ]:
+            assert found.dtype == expected.dtype
+            assert found.numpy().tobytes() == expected.tobytes(), number
+            assert (
+                number in [source for source in found._node.inputs if not isinstance(source, Leaf)] or number != number
+            )
 
 
 @pytest.mark.parametrize("dtype", [">f4", ">f8", ">c8"])
