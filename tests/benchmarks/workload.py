@@ -96,12 +96,10 @@ def failure(error: Exception) -> Cell:
 def _slot(engine: Engine, step: Step, calls: int) -> float:
     """Seconds per call, over `calls` calls in a row.
 
-    One call before them is not timed, unless a single one fills the slot: it finds the caches as the engine before
-    left them, which no training run does.
+    One call before them is not timed: it finds the caches as the engine before left them, which no training run does.
     """
     with engine.around():
-        if calls > 1:
-            step()
+        step()
         start = time.perf_counter()
         for _ in range(calls):
             step()
