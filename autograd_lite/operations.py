@@ -341,11 +341,11 @@ def _bounded(memo: dict[Any, Any]) -> dict[Any, Any]:
     return memo
 
 
-def unary(op: Primitive, *, same_shape: bool = True) -> Any:
-    """`apply_unary` for a function without static arguments, whose result has the shape of its operand or another."""
+def unary(op: Primitive) -> Any:
+    """`apply_unary` for a function without static arguments."""
     keeps_y: Any = None  # not read off the rule yet: at import that would cost milliseconds
     keeps_x: Any = None
-    specs: dict[Spec, Spec] = {}  # of the operand -> of the result, where the shapes differ
+    specs: dict[Spec, Spec] = {}  # of the operand -> of the result
 
     def method(self: Tensor) -> Tensor:
         nonlocal keeps_y, keeps_x
@@ -359,11 +359,8 @@ def unary(op: Primitive, *, same_shape: bool = True) -> Any:
             y = op.fn(x)
         except (TypeError, ValueError) as error:
             raise _refused(op, [x], {}, error) from error
-        spec = its = a.spec
-        if not same_shape:
-            spec = specs.get(its) or _learn(specs, its, y)
-        elif y.dtype is not its.dtype:
-            spec = spec_of(y)
+        its = a.spec
+        spec = specs.get(its) or _learn(specs, its, y)
         out = _new(Tensor)
         out._array = y
         out._shared = None

@@ -127,7 +127,7 @@ def _method(function: Any) -> Any:
                 raise
 
     elif len(row.rules) == 1:
-        alone = unary(row, same_shape=False) if function in _REDUCTIONS else partial(apply_unary, row)
+        alone = unary(row) if function in _REDUCTIONS else partial(apply_unary, row)
 
         def method(self: Tensor, *args: Any, **kwargs: Any) -> Any:
             try:
