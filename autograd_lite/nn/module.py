@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import reprlib
 from collections.abc import Callable, Iterator, Mapping
+from types import NoneType
 from typing import Any
 from weakref import ref
 
@@ -52,8 +53,7 @@ class Module:
             _is_parameter(self, value)
         elif isinstance(value, (list, tuple, dict)):
             # seen now, while they require grad: frozen before the first look they would never be known
-            for _ in _entries(value, "", set(), deep=False, owner=self):
-                pass
+            _entries(value, "", set(), deep=False, owner=self)
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """Compute the output; a subclass defines it."""
@@ -104,7 +104,7 @@ class Module:
 
     def named_entries(self) -> Iterator[tuple[str, Any]]:
         """`(name, value)` of all Tensors, arrays and Modules, depth first, a Module before what is in it."""
-        yield from _entries(self, "", set())
+        return iter(_entries(self, "", set()))
 
     def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
         """`(name, Tensor)` of every parameter, once each, in the order of assignment."""
@@ -324,11 +324,13 @@ def _called(value: Any) -> str:
 def _is_parameter(owner: Module, tensor: Tensor) -> bool:
     """Whether `tensor` is, or was when it was first seen, a leaf that requires grad."""
     known = owner.__dict__.get("_parameters", [])
-    if not any(other is tensor for other in known):
-        if not (tensor.is_leaf and tensor.requires_grad):
-            return False
-        owner.__dict__["_parameters"] = [*known, tensor]  # a new list, since copy.copy of a Module shares the old one
-    return tensor.is_leaf
+    for other in known:
+        if other is tensor:
+            return tensor.is_leaf
+    if not (tensor.is_leaf and tensor.requires_grad):
+        return False
+    owner.__dict__["_parameters"] = [*known, tensor]  # a new list, since copy.copy of a Module shares the old one
+    return True
 
 
 def _forget_parameters(owner: Module, replaced: Any) -> None:
@@ -344,9 +346,13 @@ def _forget_parameters(owner: Module, replaced: Any) -> None:
         owner.__dict__["_parameters"] = [tensor for tensor in known if id(tensor) in present]
 
 
+#: what most attributes are that hold no part of a Module
+_PLAIN = frozenset([int, float, bool, str, NoneType])
+
+
 def _entries(
     container: Any, prefix: str, above: set[int], deep: bool = True, owner: Any = None
-) -> Iterator[tuple[str, Any]]:
+) -> list[tuple[str, Any]]:
     """The Tensors, arrays, Modules and functions in a Module's attributes, or in a list, tuple or dict."""
     if isinstance(container, Module):
         items = container.parts()
@@ -354,21 +360,25 @@ def _entries(
     else:
         items = container.items() if isinstance(container, dict) else enumerate(container)
     above = above | {id(container)}
+    found: list[tuple[str, Any]] = []
     for key, value in items:
+        if value.__class__ in _PLAIN:
+            continue
         name = f"{prefix}{key}"
         if isinstance(value, Tensor):
             if _is_parameter(owner, value):
-                yield name, value
+                found.append((name, value))
         elif isinstance(value, (list, tuple, dict)):
             if id(value) not in above:
-                yield from _entries(value, f"{name}.", above, deep, owner)
+                found += _entries(value, f"{name}.", above, deep, owner)
         elif isinstance(value, Module):
             if id(value) not in above:
-                yield name, value
+                found.append((name, value))
                 if deep:
-                    yield from _entries(value, f"{name}.", above)
+                    found += _entries(value, f"{name}.", above)
         elif isinstance(value, np.ndarray) or callable(value):
-            yield name, value
+            found.append((name, value))
+    return found
 
 
 class Sequential(Module):
