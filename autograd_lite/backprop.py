@@ -29,7 +29,7 @@ from autograd_lite.record import (
     recording,
     topological,
 )
-from autograd_lite.rules.table import ones_of
+from autograd_lite.rules.table import ones_of, unchanged
 from autograd_lite.stand_in import StandIn
 from autograd_lite.tensor import Tensor, wrap
 
@@ -306,21 +306,21 @@ def _chain(node: Any, g: Any, arrived: dict[Any, Any], own: set[Node], retain_gr
                         return node, g
                     following = source
                     rule = first
-                    r = rule(g, y, a, b)
+                    r = g if rule is unchanged else rule(g, y, a, b)
                     if source.spec is not spec:
                         r = fit(r, source.spec)
                     rule = second
                     if other.__class__ is Leaf:
                         if other.requires_grad:
                             leaf = other
-                            last = rule(g, y, a, b)
+                            last = g if rule is unchanged else rule(g, y, a, b)
                     elif other is source:
                         last = rule(g, y, a, b)
                         r = r + (last if other.spec is spec else fit(last, other.spec))
                 elif other.__class__ is Node:
                     following = other
                     rule = second
-                    r = rule(g, y, a, b)
+                    r = g if rule is unchanged else rule(g, y, a, b)
                     if other.spec is not spec:
                         r = fit(r, other.spec)
                     if source.__class__ is Leaf and source.requires_grad:

@@ -44,6 +44,7 @@ __all__ = [
     "rule",
     "spread",
     "sum_to_size",
+    "unchanged",
 ]
 
 #: NumPy function -> its row
@@ -91,6 +92,11 @@ def rule(
     TABLE[function] = row
     SAMPLES[function] = sample
     return row
+
+
+def unchanged(g: Any, y: Any, a: Any, b: Any) -> Any:
+    """The rule of a summand. The sweep knows it, for a call that returns its argument takes as long as a small sum."""
+    return g
 
 
 #: `rule` for a function with a complex derivative: its rules are written as for real numbers, without conjugates
