@@ -237,6 +237,29 @@ rule(
 )
 
 
+def _beyond_cutoff(g: Any, a: Any, cutoff: Any) -> Any:
+    """What the singular values that `cutoff` drops add to the gradient of pinv: they mix with those that it keeps.
+
+    With E = U^H da V, the derivative of the truncated pinv(a)^H in that frame is (E_ij + s_j/s_i conj(E_ji)) /
+    (s_i^2 - s_j^2) for i kept and j dropped; this is the difference from the one at s_j = 0, E_ij / s_i^2.
+    """
+    rounding = max(a.shape[-2:]) * float(np.finfo(a.dtype).eps)
+    if not a.size or np.max(cutoff) <= rounding:
+        return 0.0
+    values = np.linalg.svd(numbers_of(a), compute_uv=False)
+    highest = values.max(axis=-1, keepdims=True)
+    kept = values > np.asarray(cutoff)[..., None] * highest
+    if not np.any(~kept & (values > rounding * highest)):
+        return 0.0
+    u, s, vh = np.linalg.svd(a, full_matrices=False)
+    pairs = kept[..., :, None] & ~kept[..., None, :]
+    large, small = s[..., :, None], s[..., None, :]
+    ratio = np.where(pairs, small, 0.0) / np.where(pairs, large, 1.0)
+    share = ratio / np.where(pairs, large * large - small * small, 1.0)
+    inner = H(u) @ H(g) @ H(vh)
+    return u @ ((share * ratio + T(share * ratio)) * inner + (share + T(share)) * H(inner)) @ vh
+
+
 def _pinv_rule(g: Any, y: Any, a: Any, rcond: Any = None, hermitian: bool = False, rtol: Any = None) -> Any:
     # G. H. Golub and V. Pereyra, "The differentiation of pseudo-inverses" (1973), equation 4.12.
     if hermitian:  # only this triangle is read
@@ -244,6 +267,9 @@ def _pinv_rule(g: Any, y: Any, a: Any, rcond: Any = None, hermitian: bool = Fals
     left = np.eye(a.shape[-2], dtype=a.dtype) - a @ y
     right = np.eye(a.shape[-1], dtype=a.dtype) - y @ a
     r = left @ H(g) @ y @ H(y) + H(y) @ y @ H(g) @ right - H(y) @ g @ H(y)
+    cutoff = rtol if rcond is None else rcond
+    if cutoff is not None:
+        r = r + _beyond_cutoff(g, a, cutoff)
     return in_triangle(r) if hermitian else r
 
 

@@ -9,6 +9,7 @@ import pytest
 from autograd_lite import InPlaceError, LinAlgError, NotDifferentiableError, OperandError, Tensor
 from autograd_lite.record import VALUE
 from autograd_lite.rules.table import TABLE
+from tests.rules.agreement import assert_agrees
 from tests.rules.differences import gradient, numeric, numeric_second, second
 
 rng = np.random.default_rng(3)
@@ -274,6 +275,28 @@ def test_pinv_of_a_matrix_without_full_rank_is_right_along_matrices_of_that_rank
         return np.sum(w * np.linalg.pinv(left @ right, rcond=1e-8))
 
     close(gradient(f, left), numeric(f, left), 1e-6)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda a: np.linalg.pinv(a, rcond=0.5),
+        lambda a: np.linalg.pinv(a, np.array([0.3, 0.6])),
+        lambda a: np.linalg.pinv(a, rtol=0.5),
+        lambda a: np.linalg.pinv(a @ a.mT, rtol=0.3, hermitian=True),
+        lambda a: np.linalg.lstsq(a[0], a[1], rcond=0.5)[0],
+    ],
+)
+@pytest.mark.parametrize("shape", [(2, 3, 3), (2, 4, 3), (2, 3, 4)])
+def test_the_singular_values_that_a_cutoff_drops_still_mix_with_those_it_keeps(f, shape):
+    a = np.random.default_rng(8).normal(size=shape)
+    assert np.linalg.matrix_rank(f(a)).min() < 3  # else nothing was dropped
+    assert_agrees(f, a)
+
+
+def test_the_pseudo_inverse_of_a_complex_matrix_below_its_cutoff():
+    a = rng.normal(size=(3, 3)) + 1j * rng.normal(size=(3, 3))
+    assert_agrees(lambda a: np.linalg.pinv(a, rcond=0.6), a)
 
 
 def test_lstsq_gives_what_numpy_gives_and_gradients_of_three_of_it():
