@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import OperandError
-from autograd_lite.rules.reductions import divisible
+from autograd_lite.rules.reductions import as_multiplied, divisible
 from autograd_lite.rules.table import call, composed, conj, real, rule
 
 __all__ = ["along", "reversed_along"]
@@ -54,6 +54,7 @@ rule(np.cumsum, _cumsum_rule, fn=_cumsum, prints="cumsum({})", sample=_SAMPLE)
 def _cumprod_rule(g: Any, y: Any, x: Any, axis: Any = None, dtype: Any = None, out: None = None) -> Any:
     if not x.size:
         return g.reshape(x.shape)
+    x = as_multiplied(x, y)
     factors, at = (x.reshape((-1,)), 0) if axis is None or not x.ndim else (x, axis)
     if divisible(y):
         weighted = reversed_along(np.cumsum(reversed_along(g * conj(y), at), at), at)

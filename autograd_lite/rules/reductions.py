@@ -15,7 +15,17 @@ from autograd_lite.errors import OperandError
 from autograd_lite.record import Primitive
 from autograd_lite.rules.table import call, composed, conj, numbers_of, plain, real, reduction, rule, spread
 
-__all__ = ["counted", "extreme_share", "lifted", "masked", "mean_of_array", "over", "spread_zero", "unmoved"]
+__all__ = [
+    "as_multiplied",
+    "counted",
+    "extreme_share",
+    "lifted",
+    "masked",
+    "mean_of_array",
+    "over",
+    "spread_zero",
+    "unmoved",
+]
 
 plain(np.any, np.all, np.argmax, np.argmin, np.count_nonzero)
 
@@ -197,6 +207,11 @@ def divisible(product: Any) -> bool:
     return bool(np.all((size >= np.finfo(size.dtype).tiny) & (size < np.inf)))
 
 
+def as_multiplied(x: Any, product: Any) -> Any:
+    """The factors of `product`: `x`, or its real part, where dtype= has dropped the imaginary one."""
+    return np.real(x) if x.dtype.kind == "c" != product.dtype.kind else x
+
+
 def _others(x: Any) -> Any:
     """Along the last axis, the product of all the other elements, without a division.
 
@@ -230,6 +245,7 @@ def _prod_rule(
     where: Any = True,
 ) -> Any:
     g = lifted(g, x.shape, axis, keepdims)
+    x = as_multiplied(x, y)
     if not x.size:
         return spread(g, x.shape)
     if not x.ndim:  # NumPy takes axis=0 of a number
@@ -328,6 +344,7 @@ def _var_rule(
     where: Any = True,
 ) -> Any:
     free = _free(x.shape, axis, where, ddof)
+    g = np.real(g) if g.dtype.kind == "c" else g  # a variance is real, though dtype= may write it as complex
     x = _selected(x, where)  # what is hidden may be infinite, and times 0 that would be NaN
     deviation = x - _mean_of(x, axis=axis, dtype=dtype, keepdims=True, where=where)
     return _selected(over(2.0 * lifted(g, x.shape, axis, keepdims), free) * deviation, where)
@@ -346,6 +363,7 @@ def _std_rule(
     where: Any = True,
 ) -> Any:
     free = _free(x.shape, axis, where, ddof)
+    g = np.real(g) if g.dtype.kind == "c" else g
     x = _selected(x, where)
     mean = _mean_of(x, axis=axis, dtype=dtype, keepdims=True, where=where)
     flat = _constant(numbers_of(x), numbers_of(y), numbers_of(mean), axis, keepdims, where)
@@ -448,5 +466,6 @@ def _around(a: Any, mean: Any, ddof: Any, static: dict[str, Any]) -> Any:
     if distance.dtype.kind == "c":
         square = np.real(distance * np.conjugate(distance))
     total = np.sum(square, **static)
-    free = _free(a.shape, static["axis"], where, ddof)
+    number = np.count_nonzero(np.broadcast_to(where, a.shape), axis=static["axis"], keepdims=True)
+    free = np.maximum(number - ddof, 0.0)  # of nothing at all 0, and the result NaN
     return over(total, np.reshape(free, total.shape if np.ndim(free) else ()))

@@ -104,6 +104,29 @@ def test_a_wider_dtype_computes_wide_and_returns_the_gradient_narrow(function: A
     np.testing.assert_allclose(t.grad, gradient(lambda x: function(x, axis=0), X), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "function", [np.prod, np.cumprod, np.nanprod, np.nancumprod, np.sum, np.cumsum, np.mean], ids=by_name
+)
+@pytest.mark.filterwarnings("ignore::numpy.exceptions.ComplexWarning")
+def test_a_real_dtype_drops_the_imaginary_part_before_it_computes(function: Any) -> None:
+    z = X[:, :3] + 1j * X[:, 1:]
+    assert_agrees(lambda z: function(z, axis=1, dtype=float), z)
+    z[0, 1] = 0
+    assert_agrees(lambda z: function(z, axis=1, dtype=float), z)
+
+
+@pytest.mark.parametrize("function", [np.var, np.std, np.nanvar, np.nanstd], ids=by_name)
+def test_a_spread_written_as_a_complex_number_is_moved_by_its_real_part_alone(function: Any) -> None:
+    z = X[:, :3] + 1j * X[:, 1:]
+    moved = Tensor(z, requires_grad=True)
+    y = function(moved, axis=1, dtype=complex)
+    assert y.dtype == complex
+    y.backward(np.full(3, 2 - 5j))
+    plain = Tensor(z, requires_grad=True)
+    function(plain, axis=1).backward(np.full(3, 2.0))
+    np.testing.assert_allclose(moved.grad, plain.grad)
+
+
 def test_empty_reductions_have_empty_gradients() -> None:
     for function in (np.sum, np.prod, np.nansum, np.nanprod, np.cumsum, np.cumprod):
         t = Tensor(np.zeros((0, 3)), requires_grad=True)
@@ -281,6 +304,19 @@ def test_a_row_without_data_disturbs_no_derivative_of_std() -> None:
 def test_nearly_constant_data_keeps_its_gradient() -> None:
     x = np.array([1.0, 1.0 + 2**-50])
     np.testing.assert_allclose(gradient(np.std, x), [-0.5, 0.5])
+
+
+@pytest.mark.parametrize("function", [np.var, np.std, np.nanvar, np.nanstd], ids=by_name)
+def test_the_spread_of_nothing_about_a_given_mean_is_nan_as_in_numpy(function: Any) -> None:
+    where = np.array([[True], [False], [True]]) & MASK
+    x, mean = Tensor(X, requires_grad=True), Tensor(np.zeros((3, 1)), requires_grad=True)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        y = function(x, axis=1, where=where, mean=mean)
+        expected = np.sum(where * X**2, axis=1) / np.count_nonzero(where, axis=1)
+        y.sum().backward()
+    np.testing.assert_allclose(y.numpy(), expected if "var" in function.__name__ else np.sqrt(expected))
+    assert np.isfinite(x.grad).all()
+    assert np.all(x.grad[1] == 0)
 
 
 def test_ddof_and_correction_together_are_refused() -> None:
