@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import Any
 
@@ -218,7 +219,7 @@ def _meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str =
 def _apply_along_axis(func1d: Any, axis: int, arr: Any, *args: Any, **kwargs: Any) -> Any:
     axis = range(arr.ndim)[axis]
     before, after = arr.shape[:axis], arr.shape[axis + 1 :]
-    lines = np.moveaxis(arr, axis, -1).reshape(-1, arr.shape[axis])
+    lines = np.moveaxis(arr, axis, -1).reshape(math.prod((*before, *after)), arr.shape[axis])
     if not lines.shape[0]:
         raise OperandError(
             f"apply_along_axis: a Tensor of shape {arr.shape} has no line along axis {axis} to apply the function to"

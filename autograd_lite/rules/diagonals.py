@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.errors import OperandError
 from autograd_lite.rules.table import call, composed, real, rule
 
 __all__ = ["set_diagonal"]
@@ -72,8 +73,10 @@ rule(
     ],
 )
 def _diag(v: Any, k: int = 0) -> Any:
-    if v.ndim != 1:
+    if v.ndim == 2:
         return np.diagonal(v, k)
+    if v.ndim != 1:
+        raise OperandError(f"diag: a Tensor of shape {v.shape} is neither a vector nor a matrix; use np.diagonal")
     side = v.size + abs(k)
     return set_diagonal(v, shape=(side, side), offset=k)
 

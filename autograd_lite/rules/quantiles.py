@@ -157,7 +157,7 @@ def _quantile(
     if not a.size and skip_nan:
         return np.nanmean(a, axis, out=out, keepdims=keepdims)
     columns = _Columns(a, axis, out, name)
-    if not columns.values.size and not skip_nan:
+    if not columns.values.shape[0] and not skip_nan:
         raise OperandError(f"{name}: an array of shape {a.shape} has no elements to choose from; give some")
     if weights is not None:
         y = _weighted(name, columns, a, fractions, method, weights, skip_nan)
@@ -236,7 +236,7 @@ def _weighted(name: str, columns: _Columns, a: Any, fractions: Any, method: str,
     wanted = fractions.reshape(-1)
     n = np.maximum(_counts(numbers), 1) if skip_nan else np.full(share.shape[1], len(share))
     places = [np.minimum(np.searchsorted(share[:, k], wanted), n[k] - 1) for k in range(share.shape[1])]
-    return columns.at(np.stack(places, axis=-1))
+    return columns.at(np.reshape(places, (share.shape[1], wanted.size)).T)
 
 
 def _fractions(name: str, q: Any, divisor: int = 1) -> tuple[Any, bool]:

@@ -304,7 +304,7 @@ rule(
 
 def _repeat_back(g: Any, y: Any, x: Any, repeats: Any = None, axis: int | None = None) -> Any:
     shape, axis = ((x.size,), 0) if axis is None or not x.ndim else (x.shape, axis % x.ndim)
-    counts = np.asarray(repeats)
+    counts = np.asarray(repeats, np.intp)  # of an empty list too
     if counts.size == 1:
         apart = g.reshape((*shape[: axis + 1], int(counts.reshape(())), *shape[axis + 1 :]))
         return np.sum(apart, axis=axis + 1).reshape(x.shape)
@@ -342,6 +342,8 @@ rule(
 )
 def _resize(a: Any, new_shape: Any) -> Any:
     new_shape = (new_shape,) if np.ndim(new_shape) == 0 else tuple(new_shape)
+    if any(length < 0 for length in new_shape):
+        raise OperandError(f"resize: new_shape={new_shape} has a negative length; give the length itself")
     size = math.prod(new_shape)
     if not a.size:
         return np.zeros_like(a, shape=new_shape)

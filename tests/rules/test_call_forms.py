@@ -112,6 +112,33 @@ def test_a_number_has_an_axis_to_reduce_as_in_numpy(axis):
 
 
 @pytest.mark.skipif(not hasattr(np, "unstack"), reason="reshape has copy= from NumPy 2.1 on")
+@pytest.mark.parametrize(
+    "f",
+    [
+        lambda x: np.repeat(x, []),
+        lambda x: np.repeat(x.reshape(3, 0), [], axis=1),
+        lambda x: np.apply_along_axis(lambda line: line * 2, 0, x),
+        lambda x: np.apply_along_axis(np.cumsum, 1, x.reshape(3, 0)),
+        lambda x: np.quantile(x.reshape(0, 4), [0.2, 0.5], axis=1),
+        lambda x: np.percentile(x.reshape(0, 4), 20, axis=-1, keepdims=True),
+        lambda x: np.quantile(x.reshape(0, 4), 0.2, axis=1, method="inverted_cdf", weights=np.ones((0, 4))),
+    ],
+)
+def test_lines_without_elements_and_no_lines_at_all(f):
+    x = Tensor(np.zeros(0), requires_grad=True)
+    y = f(x)
+    assert (y.shape, y.dtype) == (f(np.zeros(0)).shape, float)
+    y.sum().backward()
+    assert x.grad.shape == (0,)
+
+
+def test_shapes_that_numpy_refuses_are_refused():
+    with pytest.raises(OperandError, match=r"diag: a Tensor of shape \(2, 3, 4\)"):
+        np.diag(Tensor(np.ones((2, 3, 4)), requires_grad=True))
+    with pytest.raises(OperandError, match=r"resize: new_shape=\(2, -1\)"):
+        np.resize(Tensor(np.ones(4), requires_grad=True), (2, -1))
+
+
 def test_reshape_takes_copy():
     assert_agrees(lambda x: x.reshape(3, 2, copy=True), X)
 
