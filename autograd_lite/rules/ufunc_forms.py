@@ -170,6 +170,8 @@ def _cast(ufunc: Any, inputs: tuple[Any, ...], dtype: np.dtype[Any], casting: st
             made.append(x)
             continue
         x = as_array(x)
+        if ufunc is np.absolute and x.dtype.kind == "c" and dtype.kind == "f":
+            dtype = np.result_type(dtype, np.complex64)  # what it computes of; the dtype asked for is of the result
         if not np.can_cast(x.dtype, dtype, casting):  # type: ignore[arg-type]
             raise OperandError(
                 f"{ufunc.__name__}: an operand of shape {x.shape} cannot be cast from {x.dtype} to dtype={dtype} "

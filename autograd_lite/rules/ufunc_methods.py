@@ -77,7 +77,7 @@ def _reduced(
         forms["initial"] = initial
     if where is not True:
         forms["where"] = numbers_of(where)
-    if not flows(array, initial) and not is_tensor(out):
+    if (_compares(ufunc) or not flows(array, initial)) and not is_tensor(out):
         plain = plainly(
             name, ufunc.reduce, numbers_of(array), dtype=dtype, out=out, **{k: numbers_of(v) for k, v in forms.items()}
         )
@@ -96,6 +96,11 @@ def _reduced(
     if start is np._NoValue and (masks is not None or not len(items)):
         start = ufunc.identity
     return into(name, out, _folded(ufunc, items, masks, start).reshape(shape))
+
+
+def _compares(ufunc: Any) -> bool:
+    """Whether the results are truths, so that nothing flows through them."""
+    return ufunc in TABLE and not TABLE[ufunc].differentiable
 
 
 def _check_row(ufunc: Any, name: str, array: Any) -> None:
@@ -212,7 +217,7 @@ def _accumulated(ufunc: Any, array: Any, axis: int = 0, dtype: Any = None, out: 
     name = f"{ufunc.__name__}.accumulate"
     (out,) = out_of(out)
     plain = plainly(name, ufunc.accumulate, numbers_of(array), axis, dtype)
-    if not flows(array):
+    if _compares(ufunc) or not flows(array):
         return _stored(array, plain, out)
     _check_row(ufunc, name, array)
     if dtype is not None and array.dtype != dtype:
@@ -228,7 +233,7 @@ def _accumulated(ufunc: Any, array: Any, axis: int = 0, dtype: Any = None, out: 
         totals = [items[i] for i in range(len(items))]
         for i in range(1, len(totals)):
             totals[i] = ufunc(totals[i - 1], totals[i])
-        result = np.stack(totals, axis=axis) if totals else array
+        result = np.stack(totals, axis=axis) if totals else array.astype(plain.dtype)
     return into(name, out, result)
 
 
@@ -264,7 +269,7 @@ def _reduced_at(ufunc: Any, array: Any, indices: Any, axis: int = 0, dtype: Any 
     (out,) = out_of(out)
     bounds = plain_array(name, numbers_of(indices))
     plain = plainly(name, ufunc.reduceat, numbers_of(array), bounds, axis, dtype)
-    if not flows(array):
+    if _compares(ufunc) or not flows(array):
         return _stored(array, plain, out)
     _check_row(ufunc, name, array)
     axis = operator.index(axis) % array.ndim

@@ -321,3 +321,27 @@ def test_at_refuses_values_of_which_a_part_would_be_lost(ufunc, value):
     whole = Tensor([1, 2])
     with pytest.raises(OperandError, match=r"add\.at: values of dtype float.*int64 without loss"):
         np.add.at(whole, [0], 1.5)
+
+
+@pytest.mark.parametrize("ufunc", [np.logical_and, np.logical_or, np.logical_xor])
+@pytest.mark.parametrize("shape", [(3, 4), (0, 4)])
+def test_the_methods_of_a_comparison_give_truths_as_in_numpy(ufunc, shape):
+    x = np.arange(12.0).reshape(3, 4)[: shape[0]] % 3 - 1
+    calls = [lambda x: ufunc.reduce(x), lambda x: ufunc.reduce(x, axis=1), lambda x: ufunc.accumulate(x, axis=1)]
+    for call in [*calls, lambda x: ufunc.reduceat(x, [0, 2, 1], axis=1)]:
+        found, expected = call(Tensor(x, requires_grad=True)), call(x)
+        assert isinstance(found, Tensor)
+        assert (found.dtype, found.requires_grad) == (bool, False)
+        np.testing.assert_array_equal(found.numpy(), expected)
+
+
+def test_the_dtype_of_the_absolute_value_of_complex_numbers_is_that_of_the_result():
+    z = np.array([3 + 4j, -5 + 12j])
+    t = Tensor(z, requires_grad=True)
+    y = np.absolute(t, dtype=np.float64)
+    assert y.dtype == np.float64
+    np.testing.assert_array_equal(y.numpy(), [5.0, 13.0])
+    y.sum().backward()
+    np.testing.assert_allclose(t.grad, z / np.abs(z))
+    narrow = np.absolute(t, dtype=np.float32)
+    assert narrow.dtype == np.float32
