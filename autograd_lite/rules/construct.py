@@ -173,10 +173,10 @@ def _geomspace(start: Any, stop: Any, num: Any = 50, endpoint: bool = True, dtyp
     if not np.all(ratio != 0) or not np.all(np.isfinite(ratio)):
         raise OperandError("geomspace: a geometric sequence cannot include zero; start and stop must not be 0")
     parts = _steps(operator.index(num), endpoint)
-    sizes = [1] * (ratio.ndim + 1)
+    first, ratio = (np.expand_dims(x, axis) for x in np.broadcast_arrays(start, ratio))
+    sizes = [1] * ratio.ndim
     sizes[axis] = parts.size
-    exponents = parts.reshape(sizes).astype(ratio.real.dtype)
-    y = np.expand_dims(start, axis) * np.power(np.expand_dims(ratio, axis), exponents)
+    y = first * np.power(ratio, parts.reshape(sizes).astype(ratio.real.dtype))
     return y if dtype is None else y.astype(dtype)
 
 

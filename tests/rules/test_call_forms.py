@@ -139,6 +139,19 @@ def test_shapes_that_numpy_refuses_are_refused():
         np.resize(Tensor(np.ones(4), requires_grad=True), (2, -1))
 
 
+@pytest.mark.parametrize("axis", [0, 1, -1, 2])
+@pytest.mark.parametrize("num", [1, 3])
+def test_the_axis_of_geomspace_is_one_of_both_ends_together(num, axis):
+    low, high = np.array([1.0, 2.0]), np.array([[3.0, 4.0], [6.0, 5.0], [2.5, 7.0]])
+    assert_agrees(lambda low, high: np.geomspace(low, high, num, axis=axis), low, high)
+    assert_agrees(lambda high, low: np.geomspace(high, low, num, axis=axis, endpoint=False), high, low)
+
+
+def test_geomspace_without_such_an_axis_is_refused():
+    with pytest.raises(OperandError, match="axis 2 is out of bounds"):
+        np.geomspace(Tensor(1.0, requires_grad=True), np.array([2.0]), 3, axis=2)
+
+
 def test_reshape_takes_copy():
     assert_agrees(lambda x: x.reshape(3, 2, copy=True), X)
 
