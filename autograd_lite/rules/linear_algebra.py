@@ -303,9 +303,11 @@ rule(
 )
 def _lstsq(a: Any, b: Any, rcond: Any = None) -> tuple[Any, Any, Any, Any]:
     a, b = as_operand(a), as_operand(b)
+    kind = np.result_type(*[x.dtype if x.dtype.kind in "fc" else float for x in (a, b)])
+    a, b = (x if x.dtype == kind else x.astype(kind) for x in (a, b))
     values = numbers_of(a), numbers_of(b)
     residuals, rank = np.linalg.lstsq(*values, rcond)[1:3]
-    smallest = float(np.finfo(np.result_type(*values, 1.0)).eps)
+    smallest = float(np.finfo(kind).eps)
     cutoff = smallest * max(a.shape) if rcond is None else smallest if rcond < 0 else rcond
     x = np.linalg.pinv(a, cutoff) @ b
     # NumPy gives no residuals, that is an empty array, where the solution is exact or not unique.

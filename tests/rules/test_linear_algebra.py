@@ -314,6 +314,19 @@ def test_lstsq_gives_what_numpy_gives_and_gradients_of_three_of_it():
     close(gradient(f, a), numeric(f, a))
 
 
+@pytest.mark.parametrize(
+    "dtypes", [(np.float32, np.int8), (bool, np.float32), (np.float32, float), (np.complex64, int)]
+)
+def test_lstsq_computes_in_the_precision_that_numpy_computes_in(dtypes):
+    a, b = np.array([[1, 0], [1, 1], [0, 1]]).astype(dtypes[0]), np.array([1, 0, 1]).astype(dtypes[1])
+    wanted = np.linalg.lstsq(a, b)
+    found = np.linalg.lstsq(*[Tensor(x, requires_grad=True) if x.dtype.kind in "fc" else x for x in (a, b)])
+    for left, right in zip(found, wanted, strict=True):
+        left = left.numpy() if isinstance(left, Tensor) else np.asarray(left)
+        assert left.dtype == np.asarray(right).dtype
+        close(left, right, 1e-6 if left.dtype == np.float32 else 1e-12)
+
+
 def test_lstsq_has_no_residuals_where_numpy_has_none():
     a, b = rng.normal(size=(2, 4)), rng.normal(size=2)
     assert np.linalg.lstsq(Tensor(a, requires_grad=True), b)[1].shape == (0,)
