@@ -174,7 +174,7 @@ def trapezoid(y: Any, x: Any = None, dx: Any = 1.0, axis: int = -1) -> Any:
     if x is not None:
         x = operand(x)
         if x.ndim == 1:
-            step = (x[1:] - x[:-1]).reshape([-1 if one == axis else 1 for one in range(y.ndim)])
+            step = diff(x).reshape([-1 if one == axis else 1 for one in range(y.ndim)])
         else:
             step = diff(x, axis=axis)
     return np.sum(step * (y[along(axis, slice(1, None))] + y[along(axis, slice(None, -1))]) / 2.0, axis)

@@ -87,6 +87,7 @@ def test_trapezoid_in_every_form() -> None:
     assert_agrees(lambda y, d: np.trapezoid(y, dx=d), X, np.array(0.3))
     assert_agrees(lambda y, x: np.trapezoid(y, x), X, uneven(4))
     assert_agrees(lambda y, x: np.trapezoid(y, x, axis=0), X, np.cumsum(X**2, axis=0))
+    assert_agrees(lambda y: np.trapezoid(y, np.array([True, True, False, True])), X)
 
 
 # --- interp --------------------------------------------------------------------------------------------------
