@@ -122,9 +122,11 @@ def fftconvolve(in1: Any, in2: Any, mode: str = "full", axes: Any = None) -> Any
     y = y if y.dtype == kind else y.astype(kind)
     if mode == "full":
         return y
+    if mode == "same":
+        return _centre(y, a.shape)
     wanted = list(shape)
     for axis in along:
-        wanted[axis] = a.shape[axis] if mode == "same" else a.shape[axis] - b.shape[axis] + 1
+        wanted[axis] = a.shape[axis] - b.shape[axis] + 1
     return _centre(y, tuple(wanted))
 
 

@@ -70,6 +70,15 @@ def test_fftconvolve_along_some_axes(mode, axes):
         assert report, report
 
 
+@pytest.mark.parametrize("mode", ["full", "same", "valid"])
+@pytest.mark.parametrize("shapes", [((1, 2), (3, 3)), ((3, 3), (1, 2))])
+def test_fftconvolve_of_one_row_with_several(mode, shapes):
+    a, b = operands(shapes)
+    y = signal.fftconvolve(Tensor(a, requires_grad=True), b, mode, axes=1)
+    np.testing.assert_allclose(y.numpy(), scipy_signal.fftconvolve(a, b, mode, axes=1), atol=1e-12)
+    assert gradcheck(lambda a, b: signal.fftconvolve(a, b, mode, axes=1), (a, b))
+
+
 @pytest.mark.parametrize("name", ["convolve", "correlate", "fftconvolve"])
 def test_the_smaller_operand_may_come_first_in_valid_mode(name):
     a, b = operands([(2, 2), (4, 3)])
