@@ -134,9 +134,11 @@ def _sinc_values(x: Any, order: int = 0) -> Any:
     """The derivative of `order` of sin(pi x) / (pi x).
 
     With t = pi x and S_n the n-th derivative of sin(t) / t: t S_n = sin(t + n pi / 2) - n S_(n-1), which loses
-    digits where t is small against n; there the power series sum (-1)^k t^(2k-n) / ((2k+1) (2k-n)!).
+    digits where t is small against n; there the power series sum (-1)^k t^(2k-n) / ((2k+1) (2k-n)!). Its high
+    powers need the range of double precision.
     """
-    t = math.pi * np.asarray(x)
+    x = np.asarray(x)
+    t = math.pi * x.astype(np.result_type(x.dtype, float))
     near = np.abs(t) < 1.0 + order
     small = np.where(near, t, 0.0)
     series = np.zeros_like(t)
@@ -147,7 +149,7 @@ def _sinc_values(x: Any, order: int = 0) -> Any:
     recurrence = np.sin(large) / large
     for n in range(1, order + 1):
         recurrence = (np.sin(large + n * (math.pi / 2)) - n * recurrence) / large
-    return (np.where(near, series, recurrence) * math.pi**order).astype(t.dtype, copy=False)[()]
+    return (np.where(near, series, recurrence) * math.pi**order).astype(np.result_type(x.dtype, 1.0), copy=False)[()]
 
 
 _sinc_derivative: Primitive = holomorphic(
