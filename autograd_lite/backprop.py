@@ -59,33 +59,50 @@ def backward(tensor: Tensor, gradient: Any, retain_graph: bool | None, create_gr
         g = _seed(tensor, root.spec, gradient, create_graph)
     if retain_graph is None:
         retain_graph = create_graph
+    retained: list[tuple[Node, Any]] | None = None
     if create_graph or root.__class__ is Leaf or recording() != ON:
-        arrived = sweep({root: g}, retain_graph=retain_graph, create_graph=create_graph)
+        retained = []
+        arrived = sweep({root: g}, retain_graph=retain_graph, create_graph=create_graph, retained=retained)
     else:  # the same, without what only transforms need
-        token = _recording.set(OFF)
         try:
+            token = _recording.set(OFF)
             arrived = {}
             own: set[Node] = set()
             node, g = _chain(root, g, arrived, own, retain_graph)
             if node is None:
                 _finish(arrived)
             else:
-                _sweep({node: g}, arrived, own, retain_graph)
-        finally:
+                retained = []
+                _sweep({node: g}, arrived, own, retain_graph, retained=retained)
             _recording.reset(token)
-    # Only now, when nothing can fail any more, do the leaves change; one sweep at a time, or of two threads that add
-    # to the same `.grad` one addition would be lost.
-    _accumulating.acquire()  # not by `with`, which takes twice as long
+        except BaseException:
+            _recording.set(ON)  # not by the token, which Ctrl-C may have kept from us
+            raise
+    # Only now, when no rule and no hook can fail any more, do the leaves change; one sweep at a time, or of two threads
+    # that add to the same `.grad` one addition would be lost. Where there is no memory for a sum, none changes.
+    before: dict[Any, Any] = {}
     try:
+        _accumulating.acquire()  # not by `with`, which takes twice as long
         for leaf, g in arrived.items():
             held = leaf.grad
             if held is not None:
-                g = held + g
+                before[leaf] = held
+                arrived[leaf] = g = held + g
             if g.__class__ is not _ndarray or g.base is not None or getrefcount(g) > _UNSHARED:
-                g = _own(g)  # of a number, a view, a Tensor, or an array that somebody else has too
+                arrived[leaf] = g = _own(g)  # of a number, a view, a Tensor, or an array that somebody else has too
             leaf.grad = g
-    finally:
+        if retained:
+            _retain(retained)
         _accumulating.release()
+    except BaseException:
+        for leaf, g in arrived.items():
+            if leaf in before:
+                leaf.grad = before[leaf]
+            elif leaf.grad is g:
+                leaf.grad = None
+        if _accumulating._is_owned():  # type: ignore[attr-defined]  # not if Ctrl-C ended the waiting for it
+            _accumulating.release()
+        raise
 
 
 def _references_in_a_loop() -> int:
@@ -138,6 +155,7 @@ def sweep(
     targets: Collection[Node] = (),
     useful: dict[Any, Any] | None = None,
     lift: Lift | None = None,
+    retained: list[tuple[Node, Any]] | None = None,
 ) -> dict[Any, Any]:
     """Send the gradients `seeds` backwards; return what arrives at the leaves, or at `targets` if there are any.
 
@@ -145,7 +163,8 @@ def sweep(
     they read the saved values as Tensors too, and so record the derivative's whole graph. With `targets` only
     the paths that lead to them are followed, and none beyond; `useful` are the nodes of those paths, where they are
     known already, in topological order as from `leading_to`. `lift` puts something else in the place of the saved
-    values of a node. The dictionary of the seeds is used up.
+    values of a node. To `retained`, if it is given, is added what results shall retain. The dictionary of the seeds is
+    used up.
     """
     how = recording()
     tensors = create_graph
@@ -155,8 +174,8 @@ def sweep(
         elif create_graph:
             seeds[node] = wrap(g)
     watched = tuple(seeds) if how & NANS else ()
-    token = _recording.set(how | ON if tensors else OFF)
     try:
+        token = _recording.set(how | ON if tensors else OFF)
         if targets and useful is None:
             useful = leading_to(targets, seeds)
         arrived: dict[Any, Any] = {}
@@ -165,11 +184,13 @@ def sweep(
                 arrived[root] = seeds.pop(root)
             elif useful is not None and root not in useful:
                 del seeds[root]
-        return _sweep(
-            seeds, arrived, set(), retain_graph, _as_tensors if create_graph else lift, targets, useful, watched
-        )
-    finally:
+        lift = _as_tensors if create_graph else lift
+        arrived = _sweep(seeds, arrived, set(), retain_graph, lift, targets, useful, watched, retained)
         _recording.reset(token)
+        return arrived
+    except BaseException:
+        _recording.set(how)
+        raise
 
 
 def _sweep(
@@ -181,6 +202,7 @@ def _sweep(
     targets: Collection[Node] = (),
     useful: dict[Any, Any] | None = None,
     watched: tuple[Node, ...] = (),
+    retained: list[tuple[Node, Any]] | None = None,
 ) -> dict[Any, Any]:
     """The loop of `sweep`: from the gradients `waiting` at operations to those that have `arrived`.
 
@@ -188,8 +210,6 @@ def _sweep(
     whose gradients are looked through for the first NaN, if any.
     """
     order: list[Any] | None = None
-    # Only `backward` retains: a transform leaves every `.grad` alone.
-    retained: list[tuple[Node, Any]] | None = None if targets else []
     plain = useful is None and lift is None and not watched and not targets
     while waiting:
         if len(waiting) == 1:  # nothing can send to it any more, so that no order has to be found
@@ -257,22 +277,26 @@ def _sweep(
         if not retain_graph:
             node.saved = None
 
-    _finish(arrived, retained)
+    _finish(arrived)
     return arrived
 
 
-def _finish(arrived: dict[Any, Any], retained: Iterable[tuple[Node, Any]] | None = None) -> None:
-    """The end of a sweep: dtypes and hooks of what has arrived at leaves, and the gradients that results retain."""
+def _finish(arrived: dict[Any, Any]) -> None:
+    """The end of a sweep: dtypes and hooks of what has arrived at leaves."""
     for leaf, g in arrived.items():
         if g.dtype is not leaf.spec.dtype:  # a rule that returned another precision
             arrived[leaf] = g = fit(g, leaf.spec)
         if leaf.details is not None and leaf.__class__ is Leaf:
             arrived[leaf] = _attend(leaf, g, None)
-    if retained:  # only now, when no rule and no hook can fail any more
-        with _accumulating, enable_grad():  # a gradient that was recorded stays so
-            for node, g in retained:
-                held = (node.details or {}).get("grad")
-                node.note("grad", g if held is None else _own(held + g))
+
+
+def _retain(retained: list[tuple[Node, Any]]) -> None:
+    """Add the gradients that results retain to what these have; all of them, or none where a sum cannot be made."""
+    with enable_grad():  # a gradient that was recorded stays so
+        held = [(node.details or {}).get("grad") for node, _ in retained]
+        sums = [g if h is None else _own(h + g) for (_, g), h in zip(retained, held, strict=True)]
+    for (node, _), g in zip(retained, sums, strict=True):
+        node.note("grad", g)
 
 
 def _chain(node: Any, g: Any, arrived: dict[Any, Any], own: set[Node], retain_graph: bool) -> tuple[Any, Any]:
@@ -407,7 +431,7 @@ def leading_to(targets: Collection[Node], roots: Iterable[Node]) -> dict[Any, No
 
 
 def _attend(node: Node, g: Any, retained: list[tuple[Node, Any]] | None) -> Any:
-    """Run the hooks of a node on the gradient that has arrived there; add it to `retained` if that was asked for."""
+    """Run the hooks of a node on the gradient that has arrived there; add it to `retained` if it is to be."""
     details = node.details or {}
     for hook in tuple(details.get("hooks", {}).values()):
         replaced = hook(_own(g))

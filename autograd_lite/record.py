@@ -335,10 +335,16 @@ class _Recording:
         self._tokens: list[Any] = []
 
     def __enter__(self) -> None:
-        self._tokens.append(_recording.set((recording() | self._on) & ~self._off))
+        how = recording()
+        try:
+            self._tokens.append(_recording.set((how | self._on) & ~self._off))
+        except BaseException:  # Ctrl-C; a block that was not entered is not left
+            _recording.set(how)
+            raise
 
     def __exit__(self, *_: object) -> None:
-        _recording.reset(self._tokens.pop())
+        _recording.reset(self._tokens[-1])  # before anything is called after which Ctrl-C may come
+        self._tokens.pop()
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         import inspect  # here, because it makes the import of the package longer

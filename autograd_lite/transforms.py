@@ -115,8 +115,9 @@ class Trace:
                 chosen, stood if isinstance(argnums, (tuple, list)) else [stood], strict=True
             ):
                 filled[position] = argument
-            token = _running.set(_running.get().union(self.targets))
+            enclosing = _running.get()
             try:
+                _running.set(enclosing.union(self.targets))
                 self.result = function(*filled, **kwargs)
             except DetachedError as error:
                 lists = [type(args[i]).__name__ for i in chosen if _holds_numbers(args[i])]
@@ -127,7 +128,7 @@ class Trace:
                     )
                 raise
             finally:
-                _running.reset(token)
+                _running.set(enclosing)  # not by a token, which Ctrl-C may have kept from us
 
     def outputs_of(self, result: Any) -> None:
         """Say which part of the result is to be differentiated."""

@@ -1,0 +1,156 @@
+"""What stays as it was when Ctrl-C or a lack of memory ends something anywhere within it."""
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import autograd_lite as ag
+from autograd_lite import Tensor, backprop, record, transforms
+
+PACKAGE = os.path.dirname(ag.__file__) + os.sep
+
+
+class _Fault:
+    """Raises KeyboardInterrupt before the line numbered `at` that `module` (a file, or a folder of them) runs."""
+
+    def __init__(self, module: str, at: int) -> None:
+        self.module, self.left = module, at
+
+    def __call__(self, frame: Any, event: str, argument: Any) -> Any:
+        if not frame.f_code.co_filename.startswith(self.module):
+            return None
+        if event == "line":
+            self.left -= 1
+            if not self.left:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return self
+
+
+def faults(prepare: Callable[[], Callable[[], Any]], module: Any = PACKAGE) -> Iterator[None]:
+    """Run what `prepare` returns as often as it has lines in `module`, each time with a fault before another one."""
+    file = module if isinstance(module, str) else module.__file__
+    at = 0
+    while True:
+        at += 1
+        run = prepare()
+        fault = _Fault(file, at)
+        before = sys.gettrace()
+        sys.settrace(fault)
+        try:
+            run()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(before)
+        if fault.left > 0:
+            assert at > 3  # it has lines
+            return
+        yield
+
+
+def lock_is_free() -> bool:
+    free: list[bool] = []
+
+    def try_it() -> None:
+        free.append(backprop._accumulating.acquire(timeout=1))
+        if free[0]:
+            backprop._accumulating.release()
+
+    thread = threading.Thread(target=try_it)
+    thread.start()
+    thread.join()
+    return free[0]
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+def test_backward_changes_all_gradients_or_none(create_graph: bool) -> None:
+    parameters: list[Tensor] = []
+    unchanged = 0
+
+    def prepare() -> Callable[[], Any]:
+        w, b, c = (Tensor(np.ones(shape), requires_grad=True) for shape in ((2, 3), (3,), ()))
+        h = np.ones((4, 2)) @ w + b
+        h.register_hook(lambda g: None)
+        for p in (w, b):  # and none at c
+            p.grad = np.full(p.shape, 7.0)
+        loss = (h * c + w.sum()).sum()
+        parameters[:] = w, b, c
+        return lambda: loss.backward(create_graph=create_graph)
+
+    for _ in faults(prepare, backprop):
+        assert ag.is_grad_enabled()
+        assert lock_is_free()
+        w, b, c = (p.grad for p in parameters)
+        changed = [bool((np.asarray(g.detach() if isinstance(g, Tensor) else g) != 7).all()) for g in (w, b)]
+        assert changed == [c is not None] * 2
+        unchanged += c is None
+    assert unchanged > 10
+
+
+def test_what_results_retain_changes_with_the_gradients_of_the_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = Tensor(np.ones(3), requires_grad=True)
+    h = x * 2
+    h.retain_grad()
+    loss = h[::1].sum()  # the gradient of x is copied, since h has it too
+
+    def fail(g: Any) -> Any:
+        if len(calls) == 1:
+            raise MemoryError
+        calls.append(g)
+        return np.array(g)
+
+    calls: list[Any] = []
+    monkeypatch.setattr(backprop, "_own", fail)
+    x.grad = np.ones((3,))[::1]
+    x.register_hook(lambda g: g)
+    with pytest.raises(MemoryError):
+        loss.backward()
+    assert (x.grad == 1).all()
+    assert h.grad is None
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        lambda f, x: ag.grad(f)(x),
+        lambda f, x: ag.jvp(f, (x,), (x,)),
+        lambda f, x: ag.hessian(f)(x),
+        lambda f, x: ag.hvp(f, x, x),
+        lambda f, x: ag.grad(lambda t: ag.checkpoint(f)(t))(x),
+    ],
+)
+def test_transforms_leave_the_recording_as_it_was(transform: Callable[..., Any]) -> None:
+    x = np.array([0.5, 1.0])
+    for _ in faults(lambda: lambda: transform(lambda t: (np.sin(t) * t).sum(), x), backprop):
+        assert ag.is_grad_enabled()
+        assert not transforms._running.get()
+
+
+@pytest.mark.parametrize("block", [ag.no_grad, ag.debug, ag.trace_nan])
+def test_a_block_that_is_interrupted_while_it_begins_leaves_the_recording_as_it_was(
+    block: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(list[Any]):
+        def append(self, token: Any) -> None:
+            raise KeyboardInterrupt
+
+        def pop(self, index: Any = -1) -> Any:
+            raise KeyboardInterrupt
+
+    before = record.recording()
+    made = block()
+    made._tokens = Interrupted()
+    with pytest.raises(KeyboardInterrupt), made:
+        raise AssertionError
+    assert record.recording() == before
+
+    made = block()
+    with pytest.raises(KeyboardInterrupt), made:  # while it ends
+        made._tokens = Interrupted(made._tokens)
+    assert record.recording() == before
