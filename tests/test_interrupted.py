@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,9 @@ import pytest
 
 import autograd_lite as ag
 from autograd_lite import Tensor, backprop, record, transforms
+from autograd_lite.check.worksheets import grade
+from autograd_lite.saving import replace_file
+from autograd_lite.show.files import write_whole
 
 PACKAGE = os.path.dirname(ag.__file__) + os.sep
 
@@ -154,3 +158,23 @@ def test_a_block_that_is_interrupted_while_it_begins_leaves_the_recording_as_it_
     with pytest.raises(KeyboardInterrupt), made:  # while it ends
         made._tokens = Interrupted(made._tokens)
     assert record.recording() == before
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a file that a fault kept from its end
+def test_files_are_old_or_new_and_nothing_else_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    writers: list[Callable[[], Any]] = [
+        lambda: replace_file(path, lambda file: file.write(b"new")),
+        lambda: write_whole(path, b"new"),
+        lambda: grade.write(path, "new"),
+    ]
+    mask = os.umask(0o022)
+    try:
+        for write in writers:
+            for _ in faults(lambda write=write: path.write_bytes(b"old") and write):  # type: ignore[misc]
+                assert path.read_bytes() in (b"old", b"new")
+                assert os.listdir(tmp_path) == ["file"]
+                assert os.umask(0o022) == 0o022
+            assert path.read_bytes() == b"new"
+    finally:
+        os.umask(mask)

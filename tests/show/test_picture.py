@@ -379,7 +379,7 @@ def test_what_makes_no_sense_is_refused(tmp_path):
         picture.save(tmp_path / "x.bmp")
     with pytest.raises(ShowError, match="unknown format 'no ending'"):
         picture.save(tmp_path / "x")
-    with pytest.raises(SavingError, match=r"no such file or directory.*give a path"):
+    with pytest.raises(SavingError, match=r"no such folder.*give a path"):
         picture.save(tmp_path / "missing" / "x.dot")
     with pytest.raises(ShowError, match="direction 'up'"):
         draw(loss, direction="up")

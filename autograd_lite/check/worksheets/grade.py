@@ -6,11 +6,12 @@ import csv
 import io
 import json
 import os
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from autograd_lite.saving import replace_file
 
 from .checker import check_sheet
 from .errors import SheetError
@@ -166,16 +167,7 @@ def gradescope(report: Report, scheme: Scheme | None = None, hints: int = 2) -> 
 
 def write(path: str | os.PathLike[str], text: str) -> None:
     """Write a file in one step: a reader sees the old text or the new one, never half of it."""
-    target = Path(path)
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(target)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    replace_file(path, lambda file: file.write(text.encode()))
 
 
 def results_json(data: dict[str, Any]) -> str:
