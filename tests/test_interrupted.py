@@ -1,6 +1,7 @@
 """What stays as it was when Ctrl-C or a lack of memory ends something anywhere within it."""
 
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -178,3 +179,39 @@ def test_files_are_old_or_new_and_nothing_else_is_left(tmp_path: Path) -> None:
             assert path.read_bytes() == b"new"
     finally:
         os.umask(mask)
+
+
+_FIRST_CALL = """
+import sys, numpy as np, scipy.special, autograd_lite as ag
+x = ag.Tensor(np.eye(2) + 1, requires_grad=True)
+calls = {"rules/special": lambda: scipy.special.gammaln(x) + scipy.special.entr(x), "rules/fft": lambda: np.fft.fft(x)}
+name, left = sys.argv[1], int(sys.argv[2])
+
+def trace(frame, event, argument):
+    global left
+    if not frame.f_code.co_filename.endswith(name + ".py"):
+        return None
+    left -= event == "line"
+    if not left:
+        sys.settrace(None)
+        raise KeyboardInterrupt
+    return trace
+
+sys.settrace(trace)
+try:
+    calls[name]()
+except KeyboardInterrupt:
+    print("interrupted")
+sys.settrace(None)
+for call in calls.values():
+    call().sum()
+abs(np.fft.fft(x)).sum().backward()
+"""
+
+
+@pytest.mark.parametrize(("name", "line"), [("rules/special", 40), ("rules/fft", 60)])
+def test_rules_that_are_loaded_later_can_be_loaded_after_an_interrupted_attempt(name: str, line: int) -> None:
+    pytest.importorskip("scipy")
+    command = [sys.executable, "-c", _FIRST_CALL, name, str(line)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # a process that has not loaded them
+    assert (done.stdout, done.stderr, done.returncode) == ("interrupted\n", "", 0)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import functools
 import math
+import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -35,6 +36,7 @@ __all__ = [
     "conj",
     "composed",
     "elementwise",
+    "forget",
     "holomorphic",
     "numbers_of",
     "ones_of",
@@ -128,9 +130,24 @@ def plain(*functions: Any) -> None:
         PLAIN.add(function)
 
 
+#: function -> the namespace of the module that added its row
+_OWNERS: dict[Any, dict[str, Any]] = {}
+
+
 def _claim(function: Any) -> None:
-    if function in TABLE or function in COMPOSED or function in PLAIN:
+    owner = sys._getframe(2).f_globals
+    before = _OWNERS.get(function)
+    # An import that Ctrl-C ended is begun anew in another namespace, and finds the rows that it had added.
+    if before is not None and (before is owner or before["__name__"] != owner["__name__"]):
         raise ValueError(f"{function!r} has a row already")
+    _OWNERS[function] = owner
+
+
+def forget(module: str) -> None:
+    """Take the rows that `module` added out of the table again."""
+    for function in [function for function, owner in _OWNERS.items() if owner["__name__"] == module]:
+        TABLE.pop(function, None)
+        del _OWNERS[function]
 
 
 # --- what rules of several families are written with ------------------------------------------------------------
