@@ -12,10 +12,14 @@ import numpy as np
 import pytest
 
 import autograd_lite as ag
-from autograd_lite import Tensor, backprop, record, transforms
+from autograd_lite import Tensor, backprop, nn, optim, record, transforms
 from autograd_lite.check.worksheets import grade
+from autograd_lite.nn import normalization
+from autograd_lite.optim import flat
 from autograd_lite.saving import replace_file
 from autograd_lite.show.files import write_whole
+from autograd_lite.train import History
+from autograd_lite.train import history as history_module
 
 PACKAGE = os.path.dirname(ag.__file__) + os.sep
 
@@ -215,3 +219,160 @@ def test_rules_that_are_loaded_later_can_be_loaded_after_an_interrupted_attempt(
     command = [sys.executable, "-c", _FIRST_CALL, name, str(line)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # a process that has not loaded them
     assert (done.stdout, done.stderr, done.returncode) == ("interrupted\n", "", 0)
+
+
+# --- training --------------------------------------------------------------------------------------------------
+
+
+def same(a: Any, b: Any) -> bool:
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, (list, tuple)):
+        return len(a) == len(b) and all(map(same, a, b))
+    return bool(np.array_equal(a, b))
+
+
+def trained(kind: Callable[..., optim.Optimizer]) -> tuple[optim.Optimizer, list[Tensor]]:
+    """An optimiser of two groups and two dtypes, after one step."""
+    parameters = [Tensor(np.ones(size, dtype), requires_grad=True) for size, dtype in ((3, "f8"), (2, "f4"), (4, "f8"))]
+    optimizer = kind([{"params": parameters[:2]}, {"params": parameters[2:]}], lr=0.1)
+    for p in parameters:
+        p.grad = np.ones(p.shape, p.dtype)
+    optimizer.step()
+    return optimizer, parameters
+
+
+@pytest.mark.parametrize("kind", [optim.SGD, optim.Adam, optim.AdamW, optim.RMSprop, optim.Adagrad])
+def test_a_step_for_which_there_is_no_memory_changes_nothing(kind: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    (other, expected), side_by_side = trained(kind), flat._side_by_side
+    other.step()
+    for at in range(3):
+        optimizer, parameters = trained(kind)
+        left = [True] * at
+
+        def fail(arrays: Any, left: list[bool] = left) -> Any:
+            if not left:
+                raise MemoryError
+            left.pop()
+            return side_by_side(arrays)
+
+        before = optimizer.state_dict(), [p.numpy() for p in parameters]
+        with monkeypatch.context() as patch:
+            patch.setattr(flat, "_side_by_side", fail)
+            with pytest.raises(MemoryError):
+                optimizer.step()
+        assert same(before, (optimizer.state_dict(), [p.numpy() for p in parameters]))
+        optimizer.step()
+        assert same([p.numpy() for p in parameters], [p.numpy() for p in expected])
+        assert same(optimizer.state_dict(), other.state_dict())
+
+
+def test_a_group_for_which_there_is_no_memory_is_not_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    optimizer, parameters = trained(optim.SGD)
+
+    def fail(*_: Any) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(flat.Flat, "_move_to", fail)
+        with pytest.raises(MemoryError):
+            optimizer.add_param_group({"params": [Tensor([1.0], requires_grad=True)]})
+    optimizer.step()
+    assert len(optimizer.param_groups) == 2
+    assert np.allclose(parameters[0].numpy(), 0.8)
+
+
+def test_a_state_that_does_not_fit_the_dtype_changes_no_optimiser() -> None:
+    w = Tensor(np.ones(2, np.float16), requires_grad=True)
+    optimizer = optim.SGD([w], lr=0.1, momentum=0.9)
+    w.grad = np.ones(2, np.float16)
+    optimizer.step()
+    before, state = optimizer.state_dict(), optimizer.state_dict()
+    state["state"][0] |= {"momentum_buffer": np.array([1e6, 1.0]), "step": 7}
+    state["param_groups"][0]["lr"] = 0.7
+    with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+        optimizer.load_state_dict(state)
+    assert same(before, optimizer.state_dict())
+
+
+def test_a_schedule_whose_function_fails_stays_in_its_epoch() -> None:
+    fails = True
+
+    def multiplier(epoch: int) -> float:
+        if fails and epoch:
+            raise ValueError(epoch)
+        return float(0.5**epoch)
+
+    schedule = optim.LambdaLR(optim.SGD([Tensor([1.0], requires_grad=True)], lr=1.0), multiplier)
+    with pytest.raises(ValueError, match="1"):
+        schedule.step()
+    with pytest.raises(ValueError, match="5"):
+        schedule.load_state_dict({"epoch": 5, "base_lrs": [2.0]})
+    assert schedule.state_dict() == {"epoch": 0, "base_lrs": [1.0]}
+    fails = False
+    schedule.step()
+    assert schedule.get_last_lr() == [0.5]
+
+
+@pytest.mark.parametrize(
+    "clip", [lambda ps: optim.clip_grad_norm_(ps, 1e-3), lambda ps: optim.clip_grad_value_(ps, 0.5)]
+)
+def test_clipping_that_fails_changes_no_gradient(clip: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    parameters = [Tensor(np.ones(2, np.float32), requires_grad=True) for _ in range(2)]
+    for p, value in zip(parameters, (1.0, 1e-37), strict=True):  # the second is too small to be scaled
+        p.grad = np.full(2, value, np.float32)
+    np_clip = np.clip
+
+    def failing(x: Any, *limits: Any) -> Any:
+        if x[0] < 1:
+            raise MemoryError
+        return np_clip(x, *limits)
+
+    monkeypatch.setattr(np, "clip", failing)
+    with np.errstate(under="raise"), pytest.raises((FloatingPointError, MemoryError)):
+        clip(parameters)
+    assert [p.grad[0] for p in parameters] == [1.0, np.float32(1e-37)]
+
+
+def test_a_parameter_that_is_a_view_is_refused_before_any_is_loaded() -> None:
+    model = nn.Module()
+    model.first = Tensor(np.ones(2), requires_grad=True)
+    base = Tensor(np.ones(4))
+    view = base[:2]
+    view.requires_grad = True
+    model.second = view
+    with pytest.raises(ag.AutogradError, match="the array second is read-only; give the module a copy"):
+        model.load_state_dict({"first": np.zeros(2), "second": np.zeros(2)})
+    assert (model.first.numpy() == 1).all()
+
+
+def test_an_epoch_is_in_the_history_whole_or_not_at_all() -> None:
+    history = History()
+    history.add({"loss": 1.0, "accuracy": 0.5})
+    with pytest.raises(ValueError, match="none"):
+        history.add({"loss": 1.0, "accuracy": "none"})  # type: ignore[dict-item]
+    assert history.records == {"loss": [1.0], "accuracy": [0.5]}
+
+    def prepare() -> Callable[[], Any]:
+        del history.records["loss"][1:], history.records["accuracy"][1:]
+        return lambda: history.add({"loss": 2.0, "accuracy": 0.7})
+
+    for _ in faults(prepare, history_module):
+        assert len(history.to_csv().splitlines()) in (2, 3)
+
+
+def test_batch_normalisation_that_fails_leaves_its_running_statistics() -> None:
+    x = np.random.default_rng(0).normal(size=(5, 2))
+    layer = nn.BatchNorm1d(2)
+    layer(x)
+    after = layer.running_mean.copy(), layer.running_var.copy()
+
+    def prepare() -> Callable[[], Any]:
+        layer.running_mean[:], layer.running_var[:] = 0, 1
+        return lambda: layer(x)
+
+    torn = 0
+    for _ in faults(prepare, normalization):
+        now = layer.running_mean, layer.running_var
+        torn += not (same(now, after) or same(now, (np.zeros(2), np.ones(2))))
+    assert torn == 1  # between the two assignments, where only Ctrl-C can come

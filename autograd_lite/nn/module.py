@@ -197,7 +197,7 @@ class Module:
             raise OperandError(
                 f"load_state_dict: {'; '.join(parts)}; save and load the same architecture, or pass strict=False"
             )
-        new: dict[str, Any] = {}
+        new: list[tuple[Any, Any]] = []
         for name, value in places.items():
             if name not in state:
                 continue
@@ -215,12 +215,12 @@ class Module:
                 raise OperandError(
                     f"load_state_dict: {name} has dtype {value.dtype} and is given {array.dtype}; convert it first"
                 )
-            if isinstance(value, np.ndarray) and not value.flags.writeable:
+            place = value.data if isinstance(value, Tensor) else value
+            if not place.flags.writeable:  # of a Tensor, if it is a view
                 raise OperandError(f"load_state_dict: the array {name} is read-only; give the module a copy of it")
-            new[name] = np.array(array, value.dtype)
-        for name, array in new.items():
-            value = places[name]
-            (value.data if isinstance(value, Tensor) else value)[...] = array
+            new.append((place, np.array(array, value.dtype)))
+        for place, array in new:
+            place[...] = array
 
     # --- for people ------------------------------------------------------------------------------------------
 

@@ -113,13 +113,16 @@ class _BatchNorm(Module):
         mean = wide.mean(axis=axes, keepdims=True)
         centred = wide - mean
         variance = (centred * centred).mean(axis=axes, keepdims=True)
-        # in place: these arrays are state, found and loaded under their names
-        self.running_mean *= 1 - self.momentum
-        self.running_mean += self.momentum * numbers_of(mean).reshape(-1)
-        self.running_var *= 1 - self.momentum
-        self.running_var += self.momentum * numbers_of(variance).reshape(-1) * (count / (count - 1))
         scaled = _standardised(x, centred, variance, self.eps)
-        return scaled * self.weight.reshape(shape) + self.bias.reshape(shape)
+        y = scaled * self.weight.reshape(shape) + self.bias.reshape(shape)
+        kept = 1 - self.momentum
+        new_mean = kept * self.running_mean + self.momentum * numbers_of(mean).reshape(-1)
+        unbiased = numbers_of(variance).reshape(-1) * (count / (count - 1))
+        new_var = kept * self.running_var + self.momentum * unbiased
+        # in place: these arrays are state, found and loaded under their names; now, when nothing can fail any more
+        self.running_mean[...] = new_mean
+        self.running_var[...] = new_var
+        return y
 
     def extra_repr(self) -> str:
         """The number of features."""

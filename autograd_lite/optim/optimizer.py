@@ -109,9 +109,10 @@ class Optimizer:
                     f"{self._name}: eps={made['eps']} is 0 in {dtype}, so that a gradient of 0 would give NaN; pass a "
                     f"larger one, such as eps=1e-4"
                 )
+        flats = [Flat([t for t in tensors if t.dtype == dtype], self.state_names) for dtype in dtypes]
         self.param_groups.append(made)
         self._checked.append(None)
-        self._flats.append([Flat([t for t in tensors if t.dtype == dtype], self.state_names) for dtype in dtypes])
+        self._flats.append(flats)
 
     def _check(self, group: dict[str, Any]) -> None:
         """Refuse hyperparameters out of their range."""
@@ -141,14 +142,23 @@ class Optimizer:
         return changed
 
     def step(self) -> None:
-        """Update every parameter that has a gradient."""
+        """Update every parameter that has a gradient.
+
+        What fails before the first update, for instance for want of memory, changes nothing. The update itself is in
+        place: where Ctrl-C, or `np.errstate(all="raise")`, ends it half way, go on from an earlier `state_dict`.
+        """
         self._look()
-        for group, flats in zip(self.param_groups, self._flats, strict=True):
-            for flat in flats:
-                for run in flat.gather():
-                    self._update(group, run)
-                    del run.gradients
-                flat.publish()
+        gathered = [
+            (group, flat, flat.gather())
+            for group, flats in zip(self.param_groups, self._flats, strict=True)
+            for flat in flats
+        ]
+        for group, flat, runs in gathered:
+            flat.count()
+            for run in runs:
+                self._update(group, run)
+                del run.gradients
+            flat.publish()
 
     def _update(self, group: dict[str, Any], run: Run) -> None:
         raise OperandError(f"{self._name}: it defines no update; use one of its subclasses")
@@ -214,8 +224,8 @@ class Optimizer:
                 raise OperandError(f"{name}: {', '.join(sorted(absent))} missing in a parameter group")
             changed.append({key: _own(group[key]) for key in own if key != "params"})
             self._check(changed[-1])
-        places = self._places()
-        for number, (flat, position) in enumerate(places):
+        taken = []
+        for number, (flat, position) in enumerate(self._places()):
             entry = entries.get(number, {})
             for key in ("step", *flat.states) if number in entries else ():
                 shape = () if key == "step" else flat.tensors[position].shape
@@ -226,13 +236,14 @@ class Optimizer:
                 if kind not in ("iu" if key == "step" else "iuf") or (key == "step" and entry[key] < 0):
                     wanted = "a whole number, not negative" if key == "step" else "real numbers"
                     raise OperandError(f"{name}: {key} of parameter {number} must be {wanted}; use what was saved")
+            values = {key: np.ravel(entry[key]).astype(at.dtype) if entry else 0 for key, at in flat.states.items()}
+            taken.append((flat, position, int(entry.get("step", 0)), values))
         for own, new in zip(self.param_groups, changed, strict=True):
             own.update(new)
-        for number, (flat, position) in enumerate(places):
-            entry = entries.get(number, {})
-            flat.steps[position] = int(entry.get("step", 0))
-            for key, buffer in flat.states.items():
-                buffer[flat.slices[position]] = np.ravel(entry[key]) if entry else 0
+        for flat, position, steps, values in taken:
+            flat.steps[position] = steps
+            for key, value in values.items():
+                flat.states[key][flat.slices[position]] = value
 
     def __repr__(self) -> str:
         count = sum(tensor.size for group in self.param_groups for tensor in group["params"])
@@ -283,8 +294,7 @@ def clip_grad_norm_(params: Iterable[Tensor] | Tensor, max_norm: float) -> float
             f"clip_grad_norm_: the gradients have norm {norm}; find where that begins with ag.trace_nan, or lower lr"
         )
     if norm > max_norm:
-        for tensor in tensors:
-            tensor.grad = _array(tensor.grad) * (max_norm / norm)
+        _put(tensors, [_array(tensor.grad) * (max_norm / norm) for tensor in tensors])
     return norm
 
 
@@ -319,13 +329,18 @@ def clip_grad_value_(params: Iterable[Tensor] | Tensor, clip_value: float) -> No
                 f"clip_grad_value_: a gradient of shape {tensor.shape} and dtype {tensor.dtype}; complex numbers are "
                 f"in no interval, so use clip_grad_norm_"
             )
-    for tensor in tensors:
-        tensor.grad = np.clip(_array(tensor.grad), -clip_value, clip_value)
+    _put(tensors, [np.clip(_array(tensor.grad), -clip_value, clip_value) for tensor in tensors])
 
 
 def _with_gradient(params: Any) -> list[Tensor]:
     """Those of the parameters, or the one, that have a gradient."""
     return [tensor for tensor in ([params] if isinstance(params, Tensor) else params) if tensor.grad is not None]
+
+
+def _put(tensors: list[Tensor], gradients: list[Any]) -> None:
+    """Set the gradients, all of which have been computed before the first changes."""
+    for tensor, gradient in zip(tensors, gradients, strict=True):
+        tensor.grad = gradient
 
 
 def _array(gradient: Any) -> Any:

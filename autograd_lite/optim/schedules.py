@@ -69,7 +69,11 @@ class Schedule:
     def step(self) -> None:
         """Go to the next epoch."""
         self.epoch += 1
-        self._set()
+        try:
+            self._set()
+        except BaseException:  # of the function that a LambdaLR was given; the epoch is tried again
+            self.epoch -= 1
+            raise
 
     def get_last_lr(self) -> list[float]:
         """The learning rate of each group."""
@@ -94,8 +98,13 @@ class Schedule:
         for value in (*rates, *(value for key, value in new.items() if key != "base_lrs")):
             if not isinstance(value, (int, float)):
                 raise OperandError(f"{name}: {value!r} is no number; pass what state_dict() returned")
+        before = dict(vars(self))
         vars(self).update({**new, "base_lrs": list(rates)})
-        self._set()
+        try:
+            self._set()
+        except BaseException:
+            vars(self).update(before)
+            raise
 
     def __repr__(self) -> str:
         rates = self.get_last_lr()

@@ -63,8 +63,14 @@ class History:
 
     def add(self, record: dict[str, float]) -> None:
         """Append the numbers of one epoch."""
-        for name, value in record.items():
-            self.records.setdefault(name, []).append(float(value))
+        values, length = {name: float(value) for name, value in record.items()}, len(self)
+        try:
+            for name, value in values.items():
+                self.records.setdefault(name, []).append(value)
+        except BaseException:  # Ctrl-C; an epoch is there whole or not at all
+            for column in self.records.values():
+                del column[length:]
+            raise
 
     def to_csv(self, path: str | os.PathLike[str] | None = None) -> str:
         """The records as comma-separated values, one line per epoch; written to `path` if one is given.
