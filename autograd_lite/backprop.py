@@ -390,7 +390,9 @@ def _chain(node: Any, g: Any, arrived: dict[Any, Any], own: set[Node], retain_gr
             node = following
             g = r
     except Exception as error:
-        error.add_note(f"raised by the derivative rule of {describe(node)}, input {op.rules.index(rule)}")
+        rules = node.op.rules if node.op.width else ()
+        if rule in rules:  # not if a signal's handler raised it between two rules
+            error.add_note(f"raised by the derivative rule of {describe(node)}, input {rules.index(rule)}")
         raise
 
 

@@ -16,19 +16,21 @@ from autograd_lite import Tensor, backprop, nn, optim, record, transforms
 from autograd_lite.check.worksheets import grade
 from autograd_lite.nn import normalization
 from autograd_lite.optim import flat
+from autograd_lite.optim import optimizer as optimizer_module
 from autograd_lite.saving import replace_file
 from autograd_lite.show.files import write_whole
-from autograd_lite.train import History
+from autograd_lite.train import EarlyStopping, History, Loader, loop
 from autograd_lite.train import history as history_module
+from autograd_lite.train.progress import ProgressBar
 
 PACKAGE = os.path.dirname(ag.__file__) + os.sep
 
 
 class _Fault:
-    """Raises KeyboardInterrupt before the line numbered `at` that `module` (a file, or a folder of them) runs."""
+    """Raises `error` before the line numbered `at` that `module` (a file, or a folder of them) runs."""
 
-    def __init__(self, module: str, at: int) -> None:
-        self.module, self.left = module, at
+    def __init__(self, module: str, at: int, error: type[BaseException]) -> None:
+        self.module, self.left, self.error = module, at, error
 
     def __call__(self, frame: Any, event: str, argument: Any) -> Any:
         if not frame.f_code.co_filename.startswith(self.module):
@@ -37,23 +39,25 @@ class _Fault:
             self.left -= 1
             if not self.left:
                 sys.settrace(None)
-                raise KeyboardInterrupt
+                raise self.error
         return self
 
 
-def faults(prepare: Callable[[], Callable[[], Any]], module: Any = PACKAGE) -> Iterator[None]:
+def faults(
+    prepare: Callable[[], Callable[[], Any]], module: Any = PACKAGE, error: type[BaseException] = KeyboardInterrupt
+) -> Iterator[None]:
     """Run what `prepare` returns as often as it has lines in `module`, each time with a fault before another one."""
     file = module if isinstance(module, str) else module.__file__
     at = 0
     while True:
         at += 1
         run = prepare()
-        fault = _Fault(file, at)
+        fault = _Fault(file, at, error)
         before = sys.gettrace()
         sys.settrace(fault)
         try:
             run()
-        except KeyboardInterrupt:
+        except error:
             pass
         finally:
             sys.settrace(before)
@@ -78,7 +82,8 @@ def lock_is_free() -> bool:
 
 
 @pytest.mark.parametrize("create_graph", [False, True])
-def test_backward_changes_all_gradients_or_none(create_graph: bool) -> None:
+@pytest.mark.parametrize("error", [KeyboardInterrupt, TimeoutError])  # the second as from a signal's handler
+def test_backward_changes_all_gradients_or_none(create_graph: bool, error: type[BaseException]) -> None:
     parameters: list[Tensor] = []
     unchanged = 0
 
@@ -92,7 +97,7 @@ def test_backward_changes_all_gradients_or_none(create_graph: bool) -> None:
         parameters[:] = w, b, c
         return lambda: loss.backward(create_graph=create_graph)
 
-    for _ in faults(prepare, backprop):
+    for _ in faults(prepare, backprop, error):
         assert ag.is_grad_enabled()
         assert lock_is_free()
         w, b, c = (p.grad for p in parameters)
@@ -376,3 +381,26 @@ def test_batch_normalisation_that_fails_leaves_its_running_statistics() -> None:
         now = layer.running_mean, layer.running_var
         torn += not (same(now, after) or same(now, (np.zeros(2), np.ones(2))))
     assert torn == 1  # between the two assignments, where only Ctrl-C can come
+
+
+def test_a_checkpoint_is_taken_over_whole_or_not_at_all() -> None:
+    def run() -> loop.Run:
+        model = nn.Sequential(nn.Dense(2, 2, seed=0), nn.BatchNorm1d(2), nn.Dropout(seed=0), nn.Dense(2, 1, seed=0))
+        optimizer = optim.Adam(model.parameters(), lr=0.1)
+        data = Loader(np.ones((4, 2)), np.ones((4, 1)), 2, seed=0)
+        schedule = optim.StepLR(optimizer, 1)
+        return loop.Run(model, optimizer, schedule, data, (EarlyStopping(),), "loss", nn.mse_loss, 3)
+
+    ahead, made = run(), run()
+    for _ in range(2):
+        loop._epoch(ahead, nn.mse_loss, None, {}, None, ProgressBar(3, False))
+    before, after = made.state_dict(), ahead.state_dict()
+
+    def prepare() -> Callable[[], Any]:
+        made.load_state_dict(before)
+        return lambda: made.load_state_dict(after)
+
+    for _ in faults(prepare, optimizer_module):
+        now = made.state_dict()
+        assert same(now, before)
+    assert same(made.state_dict(), after)

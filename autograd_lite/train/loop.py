@@ -121,10 +121,10 @@ class Run:
             raise OperandError(f"fit: the checkpoint lacks {', '.join(missing)}; resume from what Checkpoint wrote")
         try:
             self._take(state, expected)
-        except Exception as error:
+        except BaseException as error:
             self._take(expected, expected)
             self.optimizer.load_state_dict(expected["optimizer"])  # a learning rate that was set by hand, too
-            if isinstance(error, OperandError):
+            if isinstance(error, OperandError) or not isinstance(error, Exception):  # that is Ctrl-C
                 raise
             raise OperandError(f"fit: the checkpoint is damaged, {error!r}; resume from another") from error
 
