@@ -404,3 +404,17 @@ def test_a_checkpoint_is_taken_over_whole_or_not_at_all() -> None:
         now = made.state_dict()
         assert same(now, before)
     assert same(made.state_dict(), after)
+
+
+def test_a_summary_that_is_interrupted_at_its_start_leaves_no_hook(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = nn.Sequential(nn.Dense(2, 3), nn.Dense(3, 1))
+
+    def interrupted(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(model[1], "register_forward_hook", interrupted, raising=False)
+        with pytest.raises(KeyboardInterrupt):
+            model.summary(np.ones((1, 2)))
+    assert not any(vars(module).get("_hooks") for _, module in model.named_modules())
+    assert all(module.training for _, module in model.named_modules())

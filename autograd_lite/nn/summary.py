@@ -55,8 +55,10 @@ def _output_shapes(model: Module, modules: list[Module], inputs: tuple[Any, ...]
         shapes[id(part)] = str(tuple(output.shape)) if hasattr(output, "shape") else "several"
 
     modes = [(part, part.training) for part in modules]
-    handles = [part.register_forward_hook(note) for part in modules]
+    handles = []
     try:
+        for part in modules:
+            handles.append(part.register_forward_hook(note))  # noqa: PERF401  # those so far are known if one fails
         with no_grad():
             model.eval()(*inputs)
     finally:
