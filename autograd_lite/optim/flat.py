@@ -70,7 +70,9 @@ class Flat:
         dtype = tensors[0].dtype
         self.scratch = np.zeros(ends[-1], dtype)
         self.states = {name: np.zeros(ends[-1], dtype) for name in names}
-        self.steps = self._counted = [0] * len(tensors)
+        self.steps = [0] * len(tensors)
+        #: what `steps` will be after the update for which `gather` was called
+        self.counted = self.steps
         self.views: list[Array] = []
         #: positions of the parameters whose array is not in the buffer, because the user holds it
         self.lent: list[int] = []
@@ -150,20 +152,16 @@ class Flat:
 
         Usually that is one run over the whole buffer. Where a parameter had no gradient, now or earlier, the runs
         are the stretches between whose parameters have had the same number of updates. When they are to be changed,
-        `count`; after that, `publish`.
+        `counted` becomes `steps`; after that, `publish`.
         """
         self.secure()
         found, complete = self._found()
         if not (complete and self.together):
             return self._stretches(_side_by_side(found))
-        self._counted = [self.steps[0] + 1] * len(found)
-        self._whole.steps = self._counted[0]
+        self.counted = [self.steps[0] + 1] * len(found)
+        self._whole.steps = self.counted[0]
         self._whole.gradients = _side_by_side(found)
         return [self._whole]
-
-    def count(self) -> None:
-        """Count the update for which `gather` was called."""
-        self.steps = self._counted
 
     @property
     def together(self) -> bool:
@@ -181,7 +179,7 @@ class Flat:
                 runs[-1] = (runs[-1][0], where.stop, steps)
             else:
                 runs.append((where.start, where.stop, steps))
-        self._counted = [steps + there for steps, there in zip(self.steps, present, strict=True)]
+        self.counted = [steps + there for steps, there in zip(self.steps, present, strict=True)]
         made = []
         for start, stop, steps in runs:
             made.append(self._run(slice(start, stop), steps + 1))
