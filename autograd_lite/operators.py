@@ -16,7 +16,7 @@ from autograd_lite.operations import OPERANDS, apply, apply_unary, binary, call,
 from autograd_lite.record import Primitive, is_grad_enabled
 from autograd_lite.rules import LATER
 from autograd_lite.rules.products import product
-from autograd_lite.rules.table import COMPOSED, PLAIN, TABLE
+from autograd_lite.rules.table import COMPOSED, PLAIN, TABLE, all_or_none
 from autograd_lite.tensor import LENT, Tensor
 
 
@@ -86,8 +86,9 @@ def _array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: 
 def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG001
     """What `np.sum(tensor)` and the like come to."""
     if function.__module__ in LATER:
-        for family in LATER.get(function.__module__, ()):
-            import_module(f"autograd_lite.rules.{family}")  # its rows join the table
+        with all_or_none():
+            for family in LATER.get(function.__module__, ()):
+                import_module(f"autograd_lite.rules.{family}")  # its rows join the table
         LATER.pop(function.__module__, None)  # by now, and not before: another thread may have come here too
     row = TABLE.get(function)
     if row is not None:

@@ -25,7 +25,7 @@ from autograd_lite.rules.special_derivatives import (
     refusing,
     student_density,
 )
-from autograd_lite.rules.table import TABLE, Input, call, conj, elementwise, forget, holomorphic, numbers_of, rule
+from autograd_lite.rules.table import TABLE, Input, all_or_none, call, conj, elementwise, holomorphic, numbers_of, rule
 
 __all__ = ["knows", "load", "polygamma"]
 
@@ -49,12 +49,9 @@ def load(special: Any) -> None:
         if _loaded:
             return
         before = set(TABLE)
-        try:
+        with all_or_none():
             for family in (_gamma, _beta, _bessel, _error_functions, _entropies):
                 family(special)
-        except BaseException:  # Ctrl-C: begun anew, it would find some of its rows there
-            forget(__name__)
-            raise
         _loaded.update(set(TABLE) - before)
 
 

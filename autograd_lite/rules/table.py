@@ -12,10 +12,11 @@ records the derivative's own graph.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,11 +33,11 @@ __all__ = [
     "Elementwise",
     "Input",
     "Reduction",
+    "all_or_none",
     "call",
     "conj",
     "composed",
     "elementwise",
-    "forget",
     "holomorphic",
     "numbers_of",
     "ones_of",
@@ -130,24 +131,29 @@ def plain(*functions: Any) -> None:
         PLAIN.add(function)
 
 
-#: function -> the namespace of the module that added its row
-_OWNERS: dict[Any, dict[str, Any]] = {}
-
-
 def _claim(function: Any) -> None:
-    owner = sys._getframe(2).f_globals
-    before = _OWNERS.get(function)
-    # An import that Ctrl-C ended is begun anew in another namespace, and finds the rows that it had added.
-    if before is not None and (before is owner or before["__name__"] != owner["__name__"]):
+    if function in TABLE or function in COMPOSED or function in PLAIN:
         raise ValueError(f"{function!r} has a row already")
-    _OWNERS[function] = owner
 
 
-def forget(module: str) -> None:
-    """Take the rows that `module` added out of the table again."""
-    for function in [function for function, owner in _OWNERS.items() if owner["__name__"] == module]:
-        TABLE.pop(function, None)
-        del _OWNERS[function]
+@contextlib.contextmanager
+def all_or_none() -> Iterator[None]:
+    """What is added to the table inside this block stays only if the block is not ended by an error, or by Ctrl-C.
+
+    The modules that added it are imported anew by the next attempt, which would otherwise find rows there.
+    """
+    before, modules = set(TABLE) | set(COMPOSED) | PLAIN, set(sys.modules)
+    try:
+        yield
+    except BaseException:
+        for name in set(sys.modules) - modules:
+            if name.startswith("autograd_lite.rules."):
+                del sys.modules[name]
+        for rows in (TABLE, COMPOSED):
+            for function in rows.keys() - before:
+                del rows[function]
+        PLAIN.intersection_update(before)
+        raise
 
 
 # --- what rules of several families are written with ------------------------------------------------------------
