@@ -18,7 +18,7 @@ import numpy as np
 from autograd_lite.record import Leaf
 from autograd_lite.tensor import LENT, Tensor
 
-__all__ = ["Flat", "Run"]
+__all__ = ["Flat", "Run", "computed_in"]
 
 Array = np.ndarray[Any, Any]
 
@@ -40,7 +40,7 @@ class Run:
         values: the parameters, to be changed in place.
         gradients: their gradients, a copy that may be changed too; there only until the update.
         states: name -> what the optimiser remembers of each element.
-        scratch: room of the same length.
+        scratch: room of the same length. Of half floats, this and both before it are in single precision.
         steps: how many updates these parameters have had, with this one.
     """
 
@@ -53,6 +53,11 @@ class Run:
         self.states = states
         self.scratch = scratch
         self.steps = steps
+
+
+def computed_in(dtype: Any) -> np.dtype[Any]:
+    """The precision of an update of parameters of `dtype`: in half floats already the square of 256 is infinite."""
+    return np.promote_types(dtype, np.float32)
 
 
 class Flat:
@@ -68,8 +73,8 @@ class Flat:
         ends = np.cumsum([t.size for t in tensors]).tolist()
         self.slices = [slice(end - t.size, end) for t, end in zip(tensors, ends, strict=True)]
         dtype = tensors[0].dtype
-        self.scratch = np.zeros(ends[-1], dtype)
-        self.states = {name: np.zeros(ends[-1], dtype) for name in names}
+        self.scratch = np.zeros(ends[-1], computed_in(dtype))
+        self.states = {name: np.zeros_like(self.scratch) for name in names}
         self.steps = [0] * len(tensors)
         #: what `steps` will be after the update for which `gather` was called
         self.counted = self.steps
@@ -131,7 +136,7 @@ class Flat:
 
     def gradient(self) -> Array:
         """The gradients of this moment, side by side in a new array; zeros where there is none."""
-        return _side_by_side(self._found()[0])
+        return self._side_by_side(self._found()[0])
 
     def _found(self) -> tuple[list[Any], bool]:
         """The gradient of each parameter, zeros for those that have none; and whether all have one."""
@@ -157,10 +162,10 @@ class Flat:
         self.secure()
         found, complete = self._found()
         if not (complete and self.together):
-            return self._stretches(_side_by_side(found))
+            return self._stretches(self._side_by_side(found))
         self.counted = [self.steps[0] + 1] * len(found)
         self._whole.steps = self.counted[0]
-        self._whole.gradients = _side_by_side(found)
+        self._whole.gradients = self._side_by_side(found)
         return [self._whole]
 
     @property
@@ -190,10 +195,9 @@ class Flat:
         states = {name: state[where] for name, state in self.states.items()}
         return Run(self.values[where], states, self.scratch[where], steps)
 
-
-def _side_by_side(arrays: list[Any]) -> Array:
-    # not in a buffer of its own: a new array takes memory that the backward pass has just left, still in the caches
-    return np.concatenate([array.ravel() for array in arrays])
+    def _side_by_side(self, arrays: list[Any]) -> Array:
+        # not in a buffer of its own: a new array takes memory that the backward pass has just left, still in the caches
+        return np.concatenate([array.ravel() for array in arrays], dtype=self.scratch.dtype)
 
 
 def _rebuilt(tensors: list[Tensor], states: dict[str, Array], steps: list[int]) -> Flat:

@@ -11,7 +11,7 @@ import numpy as np
 
 from autograd_lite.arrays import unmasked
 from autograd_lite.errors import OperandError
-from autograd_lite.optim.flat import Flat, Run
+from autograd_lite.optim.flat import Flat, Run, computed_in
 from autograd_lite.tensor import Tensor
 
 __all__ = ["Optimizer", "clip_grad_norm_", "clip_grad_value_", "tensors_of"]
@@ -104,9 +104,10 @@ class Optimizer:
             raise OperandError(f"{self._name}: lr={made['lr']} trains nothing; it must be positive")
         dtypes = dict.fromkeys(tensor.dtype for tensor in tensors)
         for dtype in dtypes:
-            if made.get("eps") and not dtype.type(made["eps"]):
+            wide = computed_in(dtype)
+            if made.get("eps") and not wide.type(made["eps"]):
                 raise OperandError(
-                    f"{self._name}: eps={made['eps']} is 0 in {dtype}, so that a gradient of 0 would give NaN; pass a "
+                    f"{self._name}: eps={made['eps']} is 0 in {wide}, so that a gradient of 0 would give NaN; pass a "
                     f"larger one, such as eps=1e-4"
                 )
         flats = [Flat([t for t in tensors if t.dtype == dtype], self.state_names) for dtype in dtypes]
