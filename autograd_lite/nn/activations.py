@@ -182,12 +182,15 @@ def gelu(x: Any, approximate: str = "none") -> Any:
     return 0.5 * x * (1.0 + custom(_erf, _erf_rule, name="erf")(scaled))
 
 
-def peak(x: Any, axis: Any) -> Any:
+def peak(x: Any, axis: Any, name: str = "nn") -> Any:
     """The largest element along `axis`, kept as an axis: a constant that keeps exp from overflowing."""
     numbers = numbers_of(x)
     columns = columns_of(numbers, axis)
     if columns is None:
-        largest = np.maximum.reduce(numbers, axis=axis, keepdims=True)
+        try:
+            largest = np.maximum.reduce(numbers, axis=axis, keepdims=True, initial=-np.inf)
+        except (TypeError, ValueError) as error:
+            raise OperandError(f"{name}: an input of shape {numbers.shape} along axis={axis!r:.60}: {error}") from error
     else:
         largest = np.maximum.reduce(columns).reshape(*numbers.shape[:-1], 1)
     return wrap(largest) if hasattr(x, "_node") else largest
@@ -202,7 +205,7 @@ def softmax(x: Any, axis: int = -1) -> Any:
     x = signed(x, "softmax")
     if not x.size:
         return x
-    exps = np.exp(x - peak(x, axis))
+    exps = np.exp(x - peak(x, axis, "softmax"))
     return exps * (1.0 / exps.sum(axis=axis, keepdims=True))  # few divisions, forward and back
 
 
@@ -215,7 +218,7 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
     x = signed(x, "log_softmax")
     if not x.size:
         return x
-    shifted = x - peak(x, axis)
+    shifted = x - peak(x, axis, "log_softmax")
     return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
 
 
@@ -228,7 +231,7 @@ def logsumexp(x: Any, axis: Any = -1, keepdims: bool = False) -> Any:
     10000.6931
     """
     x = signed(x, "logsumexp")
-    largest = numbers_of(peak(x, axis))
+    largest = numbers_of(peak(x, axis, "logsumexp"))
     largest = np.where(np.isfinite(largest), largest, largest.dtype.type(0))  # -inf - -inf would be NaN
     with np.errstate(divide="ignore"):  # the logarithm of a sum of zeros is what it should be, -inf
         total = np.log(np.exp(x - largest).sum(axis=axis, keepdims=True)) + largest

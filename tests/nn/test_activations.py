@@ -204,3 +204,18 @@ def test_a_masked_array_is_refused_instead_of_losing_its_mask(f):
 def test_what_is_no_number_is_refused(f, x):
     with pytest.raises(OperandError, match="is no array of numbers; give a Tensor"):
         f(x)
+
+
+@pytest.mark.parametrize("f", [nn.softmax, nn.log_softmax, nn.logsumexp])
+@pytest.mark.parametrize("axis", [5, -3, "a", 1.5, (0, 2)])
+def test_an_axis_that_is_not_there_is_refused_by_name(f, axis):
+    for x in (np.ones((2, 3)), Tensor(np.ones((2, 3)), requires_grad=True)):
+        with pytest.raises(OperandError, match=rf"^{f.__name__}: an input of shape \(2, 3\) along axis="):
+            f(x, axis)
+
+
+def test_the_logarithm_of_the_sum_of_no_exponentials():
+    assert nn.logsumexp(np.zeros((3, 0))).tolist() == [-np.inf] * 3
+    x = Tensor(np.zeros((0, 2), np.float32), requires_grad=True)
+    y = nn.logsumexp(x, axis=0)
+    assert y.tolist() == [-np.inf] * 2 and y.dtype == np.float32
