@@ -97,8 +97,6 @@ def binary_cross_entropy_with_logits(
         loss = softplus(input) - input * target
     else:
         pos_weight = _repeated_weight(name, pos_weight, input, "pos_weight")
-        if target.dtype.kind in "biu":  # 1.0 - target would be in float64
-            target = target.astype(input.dtype)
         # both terms are accurate in both tails
         loss = pos_weight * target * softplus(-input) + (1.0 - target) * softplus(input)
     return reduced(name, loss if weight is None else weight * loss, reduction)

@@ -197,7 +197,8 @@ def gaussian_nll_loss(
     Args:
         input: means.
         target: of the same shape.
-        var: variances, not negative, of a shape that broadcasts to it; those below `eps` count as `eps`.
+        var: variances, not negative, of a shape that broadcasts to it; those below `eps` count as `eps`. PyTorch takes
+            one for each row of a matrix, here `var[:, None]`; of a square matrix, `var` alone is refused.
         full: whether to add the constant log(2 pi) / 2.
         eps: the smallest variance.
         reduction: as everywhere here.
@@ -213,6 +214,13 @@ def gaussian_nll_loss(
             f"{name}: variances of shape {var.shape} for an input of shape {input.shape}; give one for each element, "
             f"or a shape that broadcasts to the input's"
         )
+    if var.shape == input.shape[:-1] and var.size > 1:
+        raise OperandError(
+            f"{name}: variances of shape {var.shape} for an input of shape {input.shape} may be one for each place of "
+            f"its last axis, or one for each of the others, as in PyTorch; give var[None] or var[..., None]"
+        )
+    if var.dtype.kind in "biu" or not var.ndim:  # beside them, float32 would become float64
+        var = var.astype(input.dtype)
     if var.size and numbers_of(var).min() < 0:
         raise OperandError(f"{name}: a variance of {numbers_of(var).min()} is negative; pass the exp of a free number")
     bounded = np.where(var <= eps, eps, var)

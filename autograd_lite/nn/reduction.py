@@ -14,8 +14,13 @@ __all__ = ["checked_weight", "pair", "real_only", "reduced", "repeats_to"]
 
 
 def pair(name: str, x: Any, target: Any) -> tuple[Any, Any]:
-    """Input and target as operands, the input in floating point; different shapes are refused."""
+    """Input and target as operands, the input in floating point; different shapes are refused.
+
+    A target of whole numbers or booleans takes the input's dtype: beside int64, float32 would become float64.
+    """
     x, target = signed(x, name), operand(target, name)
+    if target.dtype.kind in "biu":
+        target = target.astype(x.dtype)
     if x.shape != target.shape:
         raise OperandError(
             f"{name}: an input of shape {x.shape} and a target of shape {target.shape}; reshape one of them so that "

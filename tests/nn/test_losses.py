@@ -295,3 +295,37 @@ def test_a_count_where_none_was_expected_costs_much_but_not_all(dtype):
     loss.backward()
     assert loss.dtype == dtype and 4 < loss.item() < 20
     assert np.isfinite(expected.grad).all() and expected.grad[0] < -1e3 and expected.grad[1] == 0.5
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.int32, np.uint8, np.bool_])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_whole_numbers_beside_narrow_floats_leave_them_narrow(dtype, kind):
+    x, ones = np.full((2, 2), 0.5, dtype), np.ones((2, 2), kind)
+    for loss in (
+        nn.mse_loss,
+        nn.l1_loss,
+        nn.huber_loss,
+        nn.smooth_l1_loss,
+        nn.hinge_loss,
+        nn.kl_div,
+        nn.poisson_nll_loss,
+        nn.binary_cross_entropy,
+        nn.binary_cross_entropy_with_logits,
+        lambda x, y: nn.margin_ranking_loss(x, 2 * x, y),
+        lambda x, y: nn.gaussian_nll_loss(x, x, y),
+        lambda x, y: nn.gaussian_nll_loss(x, y, 0.5),
+    ):
+        assert loss(x, ones).dtype == dtype
+        assert loss(Tensor(x, requires_grad=True), ones).dtype == dtype
+        np.testing.assert_allclose(loss(x, ones), loss(x.astype(float), ones), rtol=2e-3)
+
+
+def test_variances_that_may_be_of_rows_or_of_columns_are_refused():
+    """PyTorch takes (n,) beside (n, d) for one of each row, where broadcasting means one of each column."""
+    x, y, var = np.zeros((2, 2)), np.ones((2, 2)), np.array([1.0, 4.0])
+    with pytest.raises(OperandError, match=r"^gaussian_nll_loss: variances of shape \(2,\) .* give var\[None\] or"):
+        nn.gaussian_nll_loss(x, y, var)
+    of_rows = nn.gaussian_nll_loss(x, y, var[:, None], reduction="none")
+    np.testing.assert_allclose(nn.gaussian_nll_loss(x, y, var[None], reduction="none"), of_rows.T)
+    np.testing.assert_allclose(of_rows[1], 0.5 * (np.log(4.0) + 0.25))
+    assert nn.gaussian_nll_loss(x[:, :1], y[:, :1], var[:1]) == nn.gaussian_nll_loss(x[:1, 0], y[:1, 0], var[:1])
