@@ -88,15 +88,11 @@ def test_the_peak_of_rows_is_their_maximum_whatever_way_it_is_found(shape, dtype
     x[x > 2] = np.inf
     x[x < -2] = np.nan
     x[abs(x) < 0.1] = -np.inf
-    if not x.shape[-1]:
-        with pytest.raises(ValueError, match="zero-size"):
-            peak(x, -1)
-        return
     for array in (x, np.asfortranarray(x)):
         for axis in (-1, x.ndim - 1):
             found = peak(array, axis)
             assert found.dtype == dtype
-            np.testing.assert_array_equal(found, np.max(x, axis=-1, keepdims=True), strict=True)
+            np.testing.assert_array_equal(found, np.max(x, axis=-1, keepdims=True, initial=-np.inf), strict=True)
 
 
 def test_a_large_relu_has_derivative_0_at_0_whatever_arrives_there():
