@@ -1,6 +1,7 @@
 """Learning rate schedules where groups come later and where the first metric is no number."""
 
 import inspect
+import itertools
 import math
 
 import pytest
@@ -117,3 +118,53 @@ def test_a_schedule_wants_an_optimiser(optimizer):
         optim.StepLR(optimizer, 1)
     with pytest.raises(OperandError, match=r"LambdaLR: lr_lambda=0\.5; give one function"):
         optim.LambdaLR(optim.SGD([Tensor([1.0], requires_grad=True)]), 0.5)
+
+
+SCHEDULES = {
+    "StepLR": (lambda o: optim.StepLR(o, 3, 0.5), lambda e: 0.5 ** (e // 3)),
+    "ExponentialLR": (lambda o: optim.ExponentialLR(o, 0.9), lambda e: 0.9**e),
+    "CosineAnnealingLR": (lambda o: optim.CosineAnnealingLR(o, 30), lambda e: 0.5 + 0.5 * math.cos(math.pi * e / 30)),
+    "LinearWarmup": (lambda o: optim.LinearWarmup(o, 4), lambda e: min(1, (e + 1) / 4)),
+    "LambdaLR": (lambda o: optim.LambdaLR(o, lambda e: min(1, e / 5)), lambda e: min(1, e / 5)),
+    "ReduceLROnPlateau": (
+        lambda o: optim.ReduceLROnPlateau(o, factor=0.5, patience=2),
+        lambda e: 0.5 ** ((e - 1) // 3),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("names", "interrupted"),
+    [(names, interrupted) for names in itertools.permutations(SCHEDULES, 2) for interrupted in (False, True)],
+)
+def test_two_schedules_of_one_optimiser_multiply(names, interrupted):
+    """The one that stepped last had the word: what came before it, a warm-up too, was lost."""
+
+    def begin():
+        optimizer = optim.SGD([Tensor([1.0], requires_grad=True)], lr=0.8)
+        return optimizer, [SCHEDULES[name][0](optimizer) for name in names]
+
+    optimizer, schedules = begin()
+    for epoch in range(1, 12):
+        for schedule in schedules:
+            schedule.step(*[1.0] * isinstance(schedule, optim.ReduceLROnPlateau))
+        expected = 0.8 * math.prod(SCHEDULES[name][1](epoch) for name in names)
+        assert optimizer.param_groups[0]["lr"] == pytest.approx(expected, rel=1e-12)
+        if interrupted:
+            states = [schedule.state_dict() for schedule in schedules]
+            optimizer, schedules = begin()
+            for schedule, state in reversed(list(zip(schedules, states, strict=True))):
+                schedule.load_state_dict(state)
+            assert optimizer.param_groups[0]["lr"] == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("eta_min", [0.0, 0.02])
+def test_a_learning_rate_set_by_hand_is_what_a_schedule_goes_on_from(eta_min):
+    optimizer = optim.SGD([Tensor([1.0], requires_grad=True)], lr=1.0)
+    schedule = optim.CosineAnnealingLR(optimizer, 10, eta_min)
+    for _ in range(5):
+        schedule.step()
+    optimizer.param_groups[0]["lr"] = 0.1
+    schedule.step()
+    share = (1 + math.cos(math.pi * 0.6)) / (1 + math.cos(math.pi * 0.5))  # PyTorch's recursive form
+    assert schedule.get_last_lr() == pytest.approx([eta_min + share * (0.1 - eta_min)])

@@ -23,8 +23,10 @@ __all__ = [
 class Schedule:
     """What all schedules share: the learning rate is the one the group started with, times `multiplier(epoch)`.
 
-    A group that is added to the optimiser later starts with the learning rate it has when `step` first meets it. A
-    schedule of one's own defines `multiplier`:
+    Where something else has changed a learning rate since the last `step`, another schedule or an assignment, the
+    multiplier acts on what it was changed to: so two schedules of one optimiser multiply. A group that is added to the
+    optimiser later starts with the learning rate it has when `step` first meets it. A schedule of one's own defines
+    `multiplier`:
 
     >>> from autograd_lite import Tensor
     >>> from autograd_lite.optim import SGD
@@ -46,6 +48,8 @@ class Schedule:
         self.optimizer = optimizer
         self.base_lrs: list[float] = []
         self.epoch = 0
+        #: what was last seen of each group
+        self._rates: list[float] = []
         self._set()
 
     def multiplier(self, epoch: int) -> float:
@@ -53,14 +57,21 @@ class Schedule:
         raise OperandError(f"{type(self).__name__}: it defines no multiplier(epoch)")
 
     def _meet(self) -> None:
-        """Note the learning rates of the groups that are new."""
-        self.base_lrs += [float(group["lr"]) for group in self.optimizer.param_groups[len(self.base_lrs) :]]
+        """Note the learning rates of the groups that are new, and those that something else has changed."""
+        rates = [float(group["lr"]) for group in self.optimizer.param_groups]
+        for position, (now, before) in enumerate(zip(rates, self._rates, strict=False)):
+            slope = 0.0 if now == before else self.multiplier(self.epoch)
+            if slope:  # with the base for which `_lr` gives what there is now
+                self.base_lrs[position] = (now - self._lr(0.0)) / slope
+        self.base_lrs += rates[len(self.base_lrs) :]
+        self._rates = rates
 
     def _set(self) -> None:
         self._meet()
         rates = [self._lr(base) for base in self.base_lrs]
         for group, lr in zip(self.optimizer.param_groups, rates, strict=True):
             group["lr"] = lr
+        self._rates = rates
 
     def _lr(self, base: float) -> float:
         """What a learning rate that started as `base` is now."""
@@ -68,6 +79,7 @@ class Schedule:
 
     def step(self) -> None:
         """Go to the next epoch."""
+        self._meet()
         self.epoch += 1
         try:
             self._set()
@@ -111,7 +123,7 @@ class Schedule:
         settings = [
             f"{key}={getattr(value, '__name__', value)}"
             for key, value in vars(self).items()
-            if key not in ("optimizer", "base_lrs", "epoch")
+            if key not in ("optimizer", "base_lrs", "epoch", "_rates")
         ]
         now = f"epoch={self.epoch}, lr={rates[0] if len(rates) == 1 else rates}"
         return f"{type(self).__name__}({'; '.join([now, *filter(None, [', '.join(settings)])])})"
@@ -282,6 +294,7 @@ class ReduceLROnPlateau(Schedule):
         """Note the metric of an epoch; smaller is better, by the share `threshold` of the best one's magnitude."""
         if metric is None:
             raise OperandError("ReduceLROnPlateau: step needs the metric to watch; call step(loss)")
+        self._meet()
         if metric < self.best - self.threshold * abs(self.best) or metric < math.inf == self.best:
             self.best, self.waited = float(metric), 0
         else:
