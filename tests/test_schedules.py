@@ -125,7 +125,7 @@ SCHEDULES = {
     "ExponentialLR": (lambda o: optim.ExponentialLR(o, 0.9), lambda e: 0.9**e),
     "CosineAnnealingLR": (lambda o: optim.CosineAnnealingLR(o, 30), lambda e: 0.5 + 0.5 * math.cos(math.pi * e / 30)),
     "LinearWarmup": (lambda o: optim.LinearWarmup(o, 4), lambda e: min(1, (e + 1) / 4)),
-    "LambdaLR": (lambda o: optim.LambdaLR(o, lambda e: min(1, e / 5)), lambda e: min(1, e / 5)),
+    "LambdaLR": (lambda o: optim.LambdaLR(o, lambda e: min(1, (e + 1) / 5)), lambda e: min(1, (e + 1) / 5)),
     "ReduceLROnPlateau": (
         lambda o: optim.ReduceLROnPlateau(o, factor=0.5, patience=2),
         lambda e: 0.5 ** ((e - 1) // 3),

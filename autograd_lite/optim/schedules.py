@@ -24,9 +24,9 @@ class Schedule:
     """What all schedules share: the learning rate is the one the group started with, times `multiplier(epoch)`.
 
     Where something else has changed a learning rate since the last `step`, another schedule or an assignment, the
-    multiplier acts on what it was changed to: so two schedules of one optimiser multiply. A group that is added to the
-    optimiser later starts with the learning rate it has when `step` first meets it. A schedule of one's own defines
-    `multiplier`:
+    multiplier acts on what it was changed to: so two schedules of one optimiser multiply, as long as neither gives 0.
+    A group that is added to the optimiser later starts with the learning rate it has when `step` first meets it. A
+    schedule of one's own defines `multiplier`:
 
     >>> from autograd_lite import Tensor
     >>> from autograd_lite.optim import SGD
