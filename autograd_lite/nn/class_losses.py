@@ -9,7 +9,7 @@ import numpy as np
 
 from autograd_lite.errors import OperandError
 from autograd_lite.nn.activations import log_softmax, operand, signed, softplus
-from autograd_lite.nn.reduction import checked_weight, pair, real_only, reduced, repeats_to
+from autograd_lite.nn.reduction import checked_weight, named, pair, real_only, reduced, repeats_to
 from autograd_lite.operations import apply_unary
 from autograd_lite.rules.indexing import getitem, numbers, scatter
 from autograd_lite.rules.softmax import log_softmax as log_softmax_in_one
@@ -277,7 +277,7 @@ def _chosen(scores: Any, labels: Any) -> Any:
 
 def _nll(name: str, logs: Any, labels: Any, shape: Any, reduction: str) -> Any:
     """The negative log-likelihood of the labels, which have `shape`."""
-    if reduction == "mean" and labels.size and isinstance(logs, Tensor):
+    if named(name, reduction) == "mean" and labels.size and isinstance(logs, Tensor):
         return apply_unary(nll, logs, {"index": (numbers(len(labels)), labels.copy())})
     chosen = _chosen(logs, labels)
     # The one number is turned round, not each; and from 0, because the negative of no loss would be -0.
@@ -295,7 +295,7 @@ def _of_labels(
     name: str, logs: Any, labels: Any, rows: Any, shape: Any, reduction: str, weight: Any, smoothing: float
 ) -> Any:
     """`cross_entropy` of the labels of some rows, with weights and smoothing; `shape` is that of all labels."""
-    if reduction == "mean" and rows is not None and not rows.size:
+    if named(name, reduction) == "mean" and rows is not None and not rows.size:
         raise OperandError(
             f"{name}: every label of shape {shape} is ignored, which leaves nothing to take the mean of; leave the "
             f"batch out, or use reduction='sum'"

@@ -20,7 +20,7 @@ from autograd_lite.nn.class_losses import (
     cross_entropy,
     nll_loss,
 )
-from autograd_lite.nn.reduction import checked_weight, pair, real_only, reduced, repeats_to
+from autograd_lite.nn.reduction import checked_weight, named, pair, real_only, reduced, repeats_to
 from autograd_lite.rules.table import numbers_of
 
 __all__ = [
@@ -182,7 +182,7 @@ def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = 
         zero = target == 0
         logs = np.log(np.where(zero, 1.0, target))  # 0 log 0 = 0
         loss = target * (logs - input)
-    if reduction == "batchmean":
+    if named("kl_div", reduction) == "batchmean":
         if not input.ndim or not len(input):
             raise OperandError(f"kl_div: an input of shape {input.shape} has no batch; use reduction='sum'")
         return loss.sum() / len(input)

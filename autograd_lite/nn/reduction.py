@@ -10,7 +10,7 @@ from autograd_lite.errors import OperandError
 from autograd_lite.nn.activations import operand, signed
 from autograd_lite.rules.table import numbers_of
 
-__all__ = ["checked_weight", "pair", "real_only", "reduced", "repeats_to"]
+__all__ = ["checked_weight", "named", "pair", "real_only", "reduced", "repeats_to"]
 
 
 def pair(name: str, x: Any, target: Any) -> tuple[Any, Any]:
@@ -39,10 +39,19 @@ def real_only(name: str, x: Any) -> Any:
     return x
 
 
+def named(name: str, reduction: Any) -> str:
+    """The reduction, which must be a name; an array, for which the third place is PyTorch's, cannot be compared."""
+    if not isinstance(reduction, str):
+        raise OperandError(
+            f"{name}: reduction={reduction!r:.60} is no name; use 'mean', 'sum' or 'none', and give weights as weight="
+        )
+    return reduction
+
+
 def reduced(name: str, loss: Any, reduction: str, weight: Any = None) -> Any:
     """The mean of `loss`, its sum, or itself; what was multiplied by a `weight` has a mean over the sum of that."""
     real_only(name, loss)
-    if reduction == "mean":
+    if named(name, reduction) == "mean":
         if not loss.size:
             raise OperandError(f"{name}: an empty batch, of shape {loss.shape}, has no mean; leave it out")
         if weight is None:

@@ -329,3 +329,20 @@ def test_variances_that_may_be_of_rows_or_of_columns_are_refused():
     np.testing.assert_allclose(nn.gaussian_nll_loss(x, y, var[None], reduction="none"), of_rows.T)
     np.testing.assert_allclose(of_rows[1], 0.5 * (np.log(4.0) + 0.25))
     assert nn.gaussian_nll_loss(x[:, :1], y[:, :1], var[:1]) == nn.gaussian_nll_loss(x[:1, 0], y[:1, 0], var[:1])
+
+
+@pytest.mark.parametrize("where", [Tensor, np.asarray])
+def test_weights_in_the_third_place_are_named(where):
+    """PyTorch's third argument of losses is the weight; an array was compared with a name, element by element."""
+    x, labels, weight = where(np.zeros((2, 3))), np.array([0, 1]), np.array([1.0, 2.0, 3.0])
+    for call in (
+        lambda: nn.cross_entropy(x, labels, weight),
+        lambda: nn.cross_entropy(x, labels, weight, ignore_index=1),
+        lambda: nn.cross_entropy(x, np.ones((2, 3)), weight),
+        lambda: nn.nll_loss(x, labels, weight),
+        lambda: nn.binary_cross_entropy_with_logits(x, np.ones((2, 3)), weight),
+        lambda: nn.kl_div(x, np.ones((2, 3)), weight),
+        lambda: nn.mse_loss(x, np.ones((2, 3)), None),
+    ):
+        with pytest.raises(OperandError, match=r"reduction=.* is no name; .* give weights as weight="):
+            call()
