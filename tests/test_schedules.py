@@ -4,6 +4,7 @@ import inspect
 import itertools
 import math
 
+import numpy as np
 import pytest
 
 from autograd_lite import Tensor, optim
@@ -168,3 +169,16 @@ def test_a_learning_rate_set_by_hand_is_what_a_schedule_goes_on_from(eta_min):
     schedule.step()
     share = (1 + math.cos(math.pi * 0.6)) / (1 + math.cos(math.pi * 0.5))  # PyTorch's recursive form
     assert schedule.get_last_lr() == pytest.approx([eta_min + share * (0.1 - eta_min)])
+
+
+def test_a_plateau_takes_the_loss_itself_and_refuses_what_is_no_number():
+    w = Tensor([1.0], requires_grad=True)
+    schedule = optim.ReduceLROnPlateau(optim.SGD([w], lr=1.0), factor=0.5, patience=0)
+    for loss in ((w * 2).sum(), np.float32(2.0), np.array([2])):
+        schedule.step(loss)
+    assert schedule.best == 2.0 and schedule.get_last_lr() == [0.25]
+    before = schedule.state_dict()
+    for bad in (np.array([1.0, 2.0]), "low", [1.0], 1j):
+        with pytest.raises(OperandError, match=r"^ReduceLROnPlateau: step got the metric .*; give one number$"):
+            schedule.step(bad)
+    assert schedule.state_dict() == before

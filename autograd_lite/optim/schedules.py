@@ -257,7 +257,7 @@ class ReduceLROnPlateau(Schedule):
         min_lr: the learning rate below which it does not go.
 
     Raises:
-        OperandError: `factor` out of its range; `step` without a metric.
+        OperandError: `factor` out of its range; `step` without a metric, or with one that is no number.
 
     >>> from autograd_lite import Tensor
     >>> from autograd_lite.optim import SGD
@@ -290,13 +290,17 @@ class ReduceLROnPlateau(Schedule):
     def _lr(self, base: float) -> float:
         return max(base * self.multiplier(self.epoch), min(self.min_lr, base))
 
-    def step(self, metric: float | None = None) -> None:
+    def step(self, metric: Any = None) -> None:
         """Note the metric of an epoch; smaller is better, by the share `threshold` of the best one's magnitude."""
         if metric is None:
             raise OperandError("ReduceLROnPlateau: step needs the metric to watch; call step(loss)")
+        try:
+            metric = float(metric.item() if hasattr(metric, "item") else metric)
+        except (TypeError, ValueError) as error:
+            raise OperandError(f"ReduceLROnPlateau: step got the metric {metric!r:.60}; give one number") from error
         self._meet()
         if metric < self.best - self.threshold * abs(self.best) or metric < math.inf == self.best:
-            self.best, self.waited = float(metric), 0
+            self.best, self.waited = metric, 0
         else:
             self.waited += 1
         if self.waited > self.patience:
