@@ -20,7 +20,7 @@ from autograd_lite.nn.class_losses import (
     cross_entropy,
     nll_loss,
 )
-from autograd_lite.nn.reduction import checked_weight, named, pair, real_only, reduced, repeats_to
+from autograd_lite.nn.reduction import checked_weight, named, pair, real_only, reduced, repeats_to, widened
 from autograd_lite.rules.table import numbers_of
 
 __all__ = [
@@ -268,16 +268,19 @@ def poisson_nll_loss(
 def cosine_similarity(x1: Any, x2: Any, axis: int = -1, eps: float = 1e-8) -> Any:
     """The cosine of the angle between vectors along `axis`; lengths below `eps` count as `eps`.
 
-    An `eps` below the smallest normal number of the dtype, as the default is in float16, counts as that.
+    An `eps` below the smallest normal number of the dtype counts as that. Half floats are computed in single precision.
 
     >>> cosine_similarity(np.array([1.0, 0.0]), np.array([1.0, 1.0])).round(4).item()
     0.7071
     """
     x1, x2 = [real_only("cosine_similarity", x) for x in pair("cosine_similarity", x1, x2)]
+    dtype = np.result_type(x1.dtype, x2.dtype)
+    least = [max(eps, float(np.finfo(x.dtype).tiny)) for x in (x1, x2)]
+    x1, x2 = widened(x1), widened(x2)
     lengths = [np.linalg.norm(x, axis=axis, keepdims=True) for x in (x1, x2)]
-    least = [max(eps, float(np.finfo(length.dtype).tiny)) for length in lengths]
     first, second = [np.where(length <= e, e, length) for length, e in zip(lengths, least, strict=True)]
-    return (x1 / first * (x2 / second)).sum(axis=axis)
+    cosine = (x1 / first * (x2 / second)).sum(axis=axis)
+    return cosine.astype(dtype) if dtype == np.float16 else cosine
 
 
 def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean") -> Any:
@@ -345,9 +348,12 @@ def triplet_margin_loss(
     positive, negative = pair(name, positive, negative)
     if not anchor.ndim:
         raise OperandError(f"{name}: inputs of shape () are no vectors; give them a last axis")
+    dtype = np.result_type(anchor.dtype, positive.dtype, negative.dtype)
+    anchor, positive, negative = widened(anchor), widened(positive), widened(negative)
     near = np.linalg.norm(anchor - positive + eps, ord=p, axis=-1)
     far = np.linalg.norm(anchor - negative + eps, ord=p, axis=-1)
     if swap:
         far = np.minimum(far, np.linalg.norm(positive - negative + eps, ord=p, axis=-1))
     missing = margin + near - far
-    return reduced(name, np.where(missing <= 0, 0.0, missing), reduction)
+    loss = np.where(missing <= 0, 0.0, missing)
+    return reduced(name, loss.astype(dtype) if dtype == np.float16 else loss, reduction)

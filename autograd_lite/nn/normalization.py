@@ -11,7 +11,7 @@ from autograd_lite.errors import OperandError
 from autograd_lite.nn.activations import operand
 from autograd_lite.nn.layers import positive
 from autograd_lite.nn.module import Module
-from autograd_lite.nn.reduction import real_only
+from autograd_lite.nn.reduction import real_only, widened
 from autograd_lite.rules.table import numbers_of
 from autograd_lite.tensor import Tensor
 
@@ -27,11 +27,6 @@ def _within(layer: str, name: str, value: Any, most: float) -> None:
     if not fits:
         wanted = f"a number from 0 to {most}" if most < math.inf else "a finite number, not negative"
         raise OperandError(f"{layer}: {name}={value!r:.60}; it must be {wanted}")
-
-
-def _wide(x: Any) -> Any:
-    """`x`, but half floats in single precision: already the square of 256 is infinite in theirs."""
-    return x.astype(np.float32) if x.dtype == np.float16 else x
 
 
 def _standardised(x: Any, centred: Any, variance: Any, eps: float) -> Any:
@@ -64,7 +59,7 @@ class LayerNorm(Module):
         x = real_only(type(self).__name__, operand(x))
         if not x.ndim or x.shape[-1] != self.weight.shape[0]:
             raise OperandError(f"{self!r}: an input of shape {x.shape} does not end in {self.weight.shape[0]} features")
-        wide = _wide(x)
+        wide = widened(x)
         centred = wide - wide.mean(axis=-1, keepdims=True)
         variance = (centred * centred).mean(axis=-1, keepdims=True)
         return _standardised(x, centred, variance, self.eps) * self.weight + self.bias
@@ -109,7 +104,7 @@ class _BatchNorm(Module):
                 f"{self!r}: {count} value per channel in an input of shape {x.shape} has no variance; "
                 f"use a larger batch, or eval() for a single sample"
             )
-        wide = _wide(x)
+        wide = widened(x)
         mean = wide.mean(axis=axes, keepdims=True)
         centred = wide - mean
         variance = (centred * centred).mean(axis=axes, keepdims=True)

@@ -10,7 +10,7 @@ from autograd_lite.errors import OperandError
 from autograd_lite.nn.activations import operand, signed
 from autograd_lite.rules.table import numbers_of
 
-__all__ = ["checked_weight", "named", "pair", "real_only", "reduced", "repeats_to"]
+__all__ = ["checked_weight", "named", "pair", "real_only", "reduced", "repeats_to", "widened"]
 
 
 def pair(name: str, x: Any, target: Any) -> tuple[Any, Any]:
@@ -37,6 +37,11 @@ def real_only(name: str, x: Any) -> Any:
             f"parts np.real(z) and np.imag(z) one after the other"
         )
     return x
+
+
+def widened(x: Any) -> Any:
+    """`x`, but half floats in single precision: already the square of 256 is infinite in theirs."""
+    return x.astype(np.float32) if x.dtype == np.float16 else x
 
 
 def named(name: str, reduction: Any) -> str:

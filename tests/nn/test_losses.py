@@ -346,3 +346,18 @@ def test_weights_in_the_third_place_are_named(where):
     ):
         with pytest.raises(OperandError, match=r"reduction=.* is no name; .* give weights as weight="):
             call()
+
+
+@pytest.mark.parametrize("size", [1.0, 300.0, 3000.0])
+def test_distances_of_half_floats_are_not_infinite(size):
+    """The squares of 256 are, which made cosines 0 and the triplet loss NaN."""
+    x, y, z = (np.random.default_rng(0).standard_normal((3, 4, 8)) * size).astype(np.float16)
+    for loss in (nn.cosine_similarity, lambda x, y: nn.triplet_margin_loss(x, y, z.astype(x.dtype), reduction="none")):
+        narrow, exact = Tensor(x, requires_grad=True), Tensor(x.astype(float), requires_grad=True)
+        found, expected = loss(narrow, y), loss(exact, y.astype(float))
+        assert found.dtype == loss(x, y).dtype == np.float16
+        np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=3e-3, atol=1e-3)
+        found.sum().backward()
+        expected.sum().backward()
+        assert narrow.grad.dtype == np.float16
+        np.testing.assert_allclose(narrow.grad, exact.grad, rtol=3e-3, atol=1e-3)
