@@ -48,7 +48,8 @@ def scaled_dot_product_attention(query: Any, key: Any, value: Any, mask: Any = N
         )
     real_only("scaled_dot_product_attention", query)
     real_only("scaled_dot_product_attention", key)
-    scores = query @ np.swapaxes(key, -1, -2) * (1 / math.sqrt(query.shape[-1]))
+    # the factor first: half floats hold the scores, but not always what is sqrt(width) times as large
+    scores = query * (1 / math.sqrt(query.shape[-1])) @ np.swapaxes(key, -1, -2)
     if mask is not None:
         mask = plain_array("scaled_dot_product_attention", numbers_of(mask))
         if mask.dtype != bool or not np.atleast_1d(mask).any(axis=-1).all():

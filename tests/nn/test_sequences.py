@@ -220,3 +220,11 @@ def test_a_mask_of_more_samples_than_there_are_is_refused():
     for x, mask in (((3, 3, 8), (5, 3, 3)), ((1, 3, 8), (5, 1, 3, 3)), ((3, 8), (5, 2, 3, 3)), ((1, 3, 8), (4, 3))):
         with pytest.raises(OperandError, match="a mask of shape"):
             layer(np.ones(x), mask=np.ones(mask, bool))
+
+
+def test_scores_of_half_floats_are_scaled_before_they_are_infinite():
+    query, key = (np.resize([60.0, 59.0], (3, 64)).astype(np.float16) for _ in range(2))
+    value = np.arange(6.0).reshape(3, 2)
+    found = nn.scaled_dot_product_attention(query, key, value.astype(np.float16))
+    expected = nn.scaled_dot_product_attention(query.astype(float), key.astype(float), value)
+    np.testing.assert_allclose(found, expected, rtol=1e-3)
