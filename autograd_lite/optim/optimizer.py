@@ -132,15 +132,17 @@ class Optimizer:
 
     def _look(self) -> bool:
         """Check the groups that are not as they were when last looked at, as a schedule leaves them; were there any?"""
-        changed = False
+        changed = []
         for position, group in enumerate(self.param_groups):
             known = self._checked[position]
             if known is None or any(map(is_not, known, group.values())):
-                changed = True
                 self._check(group)
-                settings = [value for key, value in group.items() if key != "params"]
-                self._checked[position] = tuple(group.values()) if all(map(_is_constant, settings)) else None
-        return changed
+                changed.append(position)
+        for position in changed:  # not before: what is refused with another group has to be looked at again
+            group = self.param_groups[position]
+            settings = [value for key, value in group.items() if key != "params"]
+            self._checked[position] = tuple(group.values()) if all(map(_is_constant, settings)) else None
+        return bool(changed)
 
     def step(self) -> None:
         """Update every parameter that has a gradient.
