@@ -136,7 +136,7 @@ class Flat:
 
     def gradient(self) -> Array:
         """The gradients of this moment, side by side in a new array; zeros where there is none."""
-        return self._side_by_side(self._found()[0])
+        return _side_by_side(self._found()[0], self.scratch.dtype)
 
     def _found(self) -> tuple[list[Any], bool]:
         """The gradient of each parameter, zeros for those that have none; and whether all have one."""
@@ -162,10 +162,10 @@ class Flat:
         self.secure()
         found, complete = self._found()
         if not (complete and self.together):
-            return self._stretches(self._side_by_side(found))
+            return self._stretches(_side_by_side(found, self.scratch.dtype))
         self.counted = [self.steps[0] + 1] * len(found)
         self._whole.steps = self.counted[0]
-        self._whole.gradients = self._side_by_side(found)
+        self._whole.gradients = _side_by_side(found, self.scratch.dtype)
         return [self._whole]
 
     @property
@@ -195,9 +195,10 @@ class Flat:
         states = {name: state[where] for name, state in self.states.items()}
         return Run(self.values[where], states, self.scratch[where], steps)
 
-    def _side_by_side(self, arrays: list[Any]) -> Array:
-        # not in a buffer of its own: a new array takes memory that the backward pass has just left, still in the caches
-        return np.concatenate([array.ravel() for array in arrays], dtype=self.scratch.dtype)
+
+def _side_by_side(arrays: list[Any], dtype: np.dtype[Any]) -> Array:
+    # not in a buffer of its own: a new array takes memory that the backward pass has just left, still in the caches
+    return np.concatenate([array.ravel() for array in arrays], dtype=dtype)
 
 
 def _rebuilt(tensors: list[Tensor], states: dict[str, Array], steps: list[int]) -> Flat:
