@@ -12,8 +12,8 @@ __all__ = ["why_no_grad"]
 def why_no_grad(loss: Tensor, x: Tensor) -> str:
     """One or two sentences that say why `x.grad` is None after `loss.backward()`, or that nothing stands in the way.
 
-    Inside `with ag.debug():` what leaves the graph (`detach`, `no_grad`) is recorded with its line, and the answer
-    names it.
+    Inside `with ag.debug():` what leaves the graph by `detach` or `no_grad` is recorded with its line, and the answer
+    names it; what leaves it as an array or a number (`.numpy()`, `.item()`) cannot be followed.
 
     >>> import autograd_lite as ag
     >>> x = ag.Tensor([1.0], requires_grad=True)
@@ -56,14 +56,18 @@ def why_no_grad(loss: Tensor, x: Tensor) -> str:
             f"The loss was computed from another Tensor that is called {x.name}: has the name been bound anew "
             f"(w = w - ...)? Update in place under `with ag.no_grad():` instead."
         )
-    if not order or not loss.requires_grad:
-        return (
-            "The loss has no graph: it was computed under no_grad(), or from plain arrays (.numpy(), .item(), "
-            ".detach()); run the computation inside `with ag.debug():` and ask again to see the line."
+    if any("line" in (node.details or {}) for node in order if node.__class__ is not Leaf):
+        way = "(.numpy(), .item(), .data, before the block), which debug() does not see"
+    else:
+        way = (
+            "(.numpy(), .item(), .detach(), no_grad): run inside `with ag.debug():` and ask again to see the line of "
+            "a .detach() or no_grad()"
         )
+    if not order or not loss.requires_grad:
+        return f"The loss has no graph: it was computed under no_grad(), or from what has left the graph {way}."
     return (
         f"The loss does not depend on {named} as far as it was recorded; if it should, {named} left the graph on the "
-        f"way (.numpy(), .item(), .detach(), no_grad): run inside `with ag.debug():` and ask again to see the line."
+        f"way {way}."
     )
 
 

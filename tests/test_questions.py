@@ -54,6 +54,15 @@ class TestWhyNoGrad:
         loss.backward()
         assert x.grad is None and w.grad.tolist() == [3.0, 6.0]
 
+    def test_what_debug_cannot_see_is_not_promised_a_second_time(self, x):
+        w = Tensor([1.0, 1.0], requires_grad=True)
+        outside = (x.numpy() * w).sum()
+        with ag.debug():
+            inside = (x.numpy() * w).sum()
+        assert "with ag.debug()" in ag.why_no_grad(outside, x)
+        answer = ag.why_no_grad(inside, x)
+        assert ".numpy()" in answer and "does not see" in answer and "ask again" not in answer
+
     def test_no_graph_at_all(self, x):
         with ag.no_grad():
             loss = (x * 2).sum()
