@@ -56,7 +56,7 @@ def test_every_marker_of_the_header():
 @pytest.mark.parametrize(
     "line",
     ["# inputs:", "# inputs: X", "# inputs: X (n d)", "# inputs: X (n, d) purple", "# inputs: X (n), X (n)",
-     "# inputs: X (99999999999, 3)", "# inputs: X (n, d) w (d,)", "# nothing"],
+     "# inputs: X (99999999999, 3)", "# inputs: X (n, d), lambda ()", "# inputs: X (n, d) w (d,)", "# nothing"],
 )  # fmt: skip
 def test_an_unreadable_header_is_a_bad_header(line):
     assert error_of(with_line(2, line)).kind == "bad-header"
@@ -100,6 +100,10 @@ def test_a_malformed_forward_part_is_refused_with_its_line(number, line, kind):
         ("import numpy as np", r"an import .* without an import"),
         ("print(de)", r"leave it out"),
         ("dw = X * np.inf", r"np\.inf .* 1e30"),
+        ("dw = X.T @ 2(e - y)", r"a product with \*, such as 2 \* "),
+        ("dw = X.T @ de (e - y)", r"write de \* \(\.\.\.\) if a product is meant"),
+        ("dw = X.T @ de * (e - y).sum(dim=0)", r"the keyword dim of sum .* called axis here"),
+        ("dw = X.T @ np.tanh(de, dim=0)", r"the keyword dim of tanh .* leave it out"),
     ],
 )
 def test_a_refusal_says_what_to_write_instead(line, message):
@@ -110,7 +114,15 @@ def test_a_refusal_says_what_to_write_instead(line, message):
 
 @pytest.mark.parametrize(
     ("line", "message"),
-    [("dw = 2X.T @ de", "2 \\* x"), ("dw = X.T de", "every product"), ("dw = (X.T", "never closed")],
+    [
+        ("dw = 2X.T @ de", "2 \\* x"),
+        ("dw = X.T de", "every product"),
+        ("dw = (X.T", "never closed"),
+        ("dL/dw = X.T @ de", "^cannot assign to expression; a gradient has a name of its own, such as dw for dL/dw.$"),
+        ("dw = X' @ de", "a transpose as .T"),
+        ("dw = 2 * X.T @ e²", r"x \*\* 2"),
+        ("dw = X.T @ de + 2 * lambda * w", "lambda is a word of Python's own; call it lambda_"),
+    ],
 )
 def test_a_line_that_is_not_python_says_how_products_are_written(line, message):
     error = error_of(with_line(8, line))

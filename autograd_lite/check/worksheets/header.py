@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -86,6 +87,8 @@ def _entries(text: str, number: int) -> Iterable[Input]:
                 number,
             )
         name, dimensions = match[1], _dimensions(match[2], match[1], number)
+        if keyword.iskeyword(name):
+            raise SheetError("bad-header", f"{name} is a word of Python's own; call it {name}_.", number, name)
         position = match.end()
         marker, bound = "", None
         note = _MARKER.match(text, position)

@@ -7,6 +7,7 @@ else with line, column and what to write instead.
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 from dataclasses import dataclass, field
 
@@ -119,9 +120,13 @@ _CALLED = {
     ast.Expr: "an expression alone",
 }
 _SYMBOLS = {ast.BitXor: "^", ast.LShift: "<<", ast.RShift: ">>"}
+# By the beginning of Python's own words, whose end proposes what no worksheet wants, or differs between its versions.
 _CURES = {
-    "invalid syntax": "; write every product with * or @ and a transpose as .T, and close every bracket",
-    "invalid decimal literal": "; write a product with *, such as 2 * x",
+    "invalid syntax": "write every product with * or @ and a transpose as .T, and close every bracket",
+    "invalid decimal literal": "write a product with *, such as 2 * x",
+    "cannot assign to expression": "a gradient has a name of its own, such as dw for dL/dw",
+    "unterminated string": "write a transpose as .T, and a derivative as dx",
+    "invalid character": "write -, * and ** as on the keyboard, such as x ** 2",
 }
 
 
@@ -209,8 +214,7 @@ def _parse(text: str) -> ast.Module:
     try:
         tree = ast.parse(text)
     except SyntaxError as error:
-        message = f"{error.msg}{_CURES.get(error.msg, '')}."
-        raise SheetError("syntax-error", message, error.lineno, column=error.offset) from None
+        raise SheetError("syntax-error", _not_python(error, text), error.lineno, column=error.offset) from None
     except (RecursionError, MemoryError):
         raise SheetError("unsupported", "An expression is nested too deeply; split it over several lines.") from None
     except ValueError as error:
@@ -226,6 +230,18 @@ def _parse(text: str) -> ast.Module:
         line = min((node.lineno for node in level if isinstance(node, ast.expr)), default=None)
         raise SheetError("unsupported", "An expression is nested too deeply; split it over several lines.", line)
     return tree
+
+
+def _not_python(error: SyntaxError, text: str) -> str:
+    """Return what is wrong with a line that Python cannot read, and what to write instead."""
+    line = text.splitlines()[error.lineno - 1] if error.lineno and error.lineno <= text.count("\n") + 1 else ""
+    if re.search(r"\blambda\b(?![^:]*:)", line.partition("#")[0]):
+        return "lambda is a word of Python's own; call it lambda_."
+    for words, cure in _CURES.items():
+        if error.msg.startswith(words):
+            said = words if words.startswith("cannot") else error.msg
+            return f"{said}; {cure}."
+    return f"{error.msg}."
 
 
 def _is_text(node: ast.AST) -> bool:
@@ -459,7 +475,8 @@ def _call(node: ast.Call) -> Node:
         name, form = node.func.attr, "method"
         first = [_expression(node.func.value)] if not name.startswith("_") else []
     else:
-        raise _refuse(node, "calling the result of an expression", "call np.name(...)")
+        instead = "write a product with *, such as 2 * (x + y), and call a function by its name, np.exp(x)"
+        raise _refuse(node, "calling the result of an expression", instead)
     function = FUNCTIONS.get(name)
     known = function is not None and (
         (form == "np" and name not in NOT_NUMPY)
@@ -469,7 +486,10 @@ def _call(node: ast.Call) -> Node:
     if function is None or not known:
         module = _dotted(node.func) if _dotted(node.func).split(".")[0] in _MODULES else ""
         shown = module or {"np": _dotted(node.func), "method": f".{name}"}.get(form, name)
-        instead = f"{like(shown, map(as_called, FUNCTIONS), 2)}write the formula out. {LISTED}"
+        product = (
+            f"{name} * (...) if a product is meant, else " if form == "plain" and not hasattr(builtins, name) else ""
+        )
+        instead = f"{like(shown, map(as_called, FUNCTIONS), 2)}write {product}the formula out. {LISTED}"
         if form != "np" and function is not None and name not in NOT_NUMPY:
             instead = f"write np.{name}(...)"
         raise _refuse(node, f"{shown}(...)", instead)
@@ -480,7 +500,9 @@ def _call(node: ast.Call) -> Node:
     arguments = [*first, *arguments]
     for word, _ in keywords:
         if word not in function.keywords:
-            raise _refuse(node, f"the keyword {word} of {name}", "leave it out")
+            own = _NUMPY_WORD.get(word)
+            instead = f"it is called {own} here" if own in function.keywords else "leave it out"
+            raise _refuse(node, f"the keyword {word} of {name}", instead)
     if len(arguments) > function.most or len(arguments) + len(keywords) < function.least:
         raise _refuse(node, f"{name} with {len(arguments)} arguments", "give it the arguments that NumPy asks for")
     return Call(name, tuple(arguments), tuple(keywords), form)
@@ -494,6 +516,7 @@ def as_called(function: str) -> str:
 
 
 _MODULES = ("math", "torch", "jnp", "jax", "tf", "numpy", "scipy")
+_NUMPY_WORD = {"dim": "axis", "keepdim": "keepdims"}
 _WORDED = (("einsum", 0), ("linalg.norm", 1))
 
 
