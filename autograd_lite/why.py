@@ -57,7 +57,7 @@ def why_no_grad(loss: Tensor, x: Tensor) -> str:
             f"(w = w - ...)? Update in place under `with ag.no_grad():` instead."
         )
     if any("line" in (node.details or {}) for node in order if node.__class__ is not Leaf):
-        way = "(.numpy(), .item(), .data, before the block), which debug() does not see"
+        way = "by .numpy(), .item() or .data, or before the block: debug() does not see these"
     else:
         way = (
             "(.numpy(), .item(), .detach(), no_grad): run inside `with ag.debug():` and ask again to see the line of "

@@ -61,7 +61,7 @@ class TestWhyNoGrad:
             inside = (x.numpy() * w).sum()
         assert "with ag.debug()" in ag.why_no_grad(outside, x)
         answer = ag.why_no_grad(inside, x)
-        assert ".numpy()" in answer and "does not see" in answer and "ask again" not in answer
+        assert ".numpy()" in answer and "not see" in answer and "ask again" not in answer
 
     def test_no_graph_at_all(self, x):
         with ag.no_grad():
