@@ -1,5 +1,7 @@
 """Diagnosis: the mistake of a line is named, and the suggested line makes the value right."""
 
+import re
+
 import pytest
 from derivations import replaced
 
@@ -146,6 +148,37 @@ def test_a_name_that_is_not_yet_there_is_an_error():
     report = worksheet(replaced("gru", "dWr = x.T @ dar", "dWr = x.T @ daz"))
     assert [line.name for line in report.lines if line.verdict == "error"] == ["dWr"]
     assert (report.error.kind, report.error.name) == ("undefined-name", "daz")
+    assert re.search(r"^daz is read before line \d+ defines it; move that line up", report.error.message)
+
+
+NAMES = """# inputs: X (n, d), w (d,), y (n,)
+# wanted: dw
+z = X @ w
+p = np.tanh(z)
+L = np.mean((p - y) ** 2)
+# --- gradients ---
+dp = 2 * (p - y) / len(y)
+dz = dp * (1 - p ** 2)
+dw = X.T @ dz
+"""
+
+
+@pytest.mark.parametrize(
+    ("right", "written", "mistake"),
+    [
+        ("X.T @ dz", "X.T @ dZ", None),
+        ("X.T @ dz", "X.T @ -dZ", "sign_flipped"),
+        ("X.T @ dz", "X.T @ delta", None),
+        ("/ len(y)", "/ N", None),
+    ],
+)
+def test_a_name_that_nothing_defines_is_no_wrong_derivative(right, written, mistake):
+    report = worksheet(NAMES.replace(right, written))
+    (line,) = [line for line in report.lines if line.verdict == "error"]
+    assert line.mistake == mistake
+    assert (line.fix == "dw = X.T @ dz") == (written == "X.T @ dZ")
+    corrected = worksheet(NAMES.replace(right, written).replace(report.text.splitlines()[line.line - 1], line.fix))
+    assert corrected.right
 
 
 def test_a_repair_of_a_helper_breaks_no_line_that_shares_it():

@@ -9,7 +9,7 @@ from dataclasses import replace
 from .bench import FAILURES
 from .counterexample import smallest
 from .diagnose import Diagnosis, diagnose, whole_line
-from .errors import SheetError
+from .errors import SheetError, near
 from .faults import sheet_errors
 from .interpret import Allowance
 from .mark import Group, Mark, Trace, groups, marks, trace
@@ -17,7 +17,7 @@ from .read import Sheet, read
 from .report import LineReport, Report
 from .sample import Sample, differentiable, samples
 from .sizes import written_out
-from .spelling import as_written
+from .spelling import as_written, respelled
 
 MARKING_SECONDS = 1.2
 DIAGNOSIS_SECONDS = 5.0
@@ -76,15 +76,24 @@ def _diagnosis(
     variables: frozenset[str],
     deadline: float,
 ) -> Diagnosis:
-    """Return what is wrong with a line; where it reads a size of the header, what is wrong once that is mended."""
+    """Return what is wrong with a line; where it reads a name that is none, what is wrong once that is mended."""
     group = found[mark.name]
-    if mark.symptom == "undefined-name":
-        mended = replace(sheet, gradient=written_out(sheet.gradient, sheet.inputs, sheet.variables))
-        if mended.gradient is not sheet.gradient:
-            sheet, traces = mended, [trace(mended, sample, found, True) for sample in drawn]
-            if all(run.outcomes[mark.name].good for run in traces):
-                return Diagnosis(None, None, whole_line(sheet, group.last), mark.line)
-    return diagnose(sheet, drawn, traces, group, mark, variables, deadline, found.values())
+    unknown = mark.error.name if mark.error is not None and mark.symptom == "undefined-name" else None
+    if unknown is None:
+        return diagnose(sheet, drawn, traces, group, mark, variables, deadline, found.values())
+    meant = replace(sheet, gradient=written_out(sheet.gradient, sheet.inputs, sheet.variables))
+    assigned = any(statement.target == unknown for statement in sheet.gradient)
+    if meant.gradient is sheet.gradient and not assigned:
+        for name in near(unknown, traces[0].before[group.last]):
+            meant = replace(sheet, gradient=[respelled(statement, {unknown: name}) for statement in sheet.gradient])
+    if meant.gradient is not sheet.gradient:
+        sheet, traces = meant, [trace(meant, sample, found, True) for sample in drawn]
+        if all(run.outcomes[mark.name].good for run in traces):
+            return Diagnosis(None, None, whole_line(sheet, group.last), mark.line)
+        return diagnose(sheet, drawn, traces, group, mark, variables, deadline, found.values())
+    diagnosis = diagnose(sheet, drawn, traces, group, mark, variables, deadline, found.values())
+    # Of what no name stands for it can be told which one is right, and not whether a derivative was wrong.
+    return diagnosis if diagnosis.family == "source" else replace(diagnosis, tag=None, also=())
 
 
 def _lines(

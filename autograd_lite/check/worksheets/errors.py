@@ -21,13 +21,18 @@ ERROR_KINDS = (
 )
 
 
-def like(name: str, known: Iterable[str], most: int = 1) -> str:
-    """Return the question whether a known name was meant, if one differs by little, such as in case."""
+def near(name: str, known: Iterable[str], most: int = 1) -> list[str]:
+    """Return the known names that differ from a name by little, such as in case."""
     others = [other for other in known if other != name]
-    near = [other for other in others if other.lower() == name.lower()]
-    near = near or [other for other in others if other.rpartition(".")[2] == name.rpartition(".")[2]]
-    near = near or (difflib.get_close_matches(name, others, most, 0.7) if len(name) > 2 else [])
-    return f"was {' or '.join(near[:most])} meant? Otherwise " if near else ""
+    found = [other for other in others if other.lower() == name.lower()]
+    found = found or [other for other in others if other.rpartition(".")[2] == name.rpartition(".")[2]]
+    return (found or (difflib.get_close_matches(name, others, most, 0.7) if len(name) > 2 else []))[:most]
+
+
+def like(name: str, known: Iterable[str], most: int = 1) -> str:
+    """Return the question whether a known name was meant, if one is near."""
+    meant = " or ".join(near(name, known, most))
+    return f"was {meant} meant? Otherwise " if meant else ""
 
 
 class SheetError(ValueError):

@@ -188,13 +188,21 @@ def trace(
                 if error.kind == "unsupported":
                     raise
                 if error.kind == "undefined-name" and error.name is not None:
-                    error.message = is_no_variable(sheet.inputs, error.name) or error.message
+                    error.message = _unknown(sheet, position, error.name) or error.message
                 failures.setdefault(statement.target, error)
             group = finished.get(position)
             if group is not None:
                 _finish(sheet, sample, group, env, result, failures, reference)
     result.values = env
     return result
+
+
+def _unknown(sheet: Sheet, position: int, name: str) -> str:
+    """Return what is wrong with a name that has no value at a statement, where the sheet tells; else nothing."""
+    for statement in sheet.gradient[position + 1 :]:
+        if statement.target == name:
+            return f"{name} is read before line {statement.line} defines it; move that line up, or use another name."
+    return is_no_variable(sheet.inputs, name)
 
 
 def _finish(
