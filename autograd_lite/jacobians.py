@@ -18,7 +18,17 @@ from autograd_lite.errors import BackwardError, OperandError
 from autograd_lite.record import NANS, Node, recording, topological
 from autograd_lite.stand_in import StandInError
 from autograd_lite.tensor import Tensor
-from autograd_lite.transforms import Function, Pushforward, Trace, fitted, grad, matching, named, scalar_seed
+from autograd_lite.transforms import (
+    Function,
+    Pushforward,
+    Trace,
+    fitted,
+    grad,
+    matching,
+    named,
+    refuse_values,
+    scalar_seed,
+)
 
 __all__ = ["hessian", "hvp", "jacobian"]
 
@@ -31,12 +41,13 @@ def jacobian(f: Function, argnums: Any = 0) -> Function:
     between reverse and forward mode. `argnums` is that of `grad`.
 
     Raises:
-        OperandError: an argument or a result is complex.
+        OperandError: an argument or a result is complex, or `f` is no function.
 
     >>> jacobian(lambda x: x**2)(np.array([1.0, 2.0]))
     array([[2., 0.],
            [0., 4.]])
     """
+    refuse_values("jacobian", f)
 
     def of(*args: Any, **kwargs: Any) -> Any:
         trace = Trace("jacobian", f, args, argnums, kwargs)
@@ -159,6 +170,7 @@ def hessian(f: Function, argnums: Any = 0) -> Function:
     array([[ 6.,  0.],
            [ 0., 12.]])
     """
+    refuse_values("hessian", f)
     return named(jacobian(grad(f, argnums), argnums), f, "hessian")
 
 

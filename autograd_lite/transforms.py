@@ -254,11 +254,13 @@ def value_and_grad(f: Function, argnums: Any = 0, has_aux: bool = False) -> Func
 
     Raises:
         BackwardError: `f` returned several arrays, or one that is no scalar.
+        OperandError: `f` is no function.
 
     >>> value, gradient = value_and_grad(lambda x: (x**2).sum())(np.array([1.0, 2.0]))
     >>> value, gradient
     (array(5.), array([2., 4.]))
     """
+    refuse_values("value_and_grad", f)
 
     def of(*args: Any, **kwargs: Any) -> Any:
         trace = Trace("grad", f, args, argnums, kwargs)
@@ -286,6 +288,7 @@ def grad(f: Function, argnums: Any = 0, has_aux: bool = False) -> Function:
     >>> grad(grad(lambda x: x**3))(2.0)
     array(12.)
     """
+    refuse_values("grad", f)
     both = value_and_grad(f, argnums, has_aux)
 
     def of(*args: Any, **kwargs: Any) -> Any:
@@ -442,6 +445,15 @@ def fitted(what: str, value: Any, tensor: Tensor) -> Any:
     if isinstance(value, Tensor) and not (value.requires_grad and is_grad_enabled()):
         value = value.numpy()
     return gradient_like(what, value, tensor.dtype)
+
+
+def refuse_values(what: str, f: Any) -> None:
+    """Refuse a result where its function belongs: `grad(loss, x)` is another library's call."""
+    if not callable(f):
+        raise OperandError(
+            f"{what}: its first argument is a function, not a {type(f).__name__}; write "
+            f"{what}(lambda x: ...)(x), or call backward() on a loss that is computed already"
+        )
 
 
 def named(made: Function, f: Function, what: str) -> Function:

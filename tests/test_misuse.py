@@ -94,6 +94,7 @@ def test_assigning_one_element_of_an_ndarray_is_never_silent(x):
     with pytest.raises(ValueError, match="array element") as caught:  # NumPy puts its own error on top of ours
         np.zeros(2)[0] = x[0]
     assert isinstance(caught.value.__cause__, ag.DetachedError)
+    assert "np.stack to collect Tensors" in str(caught.value.__cause__)
 
 
 @pytest.mark.parametrize("convert", [float, int, complex, math.sqrt, math.exp, lambda t: range(3)[t]])
@@ -257,3 +258,22 @@ def test_errors_of_python_name_the_operator():
 def test_rows_of_unequal_length_are_no_data(data):
     with pytest.raises(ag.OperandError, match=r"Tensor: .*give numbers, in rows of one length"):
         ag.Tensor(data)
+
+
+@pytest.mark.parametrize("join", [np.concatenate, np.stack])
+def test_arrays_are_joined_from_one_list(join, x):
+    with pytest.raises(
+        ag.OperandError, match=rf"{join.__name__}: the axis is an array .* np\.{join.__name__}\(\[a, b\]\)"
+    ):
+        join(x, x)
+
+
+def test_where_takes_both_choices_or_none(x):
+    with pytest.raises(ag.OperandError, match=r"where: .* one choice; give both, np\.where\(condition, a, b\)"):
+        np.where(x > 0, x)
+
+
+@pytest.mark.parametrize("transform", [ag.grad, ag.value_and_grad, ag.jacobian, ag.hessian])
+def test_a_loss_is_no_function_to_differentiate(transform, x):
+    with pytest.raises(ag.OperandError, match=rf"{transform.__name__}: its first argument is a function, not a Tensor"):
+        transform((x * x).sum())

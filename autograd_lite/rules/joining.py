@@ -44,6 +44,14 @@ def _arrays(sequence: Any) -> list[Any]:
     return members
 
 
+def _refuse_second(what: str, axis: Any) -> None:
+    """Refuse a second array where the axis belongs."""
+    if getattr(axis, "ndim", 0):
+        raise OperandError(
+            f"{what}: the axis is an array of shape {axis.shape}; give the arrays in one list, np.{what}([a, b])"
+        )
+
+
 @composed(
     np.concatenate,
     sample=[
@@ -60,6 +68,7 @@ def concatenate(
     arrays: Any, /, axis: int | None = 0, out: Any = None, *, dtype: Any = None, casting: Any = "same_kind"
 ) -> Any:
     """`np.concatenate` of arrays and Tensors."""
+    _refuse_second("concatenate", axis)
     arrays = _arrays(arrays)
     if axis is None:
         arrays, axis = [np.ravel(array) for array in arrays], 0
@@ -108,6 +117,7 @@ _stacked = rule(
     ],
 )
 def _any_stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None, casting: Any = "same_kind") -> Any:
+    _refuse_second("stack", axis)
     arrays = _arrays(arrays)
     axis = axis + arrays[0].ndim + 1 if axis < 0 else axis
     return _stacked(*arrays, axis=axis, **_given(out, dtype, casting))

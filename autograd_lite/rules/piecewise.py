@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.errors import InPlaceError
+from autograd_lite.errors import InPlaceError, OperandError
 from autograd_lite.record import Primitive
 from autograd_lite.rules.reductions import masked
 from autograd_lite.rules.table import ZERO, Input, call, composed, conj, elementwise, numbers_of, real, rule
@@ -248,6 +248,10 @@ relu: Primitive = rule(
     ],
 )
 def _where(condition: Any, *choices: Any) -> Any:
+    if len(choices) == 1:
+        raise OperandError(
+            f"where: a condition of shape {np.shape(condition)} and one choice; give both, np.where(condition, a, b)"
+        )
     return choice(condition, *choices) if choices else np.nonzero(numbers_of(condition))
 
 
