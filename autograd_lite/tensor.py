@@ -404,7 +404,7 @@ class Tensor(ArrayMethods):
         if self.requires_grad and is_grad_enabled():
             raise DetachedError(
                 f"{kind}() of a Tensor that requires grad would lose its gradient; use .item() for the plain number, "
-                f"or to stay in the graph the np function (np.sqrt(t), not math.sqrt(t)) and np.stack to collect Tensors"
+                f"or to stay in the graph np functions (np.sqrt(t), not math.sqrt(t)), and np.stack to collect Tensors"
             )
         return self.item()
 
