@@ -26,3 +26,13 @@ def test_the_step_that_is_given_as_an_array_is_not_written_into():
     eps = np.array(1e-2)
     assert ag.gradcheck(lambda x: (x**3).sum(), np.array([1.0, 2.0]), eps=eps)
     assert eps == 1e-2
+
+
+def test_hand_gradients_without_names_are_refused():
+    with pytest.raises(ag.OperandError, match=r"assert_gradients: the hand gradients are a ndarray; .*\{'w': \.\.\.\}"):
+        ag.check.assert_gradients(lambda w: (w**2).sum(), lambda w: 2 * w, {"w": np.ones(2)})
+
+
+def test_a_list_among_the_inputs_is_no_wrong_derivation():
+    with pytest.raises(ag.OperandError, match=r"the input w is a list, .* give np\.array\(w\)"):
+        ag.check.assert_gradients(lambda w: (w**2).sum(), lambda w: {"w": 2 * w}, {"w": [1.0, 2.0]})

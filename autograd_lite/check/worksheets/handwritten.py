@@ -9,6 +9,7 @@ import numpy as np
 
 from autograd_lite import Tensor
 from autograd_lite.check.numerical import a_function
+from autograd_lite.errors import OperandError
 
 from .mark import RELATIVE
 
@@ -31,7 +32,7 @@ def assert_gradients(
     Raises:
         AssertionError: for a gradient that is wrong, with the ratio or the largest differing entry.
         ValueError: for a hand gradient of something that is not an input.
-        OperandError: ``loss`` is no function.
+        OperandError: ``loss`` is no function, the hand gradients have no names, or an input is a list.
 
     >>> x = np.array([1.0, 2.0])
     >>> assert_gradients(lambda x: np.sum(x ** 2), lambda x: {"x": 2 * x}, {"x": x})
@@ -42,9 +43,20 @@ def assert_gradients(
     """
     a_function("assert_gradients", loss)
     given = hand_gradients(**inputs) if callable(hand_gradients) else hand_gradients
+    if not isinstance(given, Mapping):
+        raise OperandError(
+            f"assert_gradients: the hand gradients are a {type(given).__name__}; give each by the name of its input, "
+            f"{{{next(iter(inputs), 'x')!r}: ...}}"
+        )
     unknown = sorted(set(given) - set(inputs))
     if unknown:
         raise ValueError(f"assert_gradients: {', '.join(unknown)} is not among the inputs {sorted(inputs)}; rename it.")
+    for name in given:
+        if isinstance(inputs[name], (list, tuple)):
+            raise OperandError(
+                f"assert_gradients: the input {name} is a {type(inputs[name]).__name__}, and 2 * {name} of one is twice "
+                f"as long; give np.array({name})"
+            )
     tensors = {name: Tensor(np.asarray(inputs[name], dtype=float), requires_grad=True) for name in given}
     loss(**{**inputs, **tensors}).backward()
     faults = []
