@@ -58,22 +58,22 @@ class Flat:
         self.base[np.unravel_index(places, self.base.shape)] = value
 
 
-class _Elsewhere:
+class Elsewhere:
     """Refuses a method of PyTorch's and says what it is called here.
 
     There is one for each name, because a `__getattr__` would slow down every attribute that does exist.
     """
 
-    __slots__ = ("name",)
+    __slots__ = ("name", "room")
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self, name: str, room: str = "Tensor") -> None:
+        self.name, self.room = name, room
 
-    def __get__(self, tensor: Any, kind: type) -> Any:
+    def __get__(self, owner: Any, kind: type) -> Any:
         from autograd_lite.pytorch_names import cure
 
-        who = f"type object {kind.__name__!r}" if tensor is None else f"{kind.__name__!r} object"
-        raise AttributeError(f"{who} has no attribute {self.name!r}{cure('Tensor', self.name)}")
+        who = f"type object {kind.__name__!r}" if owner is None else f"{kind.__name__!r} object"
+        raise AttributeError(f"{who} has no attribute {self.name!r}{cure(self.room, self.name)}")
 
 
 _NAMES = """
@@ -180,4 +180,4 @@ class ArrayMethods:
 
 
 for _name in _ELSEWHERE:
-    setattr(ArrayMethods, _name, _Elsewhere(_name))
+    setattr(ArrayMethods, _name, Elsewhere(_name))

@@ -225,6 +225,23 @@ _NN = {
     "utils": "optim.clip_grad_norm_ and optim.clip_grad_value_",
 }
 
+_MODULE = {
+    "add_module": "setattr(x, name, module)",
+    "apply": "a loop over x.parameters() or x.named_modules()",
+    "bfloat16": "dtype=np.float32 of each layer",
+    "buffers": "x.state_dict(), which holds the parameters too,",
+    "children": "vars(x).values(), or the parts of a Sequential themselves, list(x),",
+    "cpu": _NOTHING,
+    "cuda": _NOTHING,
+    "double": "dtype=np.float64 of each layer, the default,",
+    "float": "dtype=np.float32 of each layer",
+    "half": "dtype=np.float16 of each layer",
+    "modules": "x.named_modules(), pairs of a name and a Module,",
+    "register_buffer": "x.name = array",
+    "register_parameter": "x.name = ag.Tensor(data, requires_grad=True)",
+    "to": "nothing at all for a device, and for a type dtype=np.float32 of each layer,",
+}
+
 _OPTIM = {
     "LRScheduler": "optim.Schedule",
     "LinearLR": "optim.LinearWarmup(optimizer, warmup)",
@@ -245,6 +262,7 @@ _TRAIN = {
 #: where the name was looked for -> PyTorch's name -> what is written here
 CURES = {
     "Tensor": _TENSOR,
+    "Module": _MODULE,
     "autograd_lite": _TORCH,
     "autograd_lite.nn": _NN,
     "autograd_lite.optim": _OPTIM,

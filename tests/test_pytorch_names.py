@@ -13,15 +13,18 @@ import pytest
 import autograd_lite as ag
 from autograd_lite import Tensor, methods, nn, optim, train
 from autograd_lite.errors import OperandError
+from autograd_lite.nn import module
 from autograd_lite.pytorch_names import CURES
 
 ROOMS = {
     "Tensor": Tensor([1.0]),
+    "Module": nn.Sequential(nn.Dense(2, 1)),
     "autograd_lite": ag,
     "autograd_lite.nn": nn,
     "autograd_lite.optim": optim,
     "autograd_lite.train": train,
 }
+WHO = {"Tensor": "'Tensor' object", "Module": "'Sequential' object"}
 ALL = [(room, name) for room, names in CURES.items() for name in names]
 #: what the names in a cure stand for
 ROOTS = {"ag": ag, "np": np, "nn": nn, "optim": optim, "train": train, "x": ROOMS["Tensor"], "y": ROOMS["Tensor"]}
@@ -32,7 +35,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "pytorch.md"
 def test_a_name_of_pytorchs_is_refused_with_its_cure(room, name):
     owner = ROOMS[room]
     assert not hasattr(owner, name)
-    who = "'Tensor' object" if room == "Tensor" else f"module {room!r}"
+    who = WHO.get(room) or f"module {room!r}"
     with pytest.raises(AttributeError) as found:
         getattr(owner, name)
     assert str(found.value) == f"{who} has no attribute {name!r}; PyTorch's {name} is {CURES[room][name]} here"
@@ -42,18 +45,19 @@ def test_a_name_of_pytorchs_is_refused_with_its_cure(room, name):
 @pytest.mark.parametrize(("room", "name"), ALL)
 def test_a_cure_names_what_exists(room, name):
     cure = CURES[room][name]
-    paths = re.findall(r"\b(ag|np|nn|optim|train|x|y)((?:\.\w+)+)", cure)
+    roots = ROOTS | {"x": ROOMS["Module"]} if room == "Module" else ROOTS
+    paths = re.findall(r"\b(ag|np|nn|optim|train|x|y)((?:\.\w+)+)", cure.replace("x.name =", ""))
     for root, path in paths:
-        owner = ROOTS[root]
+        owner = roots[root]
         for part in path[1:].split("."):
             owner = getattr(owner, part)
-    assert paths or cure == "nothing at all" or re.search(r"\bx\b", cure) or "weight" in cure
+    assert paths or cure == "nothing at all" or re.search(r"\bx\b", cure) or "weight" in cure or "x.name = " in cure
 
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_any_other_name_has_the_ordinary_message(room):
     for name in ("no_such_name", "_view", "__torch_function__"):
-        who = "'Tensor' object" if room == "Tensor" else f"module {room!r}"
+        who = WHO.get(room) or f"module {room!r}"
         with pytest.raises(AttributeError, match=f"^{who} has no attribute {name!r}$"):
             getattr(ROOMS[room], name)
         assert getattr(ROOMS[room], name, 7) == 7
@@ -65,11 +69,31 @@ def test_tensor_refuses_exactly_the_names_that_have_a_cure():
     assert not hasattr(Tensor, "view")
 
 
+def test_module_refuses_exactly_the_names_that_have_a_cure():
+    assert sorted(module._ELSEWHERE) == sorted(CURES["Module"])
+
+
+def test_a_module_may_have_an_attribute_of_such_a_name():
+    class Net(nn.Module):
+        def __init__(self):
+            self.to = nn.Dense(2, 1)
+
+        def apply(self):
+            return "applied"
+
+    net = Net()
+    assert [name for name, _ in net.named_parameters()] == ["to.weight", "to.bias"]
+    assert net.apply() == "applied"
+    assert {"to", "apply"} <= set(dir(net)) and "cuda" not in dir(net)
+    assert copy.deepcopy(net).to(np.ones((3, 2))).shape == (3, 1)
+
+
 def test_every_cure_is_for_a_name_of_pytorchs():
     torch = pytest.importorskip("torch")
     data = pytest.importorskip("torch.utils.data")
     owners = {
         "Tensor": [torch.Tensor],
+        "Module": [torch.nn.Module],
         "autograd_lite": [torch, torch.Tensor],
         "autograd_lite.nn": [torch.nn, torch.nn.functional],
         "autograd_lite.optim": [torch.optim, torch.optim.lr_scheduler],

@@ -13,10 +13,17 @@ import numpy as np
 
 from autograd_lite.arrays import unmasked
 from autograd_lite.errors import AutogradError, OperandError
+from autograd_lite.methods import Elsewhere
 from autograd_lite.nn.activations import operand
 from autograd_lite.tensor import Tensor
 
 __all__ = ["Module", "Sequential"]
+
+_NAMES = """
+add_module apply bfloat16 buffers children cpu cuda double float half modules register_buffer register_parameter to
+"""
+#: names of PyTorch's that `pytorch_names` has a cure for
+_ELSEWHERE = _NAMES.split()
 
 #: numbers the calls of Modules, so that a reader of the graph can tell a call inside another from one before it
 _calls = itertools.count()
@@ -43,6 +50,10 @@ class Module:
     """
 
     training: bool = True
+
+    def __dir__(self) -> list[str]:
+        absent = {name for name in _ELSEWHERE if not hasattr(self, name)}
+        return [name for name in super().__dir__() if name not in absent]
 
     def __setattr__(self, name: str, value: Any) -> None:
         before = self.__dict__.get(name)
@@ -259,6 +270,10 @@ class Module:
         from autograd_lite.nn.summary import summary
 
         return summary(self, inputs)
+
+
+for _name in _ELSEWHERE:
+    setattr(Module, _name, Elsewhere(_name, "Module"))
 
 
 class _Hook:
