@@ -177,7 +177,8 @@ def _pack(value: Any, name: str, arrays: dict[str, Any], depth: int) -> Any:
     if isinstance(value, (list, tuple)):
         kind = "list" if isinstance(value, list) else "tuple"
         return {kind: [_pack(part, f"{prefix}{i}", arrays, depth + 1) for i, part in enumerate(value)]}
-    raise OperandError(f"save: {name or 'the state'} is a {type(value).__name__}; save arrays, numbers and strings")
+    state = "its state_dict()" if hasattr(value, "state_dict") else "arrays, numbers and strings"
+    raise OperandError(f"save: {name or 'the state'} is a {type(value).__name__}; save {state}")
 
 
 def _unpack(packed: Any, arrays: dict[str, Any], depth: int) -> Any:

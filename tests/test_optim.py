@@ -595,3 +595,9 @@ def test_a_gradient_survives_the_update_and_the_update_keeps_none():
         optimizer.step()
         assert w.grad is held and held.tolist() == [4.0, -5.0]
         assert not hasattr(optimizer._flats[0][0]._whole, "gradients")
+
+
+def test_a_model_in_the_place_of_its_parameters_is_refused():
+    model = nn.Sequential(nn.Dense(1, 1, seed=0))
+    with pytest.raises(OperandError, match=r"SGD: parameter 0 is a Dense; pass Tensors, model\.parameters\(\)"):
+        optim.SGD(model, lr=0.1)

@@ -238,3 +238,8 @@ def test_a_state_in_the_place_of_the_path_is_refused(tmp_path, first):
     with pytest.raises(OperandError, match=rf"load: the path is a {kind}; it is what comes first, load\(path\)"):
         saving.load(first)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_model_in_the_place_of_its_state_is_refused(tmp_path):
+    with pytest.raises(OperandError, match=r"save: the state is a Dense; save its state_dict\(\)"):
+        saving.save(tmp_path / "x.npz", nn.Dense(1, 1, seed=0))

@@ -28,7 +28,9 @@ def tensors_of(name: str, params: Any) -> list[Tensor]:
         raise OperandError(f"{name}: no parameters given; pass model.parameters() of a model that has some")
     for position, tensor in enumerate(tensors):
         if not isinstance(tensor, Tensor):
-            raise OperandError(f"{name}: parameter {position} is a {type(tensor).__name__}; all must be Tensors")
+            raise OperandError(
+                f"{name}: parameter {position} is a {type(tensor).__name__}; pass Tensors, model.parameters()"
+            )
         if not tensor.is_leaf:
             raise OperandError(
                 f"{name}: parameter {position}, of shape {tensor.shape}, is the result of an operation; give the leaf "
