@@ -54,7 +54,7 @@ def assert_gradients(
     for name in given:
         if isinstance(inputs[name], (list, tuple)):
             raise OperandError(
-                f"assert_gradients: the input {name} is a {type(inputs[name]).__name__}, and 2 * {name} of one is twice "
+                f"assert_gradients: the input {name} is a {type(inputs[name]).__name__}; 2 * {name} of one is twice "
                 f"as long; give np.array({name})"
             )
     tensors = {name: Tensor(np.asarray(inputs[name], dtype=float), requires_grad=True) for name in given}
