@@ -297,6 +297,18 @@ def test_gradescopes_results(sheet, tmp_path, capsys):
     capsys.readouterr()
 
 
+def test_gradescope_tells_the_repair_at_the_third_level_alone(sheet, tmp_path, capsys):
+    slip = sheet(replaced(NAME, "de = 2 * e / len(y)", "de = 2 * e"), "b.py")
+    said = []
+    for level in ("2", "3"):
+        command("grade", sheet(RIGHT, "a.py"), slip, "--gradescope", tmp_path / "results.json", "--hints", level)
+        said.append(json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))["output"])
+    capsys.readouterr()
+    kind, fix = said
+    assert "missing_1_over_n" in kind and "The largest difference" in kind
+    assert "should be '" in fix and "should be '" not in kind
+
+
 def test_a_worker_that_dies_or_runs_out_of_memory_leaves_a_report(capfd):
     def out_of_memory():
         return {"held": [bytearray(2**28) for _ in range(40)]}

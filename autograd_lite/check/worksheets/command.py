@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,8 @@ def _guarded_report(path: str, work: Callable[[str], Report], hints: int) -> Rep
 
     def job() -> dict[str, Any]:
         report = work(text)
-        return {"title": report.title, "report": report.as_dict(hints)}
+        # The lines with all that they know: how much of it is said is decided where it is shown.
+        return {"title": report.title, "report": report.as_dict() | {"lines": [asdict(line) for line in report.lines]}}
 
     answer = guarded(job, path)
     data = answer.get("report", answer)
