@@ -115,19 +115,23 @@ def derivation(tensor: Any, wrt: Any = None) -> Equations:
     wanted = _wanted(graph, wrt)
     found = _Derivation(graph, wanted)
     leaves = [entry for entry in graph if entry.operation is None and entry.id in found.names]
+    asked = [leaf.id in wanted and leaf.kind == PARAMETER for leaf in leaves]
     inputs = [
-        Input(found.names[leaf.id], leaf.shape, _marker(leaf.value), leaf.id in wanted and leaf.kind == PARAMETER)
-        for leaf in leaves
+        Input(found.names[leaf.id], leaf.shape, _marker(leaf.value, parameter), parameter)
+        for leaf, parameter in zip(leaves, asked, strict=True)
     ]
     forward, backward = found.forward(), tuple(found.backward())
     return Equations(forward, backward, tuple(inputs), found.where(forward, backward))
 
 
-def _marker(value: Any) -> str:
-    """The range that a worksheet is told to draw an input from, so that its logarithms and roots exist."""
+def _marker(value: Any, parameter: bool) -> str:
+    """The range that a worksheet is told to draw an input from, so that its logarithms and roots exist.
+
+    A parameter is no label, though it may begin as zeros or ones: at these alone w and w ** 2 are the same.
+    """
     if value is None or not value.size or value.dtype.kind not in "fiu":
         return ""
-    if np.isin(value, (0, 1)).all():
+    if not parameter and np.isin(value, (0, 1)).all():
         one_hot = value.ndim > 0 and (value.sum(axis=-1) == 1).all() and value.shape[-1] > 1
         return "one-hot" if one_hot else "binary"
     if (value > 0).all():

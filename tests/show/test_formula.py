@@ -293,6 +293,16 @@ def test_the_checker_of_worksheets_accepts_a_printed_one(name):
     assert set(report.wanted.values()) == {"right"}
 
 
+@pytest.mark.parametrize(("start", "marker"), [(np.zeros, ""), (np.ones, " positive")])
+def test_a_parameter_that_begins_as_zeros_or_ones_is_not_drawn_from_these_alone(start, marker):
+    w, x = Tensor(start(3), requires_grad=True, name="w"), Tensor([0.0, 1.0, 1.0], name="x")
+    sheet = derivation(((w - x) ** 2).sum() + (w**2).sum()).worksheet()
+    assert f"# inputs: w (3,){marker}\n" in sheet and "# inputs: x (3,) binary\n" in sheet
+    (solution,) = [line for line in sheet.splitlines() if line.startswith("dw = ")]
+    report = ag.check.worksheet(sheet.replace(solution, "dw = 2 * (w - x) + 2 * w ** 2"))
+    assert report.lines[-1].verdict == "wrong"
+
+
 def test_a_worksheet_calls_its_result_L():
     loss, _ = xor()
     sheet = derivation(loss).worksheet()
