@@ -238,7 +238,8 @@ def _sweep(
         if saved is None:
             raise FreedGraphError(
                 f"backward: the values saved by {describe(node)} were freed by an earlier backward; "
-                f"pass retain_graph=True to the first one, or compute the result again"
+                f"pass retain_graph=True to the first one, or compute the result again, with .detach() for what is "
+                f"carried over from before it"
             )
         if lift is not None:
             saved = lift(node, saved)

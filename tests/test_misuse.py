@@ -277,3 +277,17 @@ def test_where_takes_both_choices_or_none(x):
 def test_a_loss_is_no_function_to_differentiate(transform, x):
     with pytest.raises(ag.OperandError, match=rf"{transform.__name__}: its first argument is a function, not a Tensor"):
         transform((x * x).sum())
+
+
+def test_a_state_carried_over_from_a_freed_graph_is_to_be_detached(x):
+    state = x * x
+    state.sum().backward()
+    with pytest.raises(ag.FreedGraphError, match=r"\.detach\(\) for what is carried over"):
+        (state * x).sum().backward()
+    (state.detach() * x).sum().backward()
+    assert np.allclose(x.grad, 2 * x.numpy() + x.numpy() ** 2)
+
+
+def test_a_forward_that_returns_nothing_is_told_to_return():
+    with pytest.raises(ag.OperandError, match=r"mse_loss: None is no array .* forward that gave it return one"):
+        ag.nn.mse_loss(None, np.zeros(2))

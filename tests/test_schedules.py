@@ -182,3 +182,19 @@ def test_a_plateau_takes_the_loss_itself_and_refuses_what_is_no_number():
         with pytest.raises(OperandError, match=r"^ReduceLROnPlateau: step got the metric .*; give one number$"):
             schedule.step(bad)
     assert schedule.state_dict() == before
+
+
+def test_what_follows_a_warmup_is_a_function_or_the_multiplier_of_a_schedule():
+    def made():
+        return optim.SGD([Tensor([1.0], requires_grad=True)], lr=1.0)
+
+    optimizer = made()
+    with pytest.raises(OperandError, match=r"LinearWarmup: after=StepLR.*give a function of the epoch.*\.multiplier"):
+        optim.LinearWarmup(optimizer, 2, optim.StepLR(optimizer, 1))
+    optimizer = made()
+    schedule = optim.LinearWarmup(optimizer, 2, optim.StepLR(optimizer, 1, gamma=0.5).multiplier)
+    rates = []
+    for _ in range(5):
+        rates += schedule.get_last_lr()
+        schedule.step()
+    assert rates == [0.5, 1.0, 1.0, 0.5, 0.25]

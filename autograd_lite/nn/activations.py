@@ -41,6 +41,8 @@ def operand(x: Any, name: str = "nn") -> Any:
     """`x` as something to compute with: a Tensor as it is, anything else as an array; one with a mask is refused."""
     if hasattr(x, "_node"):
         return x
+    if x is None:
+        raise OperandError(f"{name}: None is no array of numbers; let the function or forward that gave it return one")
     array = plain_array(name, x)
     if array.dtype.kind not in "biufc":
         raise OperandError(f"{name}: {x!r:.60} is no array of numbers; give a Tensor, or np.stack([...]) of several")

@@ -25,7 +25,10 @@ def tensors_of(name: str, params: Any) -> list[Tensor]:
         raise OperandError(f"{name}: params is a {type(params).__name__}; give a list of Tensors, model.parameters()")
     tensors = list(params)
     if not tensors:
-        raise OperandError(f"{name}: no parameters given; pass model.parameters() of a model that has some")
+        raise OperandError(
+            f"{name}: no parameters given; pass model.parameters() of a model whose attributes are Modules or "
+            f"Tensor(..., requires_grad=True)"
+        )
     for position, tensor in enumerate(tensors):
         if not isinstance(tensor, Tensor):
             raise OperandError(

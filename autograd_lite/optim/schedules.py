@@ -236,6 +236,11 @@ class LinearWarmup(Schedule):
     def __init__(self, optimizer: Optimizer, warmup: int, after: Callable[[int], float] | None = None) -> None:
         if warmup < 1:
             raise OperandError(f"LinearWarmup: warmup={warmup}; it must be at least 1")
+        if after is not None and not callable(after):
+            raise OperandError(
+                f"LinearWarmup: after={after!r:.60}; give a function of the epoch, lambda epoch: 0.9**epoch, or of "
+                f"another schedule its .multiplier"
+            )
         self.warmup, self.after = warmup, after
         super().__init__(optimizer)
 

@@ -333,7 +333,10 @@ def _epoch(
         outputs = model(x)
         value = loss(outputs, y)
         if not isinstance(value, Tensor) or value.size != 1 or value.dtype.kind == "c":
-            raise OperandError(f"fit: the loss returned {value!r:.60}; it must be one number made from the outputs")
+            raise OperandError(
+                f"fit: the loss returned {value!r:.60}; it must be one number made from the outputs, as Tensors, not "
+                f"by .numpy() or .item()"
+            )
         number_of_loss = value.item()
         if not math.isfinite(number_of_loss):
             raise OperandError(
