@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from autograd_lite.show.errors import ShowError
 from autograd_lite.show.expression import Expression
@@ -102,7 +103,13 @@ class Equations:
             "\n".join(printer.line(equation.target, equation.expression) for equation in equations)
             for equations in (self.forward, self.backward)
         ]
-        return "\n\n# --- gradients ---\n\n".join(block for block in blocks if block) + "\n"
+        lines = "\n\n# --- gradients ---\n\n".join(block for block in blocks if block)
+        return "\n".join([*self._unnamed(printer), lines]) + "\n"
+
+    def _unnamed(self, printer: Any) -> list[str]:
+        """Comments that say what the names made up for data stand for."""
+        inputs = {leaf.name for leaf in self.inputs}
+        return [f"# {printer(symbol)} is {meaning}" for symbol, meaning in self.where if symbol.value in inputs]
 
     def _names(self) -> list[str]:
         """What the variables are called, in the order of the lines."""
@@ -135,8 +142,7 @@ class Equations:
         wanted = [f"d{printer.variable(i.name)}" for i in self.inputs if i.wanted]
         head = ['"""' + re.sub(r'["\\\s]+', " ", str(title)) + '"""', *[f"# inputs: {each}" for each in declared]]
         head.append(f"# wanted: {', '.join(wanted)}")
-        symbols = {*(leaf.name for leaf in self.inputs)}
-        head += [f"# {printer(symbol)} is {meaning}" for symbol, meaning in self.where if symbol.value in symbols]
+        head += self._unnamed(printer)
         forward, backward = (
             [printer.line(equation.target, equation.expression) for equation in equations]
             for equations in (self.forward, self.backward)

@@ -293,6 +293,16 @@ def test_the_checker_of_worksheets_accepts_a_printed_one(name):
     assert set(report.wanted.values()) == {"right"}
 
 
+def test_the_numpy_form_says_what_its_made_up_names_stand_for():
+    w = Tensor([1.0, 2.0], requires_grad=True, name="w")
+    lines = derivation(((w * np.array([3.0, 4.0]) - np.array([0.5, 7.0])) ** 2).sum()).numpy.splitlines()
+    made_up = [line.split()[1] for line in lines if "is unnamed data (2,)" in line]
+    assert len(made_up) == 2
+    values = {"np": np, "w": w.numpy(), made_up[0]: np.array([3.0, 4.0]), made_up[1]: np.array([0.5, 7.0])}
+    exec("\n".join(lines), values)
+    assert np.allclose(values["dw"], 2 * (values["w"] * [3.0, 4.0] - [0.5, 7.0]) * [3.0, 4.0])
+
+
 @pytest.mark.parametrize(("start", "marker"), [(np.zeros, ""), (np.ones, " positive")])
 def test_a_parameter_that_begins_as_zeros_or_ones_is_not_drawn_from_these_alone(start, marker):
     w, x = Tensor(start(3), requires_grad=True, name="w"), Tensor([0.0, 1.0, 1.0], name="x")
