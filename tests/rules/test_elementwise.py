@@ -340,7 +340,7 @@ def test_expm1_keeps_its_digits_far_below_0() -> None:
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.complex64])
 def test_the_series_of_sinc_does_not_overflow_in_a_small_dtype(dtype: Any) -> None:
-    narrow, wide = (Tensor(np.linspace(-1, 1, 41).astype(kind), requires_grad=True) for kind in (dtype, complex))
+    narrow, wide = (Tensor(np.linspace(-1, 1, 40).astype(kind), requires_grad=True) for kind in (dtype, complex))
     for x in (narrow, wide):
         np.sum(np.real(np.sinc(x))).backward()
     assert narrow.grad.dtype == dtype
