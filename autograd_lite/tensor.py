@@ -444,14 +444,14 @@ class Tensor(ArrayMethods):
     __hash__ = object.__hash__
 
     def __getitem__(self, index: Any) -> Tensor:
-        return operations.getitem(self, index)
+        return direct.getitem(self, index)
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        self._become(operations.setitem(self, index, value), "[...] =")
+        self._become(direct.setitem(self, index, value), "[...] =")
 
     @staticmethod
     def _apply(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tensor:
-        return operations.call(op, args, kwargs)
+        return direct.call(op, args, kwargs)
 
     # --- in-place operations: this Tensor takes over the result -----------------------------------------------
 
@@ -588,4 +588,4 @@ def wrap(array: Any, node: Node | None = None) -> Tensor:
 _ALONE = _references_of_one_view()
 
 # Both are built on the class above, whose operators and `backward` they are.
-from autograd_lite import backprop, operations, operators  # noqa: E402, F401
+from autograd_lite import backprop, direct, operators  # noqa: E402, F401

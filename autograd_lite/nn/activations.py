@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.arrays import plain_array
+from autograd_lite.direct import unary
 from autograd_lite.errors import OperandError
-from autograd_lite.operations import unary
 from autograd_lite.rules import piecewise
 from autograd_lite.rules.logistic import expit
 from autograd_lite.rules.softmax import columns_of

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.direct import apply_unary
 from autograd_lite.errors import OperandError
 from autograd_lite.nn.activations import log_softmax, operand, signed, softplus
 from autograd_lite.nn.reduction import checked_weight, named, pair, real_only, reduced, repeats_to
-from autograd_lite.operations import apply_unary
 from autograd_lite.rules.indexing import getitem, numbers, scatter
 from autograd_lite.rules.softmax import log_softmax as log_softmax_in_one
 from autograd_lite.rules.softmax import nll

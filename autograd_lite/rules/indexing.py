@@ -18,10 +18,10 @@ from autograd_lite.errors import OperandError
 from autograd_lite.record import Primitive
 from autograd_lite.rules.table import call, real, rule
 
-__all__ = ["check_fits", "getitem", "numbers", "scatter", "setitem"]
+__all__ = ["BASIC", "check_fits", "getitem", "numbers", "scatter", "setitem"]
 
-_BASIC = frozenset({int, slice, NoneType, EllipsisType})
-
+#: parts of an index that need no look
+BASIC = frozenset({int, slice, NoneType, EllipsisType})
 
 _numbers: Any = np.arange(0)
 
@@ -56,13 +56,13 @@ def _differ(positions: Any) -> bool:
 
 def _selects_once(index: Any) -> bool:
     """Whether `index` certainly selects no element twice: it is basic, a mask, or integers that differ."""
-    if index.__class__ in _BASIC:
+    if index.__class__ in BASIC:
         return True
     parts = index if index.__class__ is tuple else (index,)
     integers = []
     masks = False
     for part in parts:
-        if part.__class__ not in _BASIC:
+        if part.__class__ not in BASIC:
             array = part if part.__class__ is np.ndarray else np.asarray(part)
             if array.dtype.kind == "b":
                 masks = True
@@ -88,7 +88,7 @@ def _in_c_order(index: Any) -> Any:
     """
     if index.__class__ is tuple:
         return tuple([_in_c_order(part) for part in index])
-    return index if index.__class__ in _BASIC else np.asarray(index, _dtype_of_index(index), order="C")
+    return index if index.__class__ in BASIC else np.asarray(index, _dtype_of_index(index), order="C")
 
 
 def _dtype_of_index(index: Any) -> Any:
@@ -149,7 +149,7 @@ def _getitem_rule(g: Any, y: Any, x: Any, index: Any = None) -> Any:
 def _add_part(total: Any, g: Any, index: Any = None) -> bool:
     """Add `g` to `total[index]`, where each element is taken once; with zeros, a loop over rows took quadratic time."""
     parts = index if index.__class__ is tuple else (index,)
-    if not _BASIC.issuperset(map(type, parts)):
+    if not BASIC.issuperset(map(type, parts)):
         return False
     part = total[index]
     if part.__class__ is np.ndarray:
@@ -203,7 +203,7 @@ def _setitem(x: Any, v: Any, index: Any) -> Any:
     if v.__class__ is not float or x.dtype.kind not in "fc":
         check_fits("x[...] = v", x, v)
     z = np.array(x)
-    if index.__class__ in _BASIC or _selects_once(index):
+    if index.__class__ in BASIC or _selects_once(index):
         z[index] = v
     else:
         z[_in_c_order(index)] = np.asarray(v, order="C")
