@@ -365,6 +365,16 @@ def test_an_epoch_is_in_the_history_whole_or_not_at_all() -> None:
     for _ in faults(prepare, history_module):
         assert len(history.to_csv().splitlines()) in (2, 3)
 
+    before = {"loss": [1.0], "late": []}
+    after = {"loss": [1.0, 2.0], "late": [3.0], "new": [4.0]}
+
+    def prepare_uneven() -> Callable[[], Any]:
+        history.records = {name: list(column) for name, column in before.items()}
+        return lambda: history.add({"loss": 2.0, "late": 3.0, "new": 4.0})
+
+    for _ in faults(prepare_uneven, history_module):
+        assert history.records in (before, after)
+
 
 def test_batch_normalisation_that_fails_leaves_its_running_statistics() -> None:
     x = np.random.default_rng(0).normal(size=(5, 2))

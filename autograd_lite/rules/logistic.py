@@ -21,7 +21,7 @@ def _expit(x: Any) -> Any:
     if kind in "biu":
         x = x.astype(float)
     if x.size <= FEW and kind != "c":
-        return np.exp(-np.logaddexp(ZERO[x.dtype], -x))
+        return np.exp(-np.logaddexp(ZERO.get(x.dtype, 0), -x))
     with np.errstate(over="ignore"):  # where exp(-x) is infinite the result is the 0 that it should be
         return 1.0 / (1.0 + np.exp(-x))
 

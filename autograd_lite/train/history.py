@@ -63,13 +63,17 @@ class History:
 
     def add(self, record: dict[str, float]) -> None:
         """Append the numbers of one epoch."""
-        values, length = {name: float(value) for name, value in record.items()}, len(self)
+        values = {name: float(value) for name, value in record.items()}
+        lengths = {name: len(column) for name, column in self.records.items()}
         try:
             for name, value in values.items():
                 self.records.setdefault(name, []).append(value)
         except BaseException:  # Ctrl-C; an epoch is there whole or not at all
-            for column in self.records.values():
-                del column[length:]
+            for name in list(self.records):
+                if name in lengths:
+                    del self.records[name][lengths[name] :]
+                else:
+                    del self.records[name]
             raise
 
     def to_csv(self, path: str | os.PathLike[str] | None = None) -> str:

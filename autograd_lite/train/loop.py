@@ -171,6 +171,8 @@ def generators_of(model: Module) -> list[np.random.Generator]:
 
 
 class _Data(Loader):
+    """The Loader of `fit`, whose errors are those of `fit`."""
+
     _name = "fit"
 
 

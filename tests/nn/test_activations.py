@@ -215,3 +215,12 @@ def test_the_logarithm_of_the_sum_of_no_exponentials():
     x = Tensor(np.zeros((0, 2), np.float32), requires_grad=True)
     y = nn.logsumexp(x, axis=0)
     assert y.tolist() == [-np.inf] * 2 and y.dtype == np.float32
+
+
+@pytest.mark.parametrize("kind", [">f8", ">f4", ">f2"])
+@pytest.mark.parametrize("f", [nn.sigmoid, nn.silu, nn.relu, nn.tanh, nn.softplus, nn.gelu, nn.log_sigmoid, nn.softmax])
+def test_arrays_in_the_byte_order_of_another_machine(f, kind):
+    x = np.array([-1.0, 0.5, 2.0], kind)
+    expected = f(x.astype(x.dtype.newbyteorder("=")))
+    np.testing.assert_array_equal(np.asarray(f(x)), expected)
+    np.testing.assert_array_equal(f(Tensor(x)).numpy(), expected)

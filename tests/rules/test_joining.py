@@ -96,7 +96,7 @@ def test_a_split_along_a_missing_axis(function, shape):
         function(x, 2)
 
 
-@pytest.mark.skipif(not hasattr(np, "unstack"), reason="NumPy 2.1")
+@pytest.mark.skipif(not hasattr(np, "unstack"), reason="np.unstack is from NumPy 2.1 on")
 def test_unstack_undoes_stack():
     (x,) = tensors((2, 3))
     for axis in (0, 1, -1):
