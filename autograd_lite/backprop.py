@@ -17,6 +17,7 @@ from autograd_lite.arrays import gradient_like, plain_array
 from autograd_lite.errors import BackwardError, FreedGraphError, OperandError
 from autograd_lite.nans import watch_backward
 from autograd_lite.record import (
+    FREED,
     NANS,
     OFF,
     ON,
@@ -234,18 +235,29 @@ def _sweep(
         if node in targets:
             arrived[node] = g
             continue
-        saved = node.saved
-        if saved is None:
+        y = node.y
+        if y is FREED:
             raise FreedGraphError(
                 f"backward: the values saved by {describe(node)} were freed by an earlier backward; "
                 f"pass retain_graph=True to the first one, or compute the result again, with .detach() for what is "
                 f"carried over from before it"
             )
-        if lift is not None:
-            saved = lift(node, saved)
         op = node.op
         spec = node.spec
-        for position, source in enumerate(node.inputs):
+        inputs: tuple[Any, ...]  # these two are as the node's properties tell, which take longer
+        saved: tuple[Any, ...]
+        if op.arity == 2:
+            inputs = node.a, node.b
+            saved = y, node.x, node.z
+        elif op.arity:
+            inputs = (node.a,)
+            saved = y, node.x
+        else:
+            inputs = node.a
+            saved = y
+        if lift is not None:
+            saved = lift(node, saved)
+        for position, source in enumerate(inputs):
             kind = source.__class__
             if kind is not Node and (kind is not Leaf or not source.requires_grad):
                 continue
@@ -276,7 +288,7 @@ def _sweep(
             else:
                 sums[source] = _sum(held, r, source, own)
         if not retain_graph:
-            node.saved = None
+            node.free()
 
     _finish(arrived)
     return arrived
@@ -309,12 +321,12 @@ def _chain(node: Any, g: Any, arrived: dict[Any, Any], own: set[Node], retain_gr
     rule: Any = None
     try:
         while True:
-            saved = node.saved
+            y = node.y
             spec = node.spec
             op = node.op
             width = op.width
             details = node.details
-            if saved is None or spec.is_complex:
+            if y is FREED or spec.is_complex:
                 return node, g
             kwargs = None
             if details is not None:
@@ -323,9 +335,11 @@ def _chain(node: Any, g: Any, arrived: dict[Any, Any], own: set[Node], retain_gr
                     return node, g
             leaf = following = None
             if width == 2:
-                source, other = node.inputs
+                source = node.a
+                other = node.b
                 first, second = op.rules
-                y, a, b = saved
+                a = node.x
+                b = node.z
                 if source.__class__ is Node:
                     if other.__class__ is Node and other is not source:
                         return node, g
@@ -359,7 +373,7 @@ def _chain(node: Any, g: Any, arrived: dict[Any, Any], own: set[Node], retain_gr
                     leaf, rule = (source, first) if flows else (other, second)
                     last = rule(g, y, a, b)
             elif width == 1:
-                (source,) = node.inputs
+                source = node.a
                 if source.__class__ is Node:
                     following = source
                 elif source.requires_grad:
@@ -367,8 +381,7 @@ def _chain(node: Any, g: Any, arrived: dict[Any, Any], own: set[Node], retain_gr
                 else:
                     return node, g
                 (rule,) = op.rules
-                y, a = saved
-                r = last = rule(g, y, a) if kwargs is None else rule(g, y, a, **kwargs)
+                r = last = rule(g, y, node.x) if kwargs is None else rule(g, y, node.x, **kwargs)
                 if following is not None and source.spec is not spec:
                     r = fit(r, source.spec)
             else:
@@ -385,7 +398,8 @@ def _chain(node: Any, g: Any, arrived: dict[Any, Any], own: set[Node], retain_gr
                 else:
                     arrived[leaf] = _sum(held, last, leaf, own)
             if not retain_graph:
-                node.saved = None
+                node.y = FREED
+                node.x = node.z = None
             if following is None:
                 return None, None
             node = following

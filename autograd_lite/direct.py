@@ -64,8 +64,9 @@ def _viewing(op: Primitive, tensor: Tensor, view: Callable[[Any], Any], kwargs: 
     out._shared = None if y.base is None else viewed(y, tensor, x)
     out._node = node = Node()
     node.op = op
-    node.inputs = (a,)
-    node.saved = (spec, a.spec)
+    node.a = a
+    node.y = spec
+    node.x = a.spec
     node.spec = spec
     node.details = None if kwargs is None else {"kwargs": kwargs}
     return out
@@ -97,8 +98,9 @@ def apply_unary(op: Primitive, operand: Tensor, kwargs: dict[str, Any] | None = 
     out._shared = None
     out._node = node = Node()
     node.op = op
-    node.inputs = (a,)
-    node.saved = (y if keep_y == VALUE else spec, x if keep_x == VALUE else a.spec)
+    node.a = a
+    node.y = y if keep_y == VALUE else spec
+    node.x = x if keep_x == VALUE else a.spec
     node.spec = spec
     node.details = None if kwargs is None else {"kwargs": kwargs}
     return out
@@ -131,6 +133,7 @@ def unary(op: Primitive) -> Any:
     keeps_y: Any = None  # not read off the rule yet: at import that would cost milliseconds
     keeps_x: Any = None
     specs: dict[Spec, Spec] = {}  # of the operand -> of the result
+    fn = op.fn
 
     def method(self: Tensor) -> Tensor:
         nonlocal keeps_y, keeps_x
@@ -141,7 +144,7 @@ def unary(op: Primitive) -> Any:
             return unrecorded(self)
         x = self._array if self._shared is None else self._settled(keeps_x)
         try:
-            y = op.fn(x)
+            y = fn(x)
         except (TypeError, ValueError) as error:
             raise refused(op, [x], {}, error) from error
         its = a.spec
@@ -151,8 +154,9 @@ def unary(op: Primitive) -> Any:
         out._shared = None
         out._node = node = Node()
         node.op = op
-        node.inputs = (a,)
-        node.saved = (y if keeps_y else spec, x if keeps_x else its)
+        node.a = a
+        node.y = y if keeps_y else spec
+        node.x = x if keeps_x else its
         node.spec = spec
         node.details = None
         return out
@@ -186,18 +190,16 @@ def _borrowed(array: Any, keep: int) -> tuple[Leaf, Any]:
     return Leaf(None, spec_of(array)), array.copy() if keep == VALUE else None
 
 
-#: what a product keeps: both operands
-_OPERANDS = (NOTHING, VALUE, VALUE)
+#: what a sum keeps, and what a product does: both operands
+_NEITHER, _OPERANDS = (NOTHING, NOTHING, NOTHING), (NOTHING, VALUE, VALUE)
 
 
-def _of_three(keep: tuple[int, int, int], y: Any, x: Any, z: Any, a: Any, b: Any) -> tuple[Any, Any, Any]:
-    """What is saved of the result `y` and the operands, whose nodes are `a` and `b`."""
+def _save(node: Node, keep: tuple[int, int, int], y: Any, x: Any, z: Any) -> None:
+    """Save in `node` what is to be kept of the result `y` and the operands."""
     keep_y, keep_a, keep_b = keep
-    return (
-        y if keep_y else None,
-        x if keep_a == VALUE else a.spec if keep_a else None,
-        z if keep_b == VALUE else b.spec if keep_b else None,
-    )
+    node.y = y if keep_y else None
+    node.x = x if keep_a == VALUE else node.a.spec if keep_a else None
+    node.z = z if keep_b == VALUE else node.b.spec if keep_b else None
 
 
 #: dtype -> number of Python's -> the array of it
@@ -225,16 +227,14 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
     """
     op = TABLE[function]
     kept: list[Any] = [None] * 4  # what to keep when a gradient flows to neither, to a, to b, to both
-    blank: Any = None  # what is saved if that is nothing: one for all nodes saves memory
     specs: dict[Spec, dict[Spec, Spec]] = {}  # of two operands -> of the result
     as_array = same_shape and function is not np.power  # NumPy knows its own ways for x**2
 
     def look() -> None:  # when first needed, for it takes long to read it off the rules
-        nonlocal blank
         if_a, if_b = op.keeps
         both = tuple(map(max, if_a, if_b))
-        kept[1:] = [_OPERANDS if keep == _OPERANDS else keep for keep in (if_a, if_b, both)]
-        blank = (None, None, None) if both == (NOTHING,) * 3 else None
+        known: dict[Any, Any] = {keep: keep for keep in (_NEITHER, _OPERANDS)}  # so that `is` is enough
+        kept[1:] = [known.get(keep, keep) for keep in (if_a, if_b, both)]
 
     def unusual(a: Any, b: Any) -> Tensor:
         how = recording()
@@ -283,11 +283,16 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
         out._shared = None
         out._node = node = Node()
         node.op = op
-        node.inputs = (a, b)
-        if keep is _OPERANDS:
-            node.saved = (None, x, z)
+        node.a = a
+        node.b = b
+        if keep is _NEITHER:
+            node.y = node.x = node.z = None
+        elif keep is _OPERANDS:
+            node.y = None
+            node.x = x
+            node.z = z
         else:
-            node.saved = blank or _of_three(keep, y, x, z, a, b)
+            _save(node, keep, y, x, z)
         node.spec = spec
         node.details = None
         return out
@@ -326,11 +331,16 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
             out._node = made = Node()
             made.op = op
             if position:
-                made.inputs = (node, source)
-                made.saved = blank or _of_three(keep, y, x, z, node, source)
+                made.a = node
+                made.b = source
             else:
-                made.inputs = (source, node)
-                made.saved = blank or _of_three(keep, y, z, x, source, node)
+                made.a = source
+                made.b = node
+                x, z = z, x
+            if keep is _NEITHER:
+                made.y = made.x = made.z = None
+            else:
+                _save(made, keep, y, x, z)
             made.spec = spec
             made.details = None
             return out

@@ -295,12 +295,13 @@ def lifted(tangents: dict[Node, Any]) -> Callable[[Node, tuple[Any, ...]], tuple
     """What turns the saved values of a node into Duals, where they move."""
 
     def lift(node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:
-        made = list(saved)
-        for position, value in enumerate(saved):
-            if value is not None and value.__class__ is not Spec:
-                tangent = tangents.get(node.inputs[position - 1] if position else node)
-                if tangent is not None:
-                    made[position] = Dual(value, tangent)
-        return tuple(made)
+        return tuple(
+            [
+                value
+                if value is None or value.__class__ is Spec or (tangent := tangents.get(source)) is None
+                else Dual(value, tangent)
+                for value, source in zip(saved, (node, *node.inputs), strict=True)
+            ]
+        )
 
     return lift

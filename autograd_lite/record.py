@@ -86,16 +86,40 @@ class Node:
             enough is represented by its `Spec`, one that no rule reads by None. None altogether once freed.
         spec: shape and dtype of the result.
         details: what few nodes have, or None: "kwargs", "name", "hooks", "grad" (retained), "line".
+
+    An operation of one or two inputs has them in the slots `a` and `b`, and what is saved of the result and of them in
+    `y`, `x` and `z`: a tuple of each weighs as much as the node, and the garbage collector walks through it. Any other
+    has the tuples, in `a` and `y`.
     """
 
-    __slots__ = ("details", "inputs", "op", "saved", "spec")
+    __slots__ = ("a", "b", "details", "op", "spec", "x", "y", "z")
 
     op: Primitive
-    inputs: tuple[Any, ...]
-    saved: tuple[Any, ...] | None
     spec: Spec
     details: dict[str, Any] | None
+    a: Any
+    b: Any
+    y: Any
+    x: Any
+    z: Any
     requires_grad = True
+
+    @property
+    def inputs(self) -> tuple[Any, ...]:  # noqa: D102  # as the next one, an attribute told of above
+        arity = self.op.arity
+        return (self.a, self.b) if arity == 2 else (self.a,) if arity == 1 else self.a
+
+    @property
+    def saved(self) -> tuple[Any, ...] | None:  # noqa: D102
+        if self.y is FREED:
+            return None
+        arity = self.op.arity
+        return (self.y, self.x, self.z) if arity == 2 else (self.y, self.x) if arity == 1 else self.y
+
+    def free(self) -> None:
+        """Let go of what is saved."""
+        self.y = FREED
+        self.x = self.z = None
 
     @property
     def kwargs(self) -> dict[str, Any]:
@@ -118,6 +142,10 @@ class Node:
         return f"<{type(self).__name__} {name}{'leaf' if isinstance(self, Leaf) else self.op.name} {self.spec!r}>"
 
 
+#: what stands in the place of saved values that are no longer there, or never were
+FREED: Any = object()
+
+
 class Passive(Node):
     """A recorded operation through which no gradient flows: a comparison, and what is made of it."""
 
@@ -130,10 +158,11 @@ class Leaf(Node):
 
     __slots__ = ("grad", "requires_grad", "value")
 
+    inputs = ()
+    saved = None
+
     def __init__(self, value: Any, spec: Spec, requires_grad: bool = False) -> None:
         self.op = None  # type: ignore[assignment]  # the one kind of node that nothing made
-        self.inputs = ()
-        self.saved = None
         self.spec = spec
         self.details = None
         self.value = value
@@ -152,10 +181,15 @@ def make_node(
     """A node of one of the kinds above. It is no `__init__`, without which the inner loop makes nodes faster."""
     node = kind()
     node.op = op
-    node.inputs = inputs
-    node.saved = saved
     node.spec = spec
     node.details = details
+    if op.arity:
+        node.a = inputs[0]
+        node.b = inputs[-1]
+        node.y, node.x, node.z = (FREED, None, None) if saved is None else (saved[0], saved[1], saved[-1])
+    else:
+        node.a = inputs
+        node.y = FREED if saved is None else saved
     return node
 
 
@@ -220,6 +254,7 @@ class Primitive:
     __slots__ = (
         "_wanted",
         "add",
+        "arity",
         "fn",
         "holomorphic",
         "keeps",
@@ -255,8 +290,10 @@ class Primitive:
         self.variadic = variadic
         self.view = view
         self.holomorphic = holomorphic
-        #: how many inputs it has, if a gradient flows to each of them; otherwise, or if that varies, 0
-        self.width = 0 if variadic or None in rules else len(rules)
+        #: how many inputs it has, if that is one or two; otherwise, or if that varies, 0
+        self.arity = 0 if variadic or len(rules) > 2 else len(rules)
+        #: the same, if a gradient flows to each of them
+        self.width = 0 if None in rules else self.arity
         self._wanted: dict[int, tuple[int, ...] | None] = {}
         if variadic:
             self.keeps = ((_reads(rules[0])["y"], reads),)  # type: ignore[arg-type]
@@ -511,7 +548,12 @@ def topological(roots: Iterable[Any], *, everything: bool = False) -> list[Any]:
             seen.add(node)
             stack.append(node)
             stack.append(None)
-            for source in reversed(node.inputs):
+            op = node.op
+            if op is None:  # a leaf
+                continue
+            # `node.inputs`, which takes longer, from the last one on
+            inputs = (node.b, node.a) if op.arity == 2 else (node.a,) if op.arity else node.a[::-1]
+            for source in inputs:
                 if source.__class__ in follow and source not in seen:
                     stack.append(source)  # noqa: PERF401  # a comprehension takes longer for one or two inputs
     return order
