@@ -34,8 +34,8 @@ from autograd_lite.rules.table import ones_of, unchanged
 from autograd_lite.stand_in import StandIn
 from autograd_lite.tensor import Tensor, wrap
 
-#: what a sweep may do with the saved values of a node before its rules read them
-Lift = Callable[[Node, tuple[Any, ...]], tuple[Any, ...]]
+#: what a sweep may do with the saved values of a node, those of itself and its inputs, before its rules read them
+Lift = Callable[[tuple[Any, ...], tuple[Any, ...]], tuple[Any, ...]]
 
 __all__ = ["backward", "fit", "leading_to", "sweep", "unbroadcast"]
 
@@ -256,7 +256,7 @@ def _sweep(
             inputs = node.a
             saved = y
         if lift is not None:
-            saved = lift(node, saved)
+            saved = lift(saved, (node, *inputs))
         for position, source in enumerate(inputs):
             kind = source.__class__
             if kind is not Node and (kind is not Leaf or not source.requires_grad):
@@ -473,12 +473,12 @@ def _own(g: Any) -> Any:
     return wrap(g._settled(), g._node) if isinstance(g, Tensor) else np.array(g)
 
 
-def _as_tensors(node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:
+def _as_tensors(saved: tuple[Any, ...], sources: tuple[Any, ...]) -> tuple[Any, ...]:
     """The saved arrays as Tensors at their places in the graph, so that a rule run on them is recorded there."""
     return tuple(
         [
             wrap(value, source) if isinstance(source, Node) and not isinstance(value, (Spec, NoneType)) else value
-            for value, source in zip(saved, (node, *node.inputs), strict=True)
+            for value, source in zip(saved, sources, strict=True)
         ]
     )
 

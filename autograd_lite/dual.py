@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.backprop import fit, sweep, unbroadcast
+from autograd_lite.backprop import Lift, fit, sweep, unbroadcast
 from autograd_lite.operations import by_name, static_arguments
 from autograd_lite.operators import bound
-from autograd_lite.record import Node, Primitive, Spec, enable_grad
+from autograd_lite.record import FREED, Node, Primitive, Spec, enable_grad
 from autograd_lite.rules.indexing import scatter
 from autograd_lite.rules.logistic import expit
 from autograd_lite.rules.piecewise import choice, relu
@@ -156,6 +156,9 @@ class Dual(StandIn):
     # The operators that most rules are made of go past the protocols, which take longer.
 
     def __mul__(self, other: Any) -> Any:
+        if other is self:
+            a, moved = self._array, self._array * self.tangent
+            return Dual(a * a, moved + moved)
         if other.__class__ is Dual:
             a, b = self._array, other._array
             return Dual(a * b, a * other.tangent + self.tangent * b)
@@ -273,35 +276,43 @@ def push_forward(order: Iterable[Node], tangents: dict[Any, Any]) -> dict[Any, N
     for node in order:
         if node in ends:
             continue
-        op, inputs, saved, kwargs = node.op, node.inputs, node.saved, node.kwargs
-        if saved is None or node.spec.dtype.kind != "f":
+        op = node.op
+        kwargs = node.details.get("kwargs") or _NO_KWARGS if node.details else _NO_KWARGS
+        if node.y is FREED or node.spec.dtype.kind != "f":
             raise StandInError(op.name)
         if kinds.get(op) == _LINEAR and "initial" not in kwargs:
-            (source,) = inputs
+            source = node.a
             if source in tangents:
                 tangents[node] = op.fn(tangents[source], **kwargs)
                 if source in ends:
                     ends[node] = None
             continue
+        inputs, saved = node.contents()
         along = [tangents.get(source) for source in inputs]
-        if [tangent for tangent in along if tangent is not None]:
-            tangent = _tangent(op, node.spec, saved[0], saved[1:], along, kwargs)
+        for tangent in along:
             if tangent is not None:
-                tangents[node] = tangent
+                tangent = _tangent(op, node.spec, saved[0], saved[1:], along, kwargs)
+                if tangent is not None:
+                    tangents[node] = tangent
+                break
     return ends
 
 
-def lifted(tangents: dict[Node, Any]) -> Callable[[Node, tuple[Any, ...]], tuple[Any, ...]]:
+_NO_KWARGS: dict[str, Any] = {}
+
+
+def lifted(tangents: dict[Node, Any]) -> Lift:
     """What turns the saved values of a node into Duals, where they move."""
 
-    def lift(node: Node, saved: tuple[Any, ...]) -> tuple[Any, ...]:
-        return tuple(
-            [
-                value
-                if value is None or value.__class__ is Spec or (tangent := tangents.get(source)) is None
-                else Dual(value, tangent)
-                for value, source in zip(saved, (node, *node.inputs), strict=True)
-            ]
-        )
+    def lift(saved: tuple[Any, ...], sources: tuple[Any, ...]) -> tuple[Any, ...]:
+        made: Any = saved
+        for position, value in enumerate(saved):
+            if value is not None and value.__class__ is not Spec:
+                tangent = tangents.get(sources[position])
+                if tangent is not None:
+                    if made is saved:
+                        made = list(saved)
+                    made[position] = Dual(value, tangent)
+        return made
 
     return lift

@@ -106,15 +106,18 @@ class Node:
 
     @property
     def inputs(self) -> tuple[Any, ...]:  # noqa: D102  # as the next one, an attribute told of above
-        arity = self.op.arity
-        return (self.a, self.b) if arity == 2 else (self.a,) if arity == 1 else self.a
+        return self.contents()[0]
 
     @property
     def saved(self) -> tuple[Any, ...] | None:  # noqa: D102
-        if self.y is FREED:
-            return None
+        return None if self.y is FREED else self.contents()[1]
+
+    def contents(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """Inputs and what is saved, which must not have been freed; in loops faster than to ask for one by one."""
         arity = self.op.arity
-        return (self.y, self.x, self.z) if arity == 2 else (self.y, self.x) if arity == 1 else self.y
+        if arity == 2:
+            return (self.a, self.b), (self.y, self.x, self.z)
+        return ((self.a,), (self.y, self.x)) if arity == 1 else (self.a, self.y)
 
     def free(self) -> None:
         """Let go of what is saved."""
