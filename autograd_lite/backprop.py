@@ -235,8 +235,7 @@ def _sweep(
         if node in targets:
             arrived[node] = g
             continue
-        y = node.y
-        if y is FREED:
+        if node.y is FREED:
             raise FreedGraphError(
                 f"backward: the values saved by {describe(node)} were freed by an earlier backward; "
                 f"pass retain_graph=True to the first one, or compute the result again, with .detach() for what is "
@@ -244,17 +243,7 @@ def _sweep(
             )
         op = node.op
         spec = node.spec
-        inputs: tuple[Any, ...]  # these two are as the node's properties tell, which take longer
-        saved: tuple[Any, ...]
-        if op.arity == 2:
-            inputs = node.a, node.b
-            saved = y, node.x, node.z
-        elif op.arity:
-            inputs = (node.a,)
-            saved = y, node.x
-        else:
-            inputs = node.a
-            saved = y
+        inputs, saved = node.contents()
         if lift is not None:
             saved = lift(saved, (node, *inputs))
         for position, source in enumerate(inputs):
@@ -381,7 +370,8 @@ def _chain(node: Any, g: Any, arrived: dict[Any, Any], own: set[Node], retain_gr
                 else:
                     return node, g
                 (rule,) = op.rules
-                r = last = rule(g, y, node.x) if kwargs is None else rule(g, y, node.x, **kwargs)
+                a = node.x
+                r = last = rule(g, y, a) if kwargs is None else rule(g, y, a, **kwargs)
                 if following is not None and source.spec is not spec:
                     r = fit(r, source.spec)
             else:
@@ -440,7 +430,7 @@ def leading_to(targets: Collection[Node], roots: Iterable[Node]) -> dict[Any, No
     """Those of the nodes below `roots` through which a gradient reaches `targets`, in topological order."""
     useful: dict[Any, None] = dict.fromkeys(targets)
     for node in topological(roots):
-        for source in node.inputs:
+        for source in (node.a, node.b) if node.op.arity == 2 else node.inputs:
             if source in useful and isinstance(source, Node):
                 useful[node] = None
                 break

@@ -106,7 +106,8 @@ class Node:
 
     @property
     def inputs(self) -> tuple[Any, ...]:  # noqa: D102  # as the next one, an attribute told of above
-        return self.contents()[0]
+        arity = self.op.arity
+        return (self.a, self.b) if arity == 2 else (self.a,) if arity == 1 else self.a
 
     @property
     def saved(self) -> tuple[Any, ...] | None:  # noqa: D102
