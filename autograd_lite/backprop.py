@@ -430,7 +430,7 @@ def leading_to(targets: Collection[Node], roots: Iterable[Node]) -> dict[Any, No
     """Those of the nodes below `roots` through which a gradient reaches `targets`, in topological order."""
     useful: dict[Any, None] = dict.fromkeys(targets)
     for node in topological(roots):
-        for source in (node.a, node.b) if node.op.arity == 2 else node.inputs:
+        for source in node.inputs:
             if source in useful and isinstance(source, Node):
                 useful[node] = None
                 break
