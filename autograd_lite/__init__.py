@@ -18,7 +18,6 @@ from autograd_lite.errors import (
     OperandError,
     RequiresGradError,
 )
-from autograd_lite.jacobians import hessian, hvp, jacobian
 from autograd_lite.nans import trace_nan
 from autograd_lite.record import debug, enable_grad, is_grad_enabled, no_grad
 from autograd_lite.tensor import Tensor
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
         train,
     )
     from autograd_lite.check import gradcheck, gradgradcheck
+    from autograd_lite.jacobians import hessian, hvp, jacobian
     from autograd_lite.show.explain import explain
     from autograd_lite.show.formula import derivation, formula
     from autograd_lite.show.picture import draw
@@ -66,6 +66,9 @@ _ROOMS = (
 _LATER = {
     "gradcheck": "autograd_lite.check",
     "gradgradcheck": "autograd_lite.check",
+    "hessian": "autograd_lite.jacobians",
+    "hvp": "autograd_lite.jacobians",
+    "jacobian": "autograd_lite.jacobians",
     "derivation": "autograd_lite.show.formula",
     "draw": "autograd_lite.show.picture",
     "explain": "autograd_lite.show.explain",
@@ -79,7 +82,8 @@ def __getattr__(name: str) -> Any:
     if name in _ROOMS:
         return import_module(f"autograd_lite.{name}")
     if name in _LATER:
-        return getattr(import_module(_LATER[name]), name)
+        found = globals()[name] = getattr(import_module(_LATER[name]), name)
+        return found
     if name.startswith("_"):
         raise AttributeError(f"module 'autograd_lite' has no attribute {name!r}")
     from autograd_lite.pytorch_names import missing

@@ -8,7 +8,6 @@ import numpy as np
 
 from autograd_lite.errors import DetachedError, NotDifferentiableError, OperandError
 from autograd_lite.record import is_grad_enabled
-from autograd_lite.rules import special
 from autograd_lite.rules.indexing import setitem
 from autograd_lite.rules.table import COMPOSED, PLAIN, TABLE, Input, call, composed, numbers_of, real
 
@@ -79,6 +78,13 @@ def broadcasts(shape: tuple[int, ...], to: tuple[int, ...]) -> bool:
 # --- the call with keywords ------------------------------------------------------------------------------------
 
 
+def _is_of_scipy(ufunc: Any) -> bool:
+    """Whether `ufunc` is one of SciPy's that has a row."""
+    from autograd_lite.rules import special  # here, because it makes the import of the package longer
+
+    return special.knows(ufunc)
+
+
 @composed(
     "__call__",
     sample=[
@@ -102,7 +108,7 @@ def _called(
     name = ufunc.__name__
     outs = out_of(out)
     row = TABLE.get(ufunc)
-    known = row is not None or ufunc in COMPOSED or special.knows(ufunc)
+    known = row is not None or ufunc in COMPOSED or _is_of_scipy(ufunc)
     harmless = not flows(*inputs) or ufunc in PLAIN or (row is not None and not row.differentiable)
     arrays_out = any(each is not None and not is_tensor(each) for each in outs)
     if not known or (harmless and (arrays_out or other)):
