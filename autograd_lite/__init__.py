@@ -18,8 +18,8 @@ from autograd_lite.errors import (
     OperandError,
     RequiresGradError,
 )
+from autograd_lite.grad_mode import debug, enable_grad, is_grad_enabled, no_grad
 from autograd_lite.nans import trace_nan
-from autograd_lite.record import debug, enable_grad, is_grad_enabled, no_grad
 from autograd_lite.tensor import Tensor
 from autograd_lite.transforms import grad, jvp, stop_gradient, value_and_grad, vjp
 from autograd_lite.why import why_no_grad

@@ -15,21 +15,9 @@ import numpy as np
 
 from autograd_lite.arrays import gradient_like, plain_array
 from autograd_lite.errors import BackwardError, FreedGraphError, OperandError
+from autograd_lite.grad_mode import NANS, OFF, ON, _recording, enable_grad, recording
 from autograd_lite.nans import watch_backward
-from autograd_lite.record import (
-    FREED,
-    NANS,
-    OFF,
-    ON,
-    Leaf,
-    Node,
-    Spec,
-    _recording,
-    describe,
-    enable_grad,
-    recording,
-    topological,
-)
+from autograd_lite.record import FREED, Leaf, Node, Spec, describe, topological
 from autograd_lite.rules.table import ones_of, unchanged
 from autograd_lite.stand_in import StandIn
 from autograd_lite.tensor import Tensor, wrap

@@ -10,9 +10,10 @@ import numpy as np
 from autograd_lite.arrays import plain_array
 from autograd_lite.backprop import fit, sweep
 from autograd_lite.errors import DetachedError, InPlaceError, NotDifferentiableError, OperandError
+from autograd_lite.grad_mode import enable_grad, is_grad_enabled
 from autograd_lite.implicit import fingerprint, frontier, stand_in, together
 from autograd_lite.operations import apply
-from autograd_lite.record import Primitive, enable_grad, is_grad_enabled, spec_of
+from autograd_lite.record import Primitive, spec_of
 from autograd_lite.rules.table import numbers_of
 from autograd_lite.tensor import Tensor, wrap
 from autograd_lite.transforms import _running

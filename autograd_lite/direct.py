@@ -14,6 +14,7 @@ import numpy as np
 
 from autograd_lite.arrays import unmasked
 from autograd_lite.errors import AutogradError, OperandError
+from autograd_lite.grad_mode import OFF, ON, recording
 from autograd_lite.operations import (
     OPERANDS,
     apply,
@@ -24,7 +25,7 @@ from autograd_lite.operations import (
     static_arguments,
     viewed,
 )
-from autograd_lite.record import NOTHING, OFF, ON, VALUE, Leaf, Node, Passive, Primitive, Spec, recording, spec_of
+from autograd_lite.record import NOTHING, VALUE, Leaf, Node, Passive, Primitive, Spec, spec_of
 from autograd_lite.rules.indexing import BASIC
 from autograd_lite.rules.table import TABLE
 from autograd_lite.tensor import LENT, Tensor, wrap

@@ -18,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.backprop import Lift, fit, sweep, unbroadcast
+from autograd_lite.grad_mode import enable_grad
 from autograd_lite.operations import by_name, static_arguments
 from autograd_lite.operators import bound
-from autograd_lite.record import FREED, Node, Primitive, Spec, enable_grad
+from autograd_lite.record import FREED, Node, Primitive, Spec
 from autograd_lite.rules.indexing import scatter
 from autograd_lite.rules.logistic import expit
 from autograd_lite.rules.piecewise import choice, relu

@@ -14,7 +14,8 @@ import numpy as np
 
 from autograd_lite.backprop import sweep
 from autograd_lite.errors import InPlaceError, NotDifferentiableError
-from autograd_lite.record import Leaf, Primitive, enable_grad, no_grad, topological
+from autograd_lite.grad_mode import enable_grad, no_grad
+from autograd_lite.record import Leaf, Primitive, topological
 from autograd_lite.rules.table import numbers_of
 from autograd_lite.stand_in import StandIn, StandInError
 from autograd_lite.tensor import Tensor, wrap

@@ -15,7 +15,8 @@ from autograd_lite.backprop import sweep
 from autograd_lite.batched import Batched, members_of
 from autograd_lite.dual import Dual, lifted, push_forward
 from autograd_lite.errors import BackwardError, OperandError
-from autograd_lite.record import NANS, Node, recording, topological
+from autograd_lite.grad_mode import NANS, recording
+from autograd_lite.record import Node, topological
 from autograd_lite.stand_in import StandInError
 from autograd_lite.tensor import Tensor
 from autograd_lite.transforms import (

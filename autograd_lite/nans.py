@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import NaNError
-from autograd_lite.record import Node, Primitive, describe, topological, watch_nans
+from autograd_lite.grad_mode import watch_nans
+from autograd_lite.record import Node, Primitive, describe, topological
 
 __all__ = ["trace_nan"]
 

@@ -9,22 +9,9 @@ import numpy as np
 import autograd_lite.rules  # noqa: F401  # fills the table
 from autograd_lite.arrays import plain_array, unmasked
 from autograd_lite.errors import AutogradError, InPlaceError, LinAlgError, NotDifferentiableError, OperandError
+from autograd_lite.grad_mode import LINES, NANS, ON, note_line, recording
 from autograd_lite.nans import watch_forward
-from autograd_lite.record import (
-    LINES,
-    NANS,
-    NOTHING,
-    ON,
-    VALUE,
-    Leaf,
-    Node,
-    Passive,
-    Primitive,
-    make_node,
-    note_line,
-    recording,
-    spec_of,
-)
+from autograd_lite.record import NOTHING, VALUE, Leaf, Node, Passive, Primitive, make_node, spec_of
 from autograd_lite.rules.indexing import BASIC
 from autograd_lite.tensor import LENT, Tensor, wrap
 

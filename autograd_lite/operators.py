@@ -13,8 +13,9 @@ import numpy as np
 
 from autograd_lite.direct import apply_unary, binary, call, reshape, swapaxes, transpose, unary
 from autograd_lite.errors import NotDifferentiableError, OperandError
+from autograd_lite.grad_mode import is_grad_enabled
 from autograd_lite.operations import OPERANDS, apply
-from autograd_lite.record import Primitive, is_grad_enabled
+from autograd_lite.record import Primitive
 from autograd_lite.rules import LATER
 from autograd_lite.rules.products import product
 from autograd_lite.rules.table import COMPOSED, PLAIN, TABLE, all_or_none

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import NotDifferentiableError, OperandError
+from autograd_lite.grad_mode import is_grad_enabled
 from autograd_lite.implicit import Arguments, Function
-from autograd_lite.record import is_grad_enabled
 from autograd_lite.rules.products import as_operand
 from autograd_lite.rules.table import numbers_of
 from autograd_lite.scipy_rooms import scipy_room

@@ -19,8 +19,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from autograd_lite import nn
 from autograd_lite.arrays import unmasked
 from autograd_lite.errors import OperandError
+from autograd_lite.grad_mode import no_grad
 from autograd_lite.optim import Adam
-from autograd_lite.record import no_grad
 from autograd_lite.train import History, fit
 
 __all__ = ["Classifier", "Regressor"]

@@ -23,20 +23,9 @@ from autograd_lite.errors import (
     OperandError,
     RequiresGradError,
 )
+from autograd_lite.grad_mode import LINES, is_grad_enabled, note_line, recording
 from autograd_lite.methods import ArrayMethods
-from autograd_lite.record import (
-    LINES,
-    Leaf,
-    Node,
-    Passive,
-    Primitive,
-    gradient_of,
-    is_grad_enabled,
-    make_node,
-    note_line,
-    recording,
-    spec_of,
-)
+from autograd_lite.record import Leaf, Node, Passive, Primitive, gradient_of, make_node, spec_of
 
 __all__ = ["Tensor", "wrap"]
 

@@ -19,7 +19,8 @@ import numpy as np
 from autograd_lite.arrays import gradient_like, plain_array
 from autograd_lite.backprop import leading_to, sweep
 from autograd_lite.errors import BackwardError, DetachedError, OperandError, RequiresGradError
-from autograd_lite.record import Leaf, Node, enable_grad, is_grad_enabled, topological
+from autograd_lite.grad_mode import enable_grad, is_grad_enabled
+from autograd_lite.record import Leaf, Node, topological
 from autograd_lite.tensor import Tensor, wrap
 
 __all__ = [

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import autograd_lite as ag
-from autograd_lite import Tensor, backprop, nn, optim, record, transforms
+from autograd_lite import Tensor, backprop, grad_mode, nn, optim, transforms
 from autograd_lite.check.worksheets import grade
 from autograd_lite.nn import normalization
 from autograd_lite.optim import flat
@@ -157,17 +157,17 @@ def test_a_block_that_is_interrupted_while_it_begins_leaves_the_recording_as_it_
         def pop(self, index: Any = -1) -> Any:
             raise KeyboardInterrupt
 
-    before = record.recording()
+    before = grad_mode.recording()
     made = block()
     made._tokens = Interrupted()
     with pytest.raises(KeyboardInterrupt), made:
         raise AssertionError
-    assert record.recording() == before
+    assert grad_mode.recording() == before
 
     made = block()
     with pytest.raises(KeyboardInterrupt), made:  # while it ends
         made._tokens = Interrupted(made._tokens)
-    assert record.recording() == before
+    assert grad_mode.recording() == before
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a file that a fault kept from its end

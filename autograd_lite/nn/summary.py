@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from autograd_lite.grad_mode import no_grad
 from autograd_lite.nn.module import Module, _entries
-from autograd_lite.record import no_grad
 from autograd_lite.tensor import Tensor
 
 __all__ = ["summary"]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import DetachedError, NotDifferentiableError, OperandError
-from autograd_lite.record import is_grad_enabled
+from autograd_lite.grad_mode import is_grad_enabled
 from autograd_lite.rules.indexing import setitem
 from autograd_lite.rules.table import COMPOSED, PLAIN, TABLE, Input, call, composed, numbers_of, real
 

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.backprop import fit
-from autograd_lite.record import NOTHING, SPEC, Leaf, Node, enable_grad
+from autograd_lite.grad_mode import enable_grad
+from autograd_lite.record import NOTHING, SPEC, Leaf, Node
 from autograd_lite.show.asked import graph_for
 from autograd_lite.show.conjugates import conjugated
 from autograd_lite.show.equations import Equation, Equations, Input

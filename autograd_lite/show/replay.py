@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.backprop import fit
-from autograd_lite.record import NOTHING, SPEC, Leaf, Node, Spec, no_grad, topological
+from autograd_lite.grad_mode import no_grad
+from autograd_lite.record import NOTHING, SPEC, Leaf, Node, Spec, topological
 
 __all__ = ["gradients_of", "replayed", "values_of"]
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autograd_lite.record import Leaf, Node, enable_grad, no_grad, topological
+from autograd_lite.grad_mode import enable_grad, no_grad
+from autograd_lite.record import Leaf, Node, topological
 from autograd_lite.rules.piecewise import relu
 from autograd_lite.show.curves import curves
 from autograd_lite.show.digits import count, number

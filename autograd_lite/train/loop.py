@@ -12,11 +12,11 @@ import numpy as np
 
 from autograd_lite.arrays import unmasked
 from autograd_lite.errors import OperandError
+from autograd_lite.grad_mode import no_grad
 from autograd_lite.nn.losses import cross_entropy, nll_loss
 from autograd_lite.nn.module import Module
 from autograd_lite.optim.optimizer import Optimizer, clip_grad_norm_
 from autograd_lite.optim.schedules import ReduceLROnPlateau, Schedule
-from autograd_lite.record import no_grad
 from autograd_lite.rules.table import numbers_of
 from autograd_lite.tensor import Tensor
 from autograd_lite.train.callbacks import Checkpoint
