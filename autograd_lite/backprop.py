@@ -230,6 +230,7 @@ def _sweep(
                 f"carried over from before it"
             )
         op = node.op
+        adds = op.add
         spec = node.spec
         inputs, saved = node.contents()
         if lift is not None:
@@ -246,9 +247,12 @@ def _sweep(
             sums = waiting if kind is Node else arrived
             held = sums.get(source)
             try:
-                if op.add is not None and source in own and _are_arrays(held, g) and op.add(held, g, **(kwargs or {})):
+                if adds is not None and source in own and _are_arrays(held, g) and adds(held, g, **(kwargs or {})):
                     continue
-                r = rule(g, *saved) if kwargs is None else rule(g, *saved, **kwargs)
+                if rule is unchanged:
+                    r = g
+                else:
+                    r = rule(g, *saved) if kwargs is None else rule(g, *saved, **kwargs)
                 if watched:
                     watch_backward(watched, node, position, g, r)
                 if source.spec is not spec:
@@ -256,11 +260,11 @@ def _sweep(
             except Exception as error:
                 error.add_note(f"raised by the derivative rule of {describe(node)}, input {position}")
                 raise
-            if op.add is not None:
+            if adds is not None:
                 own.add(source)  # for what its rule gave is new, and so is a sum with it
             if held is None:
                 sums[source] = r
-            elif source.spec.size < _LARGE or op.add is not None:
+            elif source.spec.size < _LARGE or adds is not None:
                 sums[source] = held + r
             else:
                 sums[source] = _sum(held, r, source, own)
