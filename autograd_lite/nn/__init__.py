@@ -29,20 +29,7 @@ from autograd_lite.nn.activations import (
     tanh,
 )
 from autograd_lite.nn.attention import MultiheadAttention, TransformerBlock, scaled_dot_product_attention
-from autograd_lite.nn.convolution import (
-    AvgPool1d,
-    AvgPool2d,
-    Conv1d,
-    Conv2d,
-    MaxPool1d,
-    MaxPool2d,
-    avg_pool1d,
-    avg_pool2d,
-    conv1d,
-    conv2d,
-    max_pool1d,
-    max_pool2d,
-)
+from autograd_lite.nn.convolution import Conv1d, Conv2d, conv1d, conv2d
 from autograd_lite.nn.initializers import INITIALIZERS, initial
 from autograd_lite.nn.layers import Dense, Dropout, Embedding, Flatten
 from autograd_lite.nn.losses import (
@@ -66,6 +53,16 @@ from autograd_lite.nn.losses import (
 )
 from autograd_lite.nn.module import Module, Sequential
 from autograd_lite.nn.normalization import BatchNorm1d, BatchNorm2d, LayerNorm
+from autograd_lite.nn.pooling import (
+    AvgPool1d,
+    AvgPool2d,
+    MaxPool1d,
+    MaxPool2d,
+    avg_pool1d,
+    avg_pool2d,
+    max_pool1d,
+    max_pool2d,
+)
 from autograd_lite.nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from autograd_lite.nn.summary import summary
 
