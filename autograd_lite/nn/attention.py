@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.arrays import plain_array
 from autograd_lite.errors import OperandError
 from autograd_lite.nn.activations import gelu, operand, softmax
 from autograd_lite.nn.initializers import generator
 from autograd_lite.nn.layers import Dense, Dropout, positive
 from autograd_lite.nn.module import Module
 from autograd_lite.nn.normalization import LayerNorm
-from autograd_lite.nn.reduction import real_only
+from autograd_lite.nn.reduction import real_only, repeats_to
 from autograd_lite.rules.table import numbers_of
 
 __all__ = ["MultiheadAttention", "TransformerBlock", "scaled_dot_product_attention"]
@@ -27,13 +26,18 @@ def scaled_dot_product_attention(query: Any, key: Any, value: Any, mask: Any = N
         query: (..., positions, width).
         key: (..., sources, width).
         value: (..., sources, value width).
-        mask: booleans that broadcast to (..., positions, sources), true where a position may look; or None.
+        mask: something that broadcasts to (..., positions, sources): booleans, true where a position may look; or
+            floating numbers that are added to the scores query key^T / sqrt(width), a bias, -inf where it may not. A
+            mask that is a Tensor gets a gradient. Default: None.
 
     Raises:
-        OperandError: shapes that do not fit; a mask that is not boolean, or leaves a position nothing to look at.
+        OperandError: shapes that do not fit; a mask of another dtype, one with NaN or infinity, one that leaves a
+            position nothing to look at, one of floating zeros and ones, which is meant to be boolean.
 
     >>> scaled_dot_product_attention(np.zeros((1, 2)), np.zeros((2, 2)), np.array([[1.0], [3.0]]))
     array([[2.]])
+    >>> scaled_dot_product_attention(np.zeros((1, 2)), np.zeros((2, 2)), np.array([[1.0], [3.0]]), [[np.log(3), 0.0]])
+    array([[1.5]])
     """
     query, key, value = operand(query), operand(key), operand(value)
     shapes = query.shape, key.shape, value.shape
@@ -51,22 +55,56 @@ def scaled_dot_product_attention(query: Any, key: Any, value: Any, mask: Any = N
     # the factor first: half floats hold the scores, but not always what is sqrt(width) times as large
     scores = query * (1 / math.sqrt(query.shape[-1])) @ np.swapaxes(key, -1, -2)
     if mask is not None:
-        mask = plain_array("scaled_dot_product_attention", numbers_of(mask))
-        if mask.dtype != bool or not np.atleast_1d(mask).any(axis=-1).all():
-            raise OperandError(
-                f"scaled_dot_product_attention: a mask of dtype {mask.dtype} and shape {mask.shape}; it must be "
-                f"boolean and true at least once in every row"
-            )
-        if mask.ndim > scores.ndim or any(
-            length not in (1, wanted)
-            for length, wanted in zip(reversed(mask.shape), reversed(scores.shape), strict=False)
-        ):
-            raise OperandError(
-                f"scaled_dot_product_attention: a mask of shape {mask.shape} for scores of shape {scores.shape}; give "
-                f"(positions, sources), or one that broadcasts to the scores"
-            )
-        scores = np.where(mask, scores, -np.inf)
+        scores = _masked("scaled_dot_product_attention", scores, mask)
     return softmax(scores) @ value
+
+
+def _masked(name: str, scores: Any, mask: Any) -> Any:
+    """The scores, -inf where a boolean mask is false; or with a floating one added."""
+    mask = operand(mask, f"{name}: mask")
+    if mask.dtype.kind not in "bf":
+        raise OperandError(
+            f"{name}: a mask of dtype {mask.dtype} and shape {mask.shape}; it must be boolean, true where a position "
+            f"may look, or floating, to be added to the scores"
+        )
+    if not repeats_to(mask.shape, scores.shape):
+        raise OperandError(
+            f"{name}: a mask of shape {mask.shape} for scores of shape {scores.shape}; give (positions, sources), or "
+            f"one that broadcasts to the scores"
+        )
+    if mask.dtype == bool:
+        return np.where(_seeing(name, numbers_of(mask), "true"), scores, -np.inf)
+    if mask.dtype != scores.dtype:
+        with np.errstate(over="ignore"):  # what hides a source in a wider dtype is infinite in half floats
+            mask = mask.astype(scores.dtype)
+    numbers = numbers_of(mask)
+    if not (numbers < np.inf).all():
+        raise OperandError(
+            f"{name}: a mask of shape {mask.shape} with NaN or infinity; what is added to the scores must be finite, "
+            f"or -inf to hide a source"
+        )
+    _seeing(name, numbers > -np.inf, "larger than -inf")
+    if not getattr(mask, "requires_grad", False) and _zeros_and_ones(numbers):
+        raise OperandError(
+            f"{name}: a floating mask of zeros and ones, of shape {mask.shape}, would be added to the scores; give "
+            f"mask.astype(bool) if it says where to look, or else mask - 1, which adds the same but for a constant"
+        )
+    return scores + mask
+
+
+def _seeing(name: str, visible: Any, wanted: str) -> Any:
+    """`visible`, which must be true somewhere in every row."""
+    if not np.atleast_1d(visible).any(axis=-1).all():
+        raise OperandError(
+            f"{name}: a mask of shape {visible.shape} leaves a position nothing to look at; it must be {wanted} at "
+            f"least once in every row"
+        )
+    return visible
+
+
+def _zeros_and_ones(numbers: Any) -> bool:
+    """Whether there are both, and nothing else."""
+    return bool(numbers.size and numbers.min() == 0 and numbers.max() == 1 and (numbers == numbers.astype(bool)).all())
 
 
 class MultiheadAttention(Module):
@@ -99,8 +137,9 @@ class MultiheadAttention(Module):
     def forward(self, x: Any, source: Any = None, mask: Any = None) -> Any:
         """`x` (..., positions, features) looks at `source` (..., sources, features), by default at itself.
 
-        `mask` (positions, sources), or one that broadcasts to (..., heads, positions, sources), is true where a
-        position may look. One for each sample, (samples, positions, sources), is `mask[:, None]`.
+        `mask` (positions, sources), or one that broadcasts to (..., heads, positions, sources), is that of
+        `scaled_dot_product_attention`: booleans, true where a position may look, or floating numbers to add to the
+        scores. One for each sample, (samples, positions, sources), is `mask[:, None]`.
 
         Raises:
             OperandError: a mask of three axes that is as long as there are samples, and so may be one for each of them

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from autograd_lite import Tensor, nn
-from autograd_lite.check import gradcheck
+from autograd_lite.check import gradcheck, gradgradcheck
 from autograd_lite.errors import OperandError
 
 RNG = np.random.default_rng(0)
@@ -101,7 +101,7 @@ def test_what_does_not_fit_is_refused():
         (lambda: nn.RNN(4, 2)(X[:, :0]), "at least one step"),
         (lambda: nn.MultiheadAttention(4, 3), "4 features do not divide into 3 heads"),
         (lambda: nn.MultiheadAttention(4, 2)(X, None, np.zeros((5, 5), bool)), "true at least once"),
-        (lambda: nn.MultiheadAttention(4, 2)(X, None, np.ones((5, 5))), "it must be boolean"),
+        (lambda: nn.MultiheadAttention(4, 2)(X, None, np.ones((5, 5), int)), "it must be boolean"),
     ]:
         with pytest.raises(OperandError, match=message):
             call()
@@ -228,3 +228,103 @@ def test_scores_of_half_floats_are_scaled_before_they_are_infinite():
     found = nn.scaled_dot_product_attention(query, key, value.astype(np.float16))
     expected = nn.scaled_dot_product_attention(query.astype(float), key.astype(float), value)
     np.testing.assert_allclose(found, expected, rtol=1e-3)
+
+
+QUERY, KEY, VALUE = (RNG.standard_normal((2, n, 4)) for n in (3, 5, 5))
+BIAS = RNG.standard_normal((3, 5))
+HIDING = np.where(np.tri(3, 5, 1), BIAS, -np.inf)
+
+
+def attended_by_loops(query, key, value, bias):
+    """One position after the other, each with the weights exp(score) over their sum."""
+    y = np.zeros((*query.shape[:2], value.shape[2]))
+    bias = np.broadcast_to(bias, (*query.shape[:2], key.shape[1]))
+    for n, i in np.ndindex(y.shape[:2]):
+        weights = [np.exp(query[n, i] @ k / 2 + b) for k, b in zip(key[n], bias[n, i], strict=True)]
+        y[n, i] = sum(w * v for w, v in zip(weights, value[n], strict=True)) / sum(weights)
+    return y
+
+
+@pytest.mark.parametrize("bias", [BIAS, HIDING, BIAS[:1], BIAS[:, :1], np.array(0.5), BIAS * np.ones((2, 1, 1))])
+@pytest.mark.parametrize(("dtype", "rtol"), [(np.float64, 1e-12), (np.float32, 1e-5)])
+def test_a_floating_mask_is_added_to_the_scores(bias, dtype, rtol):
+    arrays = [a.astype(dtype) for a in (QUERY, KEY, VALUE)]
+    found = nn.scaled_dot_product_attention(*arrays, bias)  # in float64, which must not widen the result
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, attended_by_loops(QUERY, KEY, VALUE, bias), rtol=rtol, atol=rtol)
+
+
+def test_a_mask_of_minus_infinity_is_the_boolean_one():
+    mask = np.tri(3, 5, 1, dtype=bool)
+    for dtype, hidden in ((float, -np.inf), (np.float16, -1e9)):
+        arrays = [a.astype(dtype) for a in (QUERY, KEY, VALUE)]
+        floating = nn.scaled_dot_product_attention(*arrays, np.where(mask, 0.0, hidden))
+        np.testing.assert_array_equal(floating, nn.scaled_dot_product_attention(*arrays, mask))
+
+
+def test_a_floating_mask_has_derivatives_to_second_order():
+    def attend(*inputs):
+        return np.tanh(nn.scaled_dot_product_attention(*inputs))
+
+    for bias in (BIAS, BIAS[:1]):
+        assert gradcheck(attend, (QUERY, KEY, VALUE, bias), max_entries=15)
+        assert gradgradcheck(attend, (QUERY, KEY, VALUE, bias), max_entries=6)
+    assert gradcheck(lambda *inputs: attend(*inputs, HIDING), (QUERY, KEY, VALUE), max_entries=15)
+    assert gradgradcheck(lambda *inputs: attend(*inputs, HIDING), (QUERY, KEY, VALUE), max_entries=6)
+    hiding = Tensor(HIDING, requires_grad=True)
+    attend(QUERY, KEY, VALUE, hiding).sum().backward()
+    assert not hiding.grad[np.isinf(HIDING)].any() and hiding.grad[np.isfinite(HIDING)].all()
+
+
+def test_a_floating_mask_equal_to_pytorch():
+    torch = pytest.importorskip("torch")
+    for bias in (BIAS, HIDING):
+        ours = [Tensor(a, requires_grad=True) for a in (QUERY, KEY, VALUE, bias)]
+        theirs = [torch.tensor(a, requires_grad=True) for a in (QUERY, KEY, VALUE, bias)]
+        y = nn.scaled_dot_product_attention(*ours)
+        z = torch.nn.functional.scaled_dot_product_attention(*theirs[:3], attn_mask=theirs[3])
+        np.testing.assert_allclose(y.numpy(), z.detach().numpy(), rtol=1e-11)
+        (y**2).sum().backward()
+        (z**2).sum().backward()
+        for a, b in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(a.grad, b.grad.numpy(), rtol=1e-10, atol=1e-13)
+
+
+def test_heads_take_a_floating_mask_and_learn_it():
+    layer = nn.MultiheadAttention(4, 2, seed=0)
+    mask = np.tri(5, dtype=bool)
+    boolean = layer(X, mask=mask).numpy()
+    np.testing.assert_array_equal(layer(X, mask=np.where(mask, 0.0, -np.inf)).numpy(), boolean)
+    bias = Tensor(np.zeros((2, 5, 5)), requires_grad=True)  # one for each head
+    with pytest.raises(OperandError, match=r"give mask\[:, None\] if it is one for each sample"):
+        layer(X, mask=bias)
+    layer(X, mask=bias[None])[:, 0].sum().backward()
+    assert bias.grad[:, 0].all() and not bias.grad[:, 1:].any()
+
+
+@pytest.mark.parametrize(
+    ("mask", "message"),
+    [
+        (np.ones((3, 5), int), "a mask of dtype int64 .*it must be boolean, .* or floating"),
+        (np.ones((3, 5), complex), "a mask of dtype complex128"),
+        (np.zeros((3, 4)), r"a mask of shape \(3, 4\) for scores of shape \(2, 3, 5\)"),
+        (np.zeros((1, 2, 3, 5)), r"a mask of shape \(1, 2, 3, 5\) for scores"),
+        (np.full((3, 5), -np.inf), "nothing to look at; it must be larger than -inf at least once in every row"),
+        (np.where(np.tri(3, 5, -1), 0.0, -np.inf), "nothing to look at"),
+        (np.where(np.tri(3, 5), 0.0, np.nan), "with NaN or infinity"),
+        (np.where(np.tri(3, 5), 0.0, np.inf), "with NaN or infinity"),
+        (np.tri(3, 5), r"floating mask of zeros and ones, .*; give mask\.astype\(bool\) .* or else mask - 1"),
+        (np.ma.masked_array(BIAS, BIAS > 0), "masked array"),
+    ],
+)
+def test_a_mask_that_is_neither_boolean_nor_something_to_add_is_refused(mask, message):
+    with pytest.raises(OperandError, match=f"scaled_dot_product_attention: .*{message}"):
+        nn.scaled_dot_product_attention(QUERY, KEY, VALUE, mask)
+
+
+def test_zeros_and_ones_are_added_where_that_is_said():
+    ones = np.tri(3, 5)
+    expected = attended_by_loops(QUERY, KEY, VALUE, ones)
+    for mask in (ones - 1, Tensor(ones, requires_grad=True)):
+        found = nn.scaled_dot_product_attention(QUERY, KEY, VALUE, mask)
+        np.testing.assert_allclose(np.asarray(getattr(found, "_array", found)), expected, rtol=1e-12)
