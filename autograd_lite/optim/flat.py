@@ -89,6 +89,12 @@ class Flat:
         # a copy is built anew: copied views would no longer look into the copied buffer
         return _rebuilt, (self.tensors, self.states, self.steps)
 
+    def remember(self, names: tuple[str, ...]) -> None:
+        """Keep what is remembered under these names, begin what is new with zeros, and forget the rest."""
+        if names != tuple(self._whole.states):  # which follows last: what was interrupted is done again
+            self.states = {name: self.states.get(name, np.zeros_like(self.scratch)) for name in names}
+            self._whole = self._run(slice(None), 0)
+
     def _move_to(self, values: Array) -> None:
         """Make `values` the buffer."""
         before = self.views

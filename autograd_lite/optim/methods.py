@@ -87,6 +87,8 @@ class Adam(Optimizer):
         betas: how much of either mean is kept at a step, each from 0 to below 1.
         eps: added to the root.
         weight_decay: the factor of the parameters that is added to their gradients.
+        amsgrad: whether the largest mean square so far takes the place of the mean square, so that a step never
+            becomes longer because large gradients were long ago (Reddi, Kale and Kumar, 2018).
 
     >>> from autograd_lite import Tensor
     >>> w = Tensor([1.0], requires_grad=True)
@@ -109,21 +111,35 @@ class Adam(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.0,
+        amsgrad: bool = False,
     ) -> None:
-        super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
+        super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad)
+
+    def _check(self, group: dict[str, Any]) -> None:
+        super()._check(group)
+        if not isinstance(group["amsgrad"], bool):
+            raise OperandError(f"{self._name}: amsgrad={group['amsgrad']!r}; it must be True or False")
+
+    def _remembered(self, group: dict[str, Any]) -> tuple[str, ...]:
+        return (*self.state_names, "largest_sum_of_squares") if group["amsgrad"] else self.state_names
 
     def _settle(self) -> None:
-        """Where the betas of a group were changed, rescale its sums, so that the means stay what they were."""
+        """Where the betas of a group were changed, rescale its sums, so that the means stay what they were.
+
+        Where `amsgrad` was switched on, the largest sums begin now; where it was switched off, they are forgotten.
+        """
         settled = self.__dict__.setdefault("_settled", [])
         for position, (group, flats) in enumerate(zip(self.param_groups, self._flats, strict=True)):
+            for flat in flats:
+                flat.remember(self._remembered(group))
             betas = tuple(group["betas"])
             if position == len(settled):
                 settled.append(betas)
             elif settled[position] != betas:
                 self._check(group)
-                for name, before, now in zip(self.state_names, settled[position], betas, strict=True):
+                for name, place in zip(self._remembered(group), (0, 1, 1), strict=False):
                     for flat in flats:
-                        flat.states[name] *= (1 - before) / (1 - now)
+                        flat.states[name] *= (1 - settled[position][place]) / (1 - betas[place])
                 settled[position] = betas
 
     def _look(self) -> bool:
@@ -155,6 +171,9 @@ class Adam(Optimizer):
         second *= beta2
         np.square(run.gradients, out=room)
         second += room
+        if group["amsgrad"]:
+            largest = run.states["largest_sum_of_squares"]
+            second = np.maximum(largest, second, out=largest)
         # mean = share1 * first and mean square = share2 * second, free of the bias of their start at 0
         share1 = (1 - beta1) / (1 - beta1**run.steps)
         root2 = math.sqrt((1 - beta2) / (1 - beta2**run.steps))
@@ -174,6 +193,7 @@ class AdamW(Adam):
         betas: how much of either mean is kept at a step.
         eps: added to the root.
         weight_decay: the parameters are multiplied by 1 - lr * weight_decay at each step.
+        amsgrad: as for `Adam`.
 
     >>> from autograd_lite import Tensor
     >>> w = Tensor([1.0], requires_grad=True)
@@ -193,8 +213,9 @@ class AdamW(Adam):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
+        amsgrad: bool = False,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay)
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad)
 
 
 class RMSprop(Optimizer):

@@ -60,7 +60,7 @@ class Optimizer:
         OperandError: no parameters, one twice, one that cannot be trained; a hyperparameter out of its range.
     """
 
-    #: what is remembered of each element, one buffer per name
+    #: what is always remembered of each element
     state_names: tuple[str, ...] = ()
     #: whether `step` needs a function that computes loss and gradient
     closure_needed = False
@@ -115,10 +115,14 @@ class Optimizer:
                     f"{self._name}: eps={made['eps']} is 0 in {wide}, so that a gradient of 0 would give NaN; pass a "
                     f"larger one, such as eps=1e-4"
                 )
-        flats = [Flat([t for t in tensors if t.dtype == dtype], self.state_names) for dtype in dtypes]
+        flats = [Flat([t for t in tensors if t.dtype == dtype], self._remembered(made)) for dtype in dtypes]
         self.param_groups.append(made)
         self._checked.append(None)
         self._flats.append(flats)
+
+    def _remembered(self, group: dict[str, Any]) -> tuple[str, ...]:
+        """What is remembered of each element of a group with these hyperparameters, one buffer per name."""
+        return self.state_names
 
     def _check(self, group: dict[str, Any]) -> None:
         """Refuse hyperparameters out of their range."""
@@ -232,9 +236,10 @@ class Optimizer:
             changed.append({key: _own(group[key]) for key in own if key != "params"})
             self._check(changed[-1])
         taken = []
-        for number, (flat, position) in enumerate(self._places()):
+        remembered = [self._remembered(new) for new, size in zip(changed, sizes, strict=True) for _ in range(size)]
+        for number, ((flat, position), names) in enumerate(zip(self._places(), remembered, strict=True)):
             entry = entries.get(number, {})
-            for key in ("step", *flat.states) if number in entries else ():
+            for key in ("step", *names) if number in entries else ():
                 shape = () if key == "step" else flat.tensors[position].shape
                 if key not in entry or np.shape(entry[key]) != shape:
                     found = f"has shape {np.shape(entry[key])}" if key in entry else "is missing"
@@ -243,12 +248,13 @@ class Optimizer:
                 if kind not in ("iu" if key == "step" else "iuf") or (key == "step" and entry[key] < 0):
                     wanted = "a whole number, not negative" if key == "step" else "real numbers"
                     raise OperandError(f"{name}: {key} of parameter {number} must be {wanted}; use what was saved")
-            values = {key: np.ravel(entry[key]).astype(at.dtype) if entry else 0 for key, at in flat.states.items()}
+            values = {key: np.ravel(entry[key]).astype(flat.scratch.dtype) if entry else 0 for key in names}
             taken.append((flat, position, int(entry.get("step", 0)), values))
         for own, new in zip(self.param_groups, changed, strict=True):
             own.update(new)
         for flat, position, steps, values in taken:
             flat.steps[position] = steps
+            flat.remember(tuple(values))
             for key, value in values.items():
                 flat.states[key][flat.slices[position]] = value
 
