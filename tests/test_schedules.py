@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from autograd_lite import Tensor, optim
+from autograd_lite import Tensor, nn, optim, train
 from autograd_lite.errors import OperandError
 
 
@@ -53,10 +53,84 @@ def test_a_loss_below_0_reaches_a_plateau_too():
     assert schedule.best == -1.01
 
 
-def test_names_and_positions_mean_what_they_mean_in_pytorch():
-    def sgd():
-        return optim.SGD([Tensor([1.0], requires_grad=True)], lr=1.0)
+def rates_along(schedule, metrics):
+    found = []
+    for metric in metrics:
+        schedule.step(metric)
+        found += schedule.get_last_lr()
+    return found
 
+
+def sgd():
+    return optim.SGD([Tensor([1.0], requires_grad=True)], lr=1.0)
+
+
+def test_a_metric_that_is_to_rise_has_a_plateau_where_it_does_not():
+    accuracies = [0.5, 0.6, 0.6, 0.6, 0.7, 0.69, 0.2, 0.7]
+    schedule = optim.ReduceLROnPlateau(sgd(), "max", factor=0.5, patience=1)
+    assert rates_along(schedule, accuracies) == [1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25]
+    assert schedule.best == 0.7
+    equal = optim.ReduceLROnPlateau(sgd(), "max", factor=0.5, patience=0, threshold=0.0)
+    assert rates_along(equal, [0.5, 0.5, 0.5 + 1e-9]) == [1, 0.5, 0.5]
+    falling = optim.ReduceLROnPlateau(sgd(), "min", factor=0.5, patience=1)
+    mirrored = rates_along(falling, [-a for a in accuracies])
+    assert mirrored == rates_along(optim.ReduceLROnPlateau(sgd(), "max", factor=0.5, patience=1), accuracies)
+
+
+@pytest.mark.parametrize("first", [math.nan, -math.inf])
+def test_a_plateau_of_a_maximum_begins_at_the_first_number(first):
+    schedule = optim.ReduceLROnPlateau(sgd(), "max", factor=0.5, patience=1)
+    assert rates_along(schedule, (first, -5.0, -4.0, 0.0, 2.0, math.nan, 2.0)) == [1, 1, 1, 1, 1, 1, 0.5]
+    assert schedule.best == 2.0
+
+
+def test_a_plateau_of_a_maximum_goes_on_where_it_was_saved():
+    metrics = [0.5, 0.5, 0.6, 0.6, 0.6, 0.59]
+    whole = rates_along(optim.ReduceLROnPlateau(sgd(), "max", patience=1), metrics)
+    first, second = (optim.ReduceLROnPlateau(sgd(), "max", patience=1) for _ in range(2))
+    begun = rates_along(first, metrics[:4])
+    second.load_state_dict(first.state_dict())
+    assert begun + rates_along(second, metrics[4:]) == whole
+    assert min(whole) < 1
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"patience": 0}, {"patience": 1, "threshold": 0.0}, {"patience": 1, "threshold": 0.1, "factor": 0.3}],
+)
+def test_a_plateau_is_pytorchs(mode, settings):
+    torch = pytest.importorskip("torch")
+    theirs = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(theirs, mode, **settings, eps=0.0)
+    expected = []
+    metrics = np.abs(
+        np.random.default_rng(0).normal(1.0, 0.3, 60).round(1)
+    ).tolist()  # below 0 its share goes backwards
+    for metric in metrics:
+        schedule.step(metric)
+        expected.append(theirs.param_groups[0]["lr"])
+    ours = rates_along(optim.ReduceLROnPlateau(sgd(), mode, **settings), metrics)
+    np.testing.assert_allclose(ours, expected, rtol=1e-12)
+    assert expected[-1] < 1
+
+
+def test_fit_has_nothing_that_is_to_rise_for_a_plateau():
+    model = nn.Dense(1, 1, seed=0)
+    optimizer, before = optim.SGD(model.parameters(), lr=0.1), model.weight.numpy()
+    schedule = optim.ReduceLROnPlateau(optimizer, "max")
+    with pytest.raises(OperandError, match=r"^fit: .*mode='max' would watch the loss, which is to fall; .*'min'"):
+        train.fit(model, (np.ones((4, 1)), np.ones((4, 1))), nn.mse_loss, optimizer, 1, schedule=schedule)
+    assert model.weight.numpy() == before and schedule.epoch == 0
+
+
+@pytest.mark.parametrize("mode", ["maximum", None, 0.5, True])
+def test_a_plateau_has_one_of_two_modes(mode):
+    with pytest.raises(OperandError, match=r"^ReduceLROnPlateau: mode=.*; it must be 'min' or 'max'$"):
+        optim.ReduceLROnPlateau(sgd(), mode)
+
+
+def test_names_and_positions_mean_what_they_mean_in_pytorch():
     plateau = optim.ReduceLROnPlateau(sgd(), factor=0.25, patience=0)
     plateau.step(1.0)
     plateau.step(1.0)
@@ -66,7 +140,7 @@ def test_names_and_positions_mean_what_they_mean_in_pytorch():
     assert by_name.get_last_lr() == [0.5]
     for wrong in (
         lambda: optim.ReduceLROnPlateau(sgd(), decay=0.1),
-        lambda: optim.ReduceLROnPlateau(sgd(), "min"),  # PyTorch's second is the mode
+        lambda: optim.ReduceLROnPlateau(sgd(), "min", 0.5, 1, 0.1, "rel"),  # its sixth is the threshold's mode
         lambda: optim.LambdaLR(sgd(), factor=lambda epoch: 1.0),
         lambda: optim.SGD([Tensor([1.0], requires_grad=True)], 1.0, 0.9, 0.0),  # its fourth is dampening
         lambda: optim.Adagrad([Tensor([1.0], requires_grad=True)], 1.0, 0.0, 0.0, 0.0),
@@ -102,8 +176,8 @@ def test_a_schedule_shows_itself_in_one_line():
     plateau = optim.ReduceLROnPlateau(optim.SGD([w], lr=1.0), factor=0.5, patience=0)
     plateau.step(2.0)
     assert repr(plateau) == (
-        "ReduceLROnPlateau(epoch=1, lr=1.0; factor=0.5, patience=0, threshold=0.0001, min_lr=0.0, best=2.0, waited=0, "
-        "reduced=0)"
+        "ReduceLROnPlateau(epoch=1, lr=1.0; mode=min, factor=0.5, patience=0, threshold=0.0001, min_lr=0.0, best=2.0, "
+        "waited=0, reduced=0)"
     )
 
     class Inverse(optim.Schedule):

@@ -68,6 +68,8 @@ class Flat:
         names: what the optimiser remembers of each element; every name gets a buffer of zeros.
     """
 
+    _whole: Run
+
     def __init__(self, tensors: list[Tensor], names: tuple[str, ...]) -> None:
         self.tensors = tensors
         ends = np.cumsum([t.size for t in tensors]).tolist()

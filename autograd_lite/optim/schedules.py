@@ -252,17 +252,18 @@ class LinearWarmup(Schedule):
 
 
 class ReduceLROnPlateau(Schedule):
-    """Times `factor` when `step(metric)` has seen no new minimum for more than `patience` epochs.
+    """Times `factor` when `step(metric)` has seen no new minimum, or maximum, for more than `patience` epochs.
 
     Args:
         optimizer: whose learning rates are set.
+        mode: "min" for a metric that is to fall, a loss; "max" for one that is to rise, an accuracy.
         factor: what the learning rates are multiplied by, between 0 and 1.
-        patience: epochs without a new minimum that are put up with.
-        threshold: what is new is smaller than the minimum by this share of it.
+        patience: epochs without a new best metric that are put up with.
+        threshold: what is new is better than the best by this share of its magnitude.
         min_lr: the learning rate below which it does not go.
 
     Raises:
-        OperandError: `factor` out of its range; `step` without a metric, or with one that is no number.
+        OperandError: another `mode`, `factor` out of its range; `step` without a metric, or with one that is no number.
 
     >>> from autograd_lite import Tensor
     >>> from autograd_lite.optim import SGD
@@ -276,16 +277,19 @@ class ReduceLROnPlateau(Schedule):
     def __init__(
         self,
         optimizer: Optimizer,
-        *,
+        mode: str = "min",
         factor: float = 0.1,
         patience: int = 10,
         threshold: float = 1e-4,
+        *,
         min_lr: float = 0.0,
     ) -> None:
+        if mode not in ("min", "max"):
+            raise OperandError(f"ReduceLROnPlateau: mode={mode!r:.60}; it must be 'min' or 'max'")
         if not 0 < factor < 1:
             raise OperandError(f"ReduceLROnPlateau: factor={factor}; it must lie between 0 and 1")
-        self.factor, self.patience, self.threshold, self.min_lr = factor, patience, threshold, min_lr
-        self.best, self.waited, self.reduced = math.inf, 0, 0
+        self.mode, self.factor, self.patience, self.threshold, self.min_lr = mode, factor, patience, threshold, min_lr
+        self.best, self.waited, self.reduced = math.inf if mode == "min" else -math.inf, 0, 0
         super().__init__(optimizer)
 
     def multiplier(self, epoch: int) -> float:
@@ -296,7 +300,7 @@ class ReduceLROnPlateau(Schedule):
         return max(base * self.multiplier(self.epoch), min(self.min_lr, base))
 
     def step(self, metric: Any = None) -> None:
-        """Note the metric of an epoch; smaller is better, by the share `threshold` of the best one's magnitude."""
+        """Note the metric of an epoch; better is what is so by the share `threshold` of the best one's magnitude."""
         if metric is None:
             raise OperandError("ReduceLROnPlateau: step needs the metric to watch; call step(loss)")
         try:
@@ -304,7 +308,8 @@ class ReduceLROnPlateau(Schedule):
         except (TypeError, ValueError) as error:
             raise OperandError(f"ReduceLROnPlateau: step got the metric {metric!r:.60}; give one number") from error
         self._meet()
-        if metric < self.best - self.threshold * abs(self.best) or metric < math.inf == self.best:
+        low, lowest = (metric, self.best) if self.mode == "min" else (-metric, -self.best)
+        if low < lowest - self.threshold * abs(lowest) or low < math.inf == lowest:
             self.best, self.waited = metric, 0
         else:
             self.waited += 1

@@ -300,6 +300,11 @@ def _check_arguments(
         raise OperandError(
             f"fit: the {type(schedule).__name__} is of another optimiser than the one given; make it with this one"
         )
+    if isinstance(schedule, ReduceLROnPlateau) and schedule.mode == "max":
+        raise OperandError(
+            "fit: a ReduceLROnPlateau with mode='max' would watch the loss, which is to fall; make it with mode='min', "
+            "or step it with a metric in a loop of your own"
+        )
     found = tuple(callbacks) if isinstance(callbacks, Iterable) else (None,)
     if not all(map(callable, found)):
         raise OperandError(f"fit: callbacks={callbacks!r:.60}; give a list of functions of a Run")
