@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,9 @@ from autograd_lite.rules.table import numbers_of
 from autograd_lite.tensor import Tensor, wrap
 from autograd_lite.transforms import _running
 
-__all__ = ["checkpoint", "custom"]
+__all__ = ["checkpoint", "custom", "recomputing"]
+
+_recomputing: ContextVar[bool] = ContextVar("autograd_lite_recomputing", default=False)
 
 
 def custom(forward: Callable[..., Any], *rules: Callable[..., Any] | None, name: str | None = None) -> Any:
@@ -117,7 +120,8 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
 
     The memory of a long computation then grows with the number of checkpointed pieces instead of the number of
     operations, for the time of one more forward pass. `f` takes positional Tensors or arrays and returns one
-    Tensor; Tensors that it uses without being given them must be leaves (parameters).
+    Tensor; Tensors that it uses without being given them must be leaves (parameters). The running statistics of a
+    batch normalisation inside it are updated once, by the forward pass.
 
     Raises:
         InPlaceError: on the way back, if a parameter was changed, or `f` did not give the same again: random numbers.
@@ -151,8 +155,12 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
             for place, value in zip(places, inputs, strict=False):
                 again[place] = value.clone() if isinstance(value, Tensor) else Tensor(value, requires_grad=True)
             nodes = [again[place]._node for place in places] + parameters
-            with enable_grad():
-                second = f(*again)
+            before = _recomputing.set(True)
+            try:
+                with enable_grad():
+                    second = f(*again)
+            finally:
+                _recomputing.reset(before)
             same = np.array_equal(numbers_of(second), numbers_of(y), equal_nan=True)
             if not same or not getattr(second, "requires_grad", False):
                 raise InPlaceError(
@@ -171,6 +179,11 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     run.__name__ = called
     run.__doc__ = f.__doc__
     return run
+
+
+def recomputing() -> bool:
+    """Whether `checkpoint` is computing again what has been computed: what counts its calls counts none then."""
+    return _recomputing.get()
 
 
 def _parameters(called: str, f: Callable[..., Any], args: Any, places: list[int]) -> tuple[Any, list[Any]]:

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+import autograd_lite as ag
 from autograd_lite import Tensor, nn
 from autograd_lite.check import gradcheck, gradgradcheck
-from autograd_lite.errors import OperandError
+from autograd_lite.errors import InPlaceError, OperandError
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((2, 5, 4))
@@ -89,6 +90,40 @@ def test_batch_norm_keeps_running_statistics_and_uses_them_in_evaluation():
     assert all((before[name] == value).all() for name, value in other.state_dict().items())
     with pytest.raises(OperandError, match="no variance"):
         layer(x[:1])
+
+
+def test_batch_norm_inside_a_checkpoint_counts_each_batch_once():
+    def gradients(layer, run):
+        seen = [layer.running_mean.copy()]
+        for x in X:
+            t = Tensor(x, requires_grad=True)
+            layer.zero_grad()
+            (run(t) ** 3).sum().backward()
+            seen += [layer.running_mean.copy(), layer.running_var.copy(), t.grad, layer.weight.grad]
+        return seen
+
+    plain, inside = nn.BatchNorm1d(4), nn.BatchNorm1d(4)
+    nested = nn.BatchNorm1d(4)
+    expected = gradients(plain, lambda t: np.sin(plain(t)))
+    assert not np.allclose(expected[1], expected[5])
+    for layer, run in (
+        (inside, ag.checkpoint(lambda t: np.sin(inside(t)))),
+        (nested, ag.checkpoint(lambda t: np.sin(ag.checkpoint(nested)(t)))),
+    ):
+        for a, b in zip(gradients(layer, run), expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
+    # also where the gradient is differentiated again, and after a second run that failed
+    again, once = nn.BatchNorm1d(4), nn.BatchNorm1d(4)
+    ag.hvp(lambda t: (ag.checkpoint(again)(t) ** 3).sum(), X[0], X[1])
+    once(X[0])
+    np.testing.assert_allclose(again.running_mean, once.running_mean)
+    rng = np.random.default_rng(0)
+    y = ag.checkpoint(lambda t: once(t) * rng.normal())(Tensor(X[0], requires_grad=True))
+    with pytest.raises(InPlaceError, match="the second run"):
+        y.sum().backward()
+    before = once.running_mean.copy()
+    once(X[1])
+    assert (once.running_mean != before).all()
 
 
 def test_what_does_not_fit_is_refused():
