@@ -6,6 +6,7 @@ Data lie as (samples, channels, length) or (samples, channels, height, width), f
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -16,7 +17,7 @@ from autograd_lite.nn.activations import operand
 from autograd_lite.nn.initializers import initial
 from autograd_lite.nn.layers import positive
 from autograd_lite.nn.module import Module
-from autograd_lite.nn.windows import checked_input, sizes_of, swapped, windows
+from autograd_lite.nn.windows import checked_input, sizes_of, windows
 from autograd_lite.tensor import Tensor
 
 __all__ = ["Conv1d", "Conv2d", "conv1d", "conv2d"]
@@ -39,7 +40,7 @@ def _convolve(name: str, x: Any, weight: Any, bias: Any, stride: Any, padding: A
         raise OperandError(f"{name}: {filters} filters do not divide into {groups} groups; give a multiple of {groups}")
     if any(padding):
         x = np.pad(x, ((0, 0), (0, 0), *[(width, width) for width in padding]))
-    seen = swapped(windows(name, x, tuple(size), stride, dilation))
+    seen = _seen(name, x, tuple(size), stride, dilation)
     samples, places = x.shape[0], seen.shape[2 + axes :]
     # each column of a matrix is one window; there is one matrix for each sample, or one for each group of its channels
     apart = () if groups == 1 else (groups,)
@@ -52,6 +53,28 @@ def _convolve(name: str, x: Any, weight: Any, bias: Any, stride: Any, padding: A
     if bias.shape != (filters,):
         raise OperandError(f"{name}: a bias of shape {bias.shape} for {filters} filters; it must be ({filters},)")
     return y + bias.reshape(filters, *[1] * axes)
+
+
+def _seen(name: str, x: Any, size: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]) -> Any:
+    """What each element of a filter sees at each place, (samples, channels, *size, *places)."""
+    axes = len(size)
+    if dilation == (1,) * axes:
+        view = windows(name, x, size, stride)
+        return view.transpose(0, 1, *range(2 + axes, 2 + 2 * axes), *range(2, 2 + axes))
+    spans = [step * (length - 1) + 1 for length, step in zip(size, dilation, strict=True)]
+    if any(length < span for length, span in zip(x.shape[2:], spans, strict=True)):
+        raise OperandError(
+            f"{name}: filters of {size} with dilation={dilation} do not fit into an input of shape {x.shape}; make "
+            f"either smaller"
+        )
+    places = [(length - span) // step + 1 for length, span, step in zip(x.shape[2:], spans, stride, strict=True)]
+    # One slice for each element: the gradient of a view would be as large as windows without holes.
+    parts = []
+    for element in itertools.product(*map(range, size)):
+        starts = [position * step for position, step in zip(element, dilation, strict=True)]
+        ends = [start + (count - 1) * step + 1 for start, count, step in zip(starts, places, stride, strict=True)]
+        parts.append(x[(slice(None), slice(None), *map(slice, starts, ends, stride))])
+    return np.stack(parts, axis=2).reshape(*x.shape[:2], *size, *places)
 
 
 def conv1d(

@@ -78,7 +78,7 @@ def _reduced(name: str, x: Any, size: Sizes, stride: Sizes, reduce: Any) -> Any:
             x = x[(slice(None), slice(None), *whole)]
         split = [part for pair in zip(places, size, strict=True) for part in pair]
         return reduce(x.reshape(*x.shape[:2], *split), axis=tuple(range(3, 3 + 2 * axes, 2)))
-    return reduce(windows(name, x, size, stride, (1,) * axes), axis=tuple(range(2 + axes, 2 + 2 * axes)))
+    return reduce(windows(name, x, size, stride), axis=tuple(range(2 + axes, 2 + 2 * axes)))
 
 
 def _max_pool(name: str, x: Any, size: Any, stride: Any, padding: Any, ceil_mode: bool, axes: int) -> Any:

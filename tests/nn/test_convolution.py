@@ -149,7 +149,7 @@ def test_what_does_not_fit_is_refused():
         (lambda: nn.conv2d(X2, W2, dilation=0), "conv2d: dilation=0; it must be an integer of at least 1, or 2"),
         (lambda: nn.conv2d(X2, W2, dilation=(1, 2, 3)), r"dilation=\(1, 2, 3\); it must be"),
         (lambda: nn.conv2d(X2, W2, dilation=1.5), "dilation=1.5; it must be"),
-        (lambda: nn.conv2d(X2, W2, dilation=4), r"windows of \(3, 2\), \(4, 4\) apart, do not fit into an input"),
+        (lambda: nn.conv2d(X2, W2, dilation=4), r"filters of \(3, 2\) with dilation=\(4, 4\) do not fit into"),
         (lambda: nn.conv2d(X2, W2, groups=0), "conv2d: groups=0; it must be a positive integer"),
         (lambda: nn.conv2d(X2, W2, groups=2), r"shape \(2, 3, 6, 7\).*; 2 groups of 3 channels are needed"),
         (lambda: nn.conv2d(X2, W2[:, :1], groups=3), "conv2d: 4 filters do not divide into 3 groups"),
