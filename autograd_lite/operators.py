@@ -16,6 +16,7 @@ from autograd_lite.errors import NotDifferentiableError, OperandError
 from autograd_lite.grad_mode import is_grad_enabled
 from autograd_lite.operations import OPERANDS, apply
 from autograd_lite.record import Primitive
+from autograd_lite.renamed import refuse_renamed
 from autograd_lite.rules import LATER
 from autograd_lite.rules.products import product
 from autograd_lite.rules.table import COMPOSED, PLAIN, TABLE, all_or_none
@@ -101,21 +102,6 @@ def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: 
     return _without_rule(function, args, kwargs, function.__name__, function in PLAIN)
 
 
-#: PyTorch's keywords -> NumPy's
-_KEYWORDS = {"dim": "axis", "keepdim": "keepdims"}
-
-
-def _refuse_renamed(name: str, kwargs: dict[str, Any]) -> None:
-    """Say what a keyword of PyTorch's is called here, if it is one that has just failed."""
-    renamed = [
-        f"{key}={kwargs[key]!r:.60} is called {here}={kwargs[key]!r:.60}"
-        for key, here in _KEYWORDS.items()
-        if key in kwargs
-    ]
-    if renamed:
-        raise OperandError(f"{name}: {' and '.join(renamed)} here") from None
-
-
 def _method(function: Any) -> Any:
     """The method that calls a NumPy function with this Tensor in front."""
     row = TABLE.get(function)
@@ -126,7 +112,7 @@ def _method(function: Any) -> Any:
             try:
                 return function(self, *args, **kwargs)
             except TypeError:
-                _refuse_renamed(function.__name__, kwargs)
+                refuse_renamed(function.__name__, kwargs)
                 raise
 
     elif len(row.rules) == 1:
@@ -136,7 +122,7 @@ def _method(function: Any) -> Any:
             try:
                 return call(row, (self, *args), kwargs) if args or kwargs else alone(self)
             except TypeError:
-                _refuse_renamed(function.__name__, kwargs)
+                refuse_renamed(function.__name__, kwargs)
                 raise
 
     else:

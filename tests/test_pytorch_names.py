@@ -195,3 +195,40 @@ def test_zero_grad_sets_to_none_or_to_zeros(owner: str) -> None:
     assert model.bias.grad is None
     made.zero_grad()
     assert model.weight.grad is None
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: nn.softmax(np.ones((2, 3)), dim=-1), r"softmax: dim=-1 is called axis=-1 here"),
+        (lambda: nn.log_softmax(np.ones((2, 3)), dim=1), r"log_softmax: dim=1 is called axis=1 here"),
+        (lambda: nn.Softmax(dim=1), r"Softmax: dim=1 is called axis=1 here"),
+        (lambda: nn.LogSoftmax(dim=1), r"LogSoftmax: dim=1 is called axis=1 here"),
+        (
+            lambda: nn.logsumexp(np.ones(3), dim=0, keepdim=True),
+            r"logsumexp: dim=0 is called axis=0 and keepdim=True is called keepdims=True here",
+        ),
+        (
+            lambda: nn.cosine_similarity(np.ones(3), np.ones(3), dim=0),
+            r"cosine_similarity: dim=0 is called axis=0 here",
+        ),
+        (
+            lambda: nn.MaxPool2d(2, dilation=2),
+            r"MaxPool2d: dilation=2 is for convolutions; windows that are pooled have no",
+        ),
+        (lambda: nn.Conv2d(3, 8, 3, padding_mode="circular"), r"Conv2d: padding_mode='circular' is np\.pad"),
+        (lambda: nn.LSTM(3, 4, batch_first=True), r"LSTM: batch_first=True is always so here; leave it out"),
+        (lambda: nn.GRU(3, 4, num_layers=2), r"GRU: num_layers=2 is one layer after the other here, .*"),
+        (lambda: Tensor([1.0]).std(unbiased=False), r"std: unbiased=False is ddof=0, the default, or ddof=1 here"),
+    ],
+)
+def test_a_keyword_of_pytorchs_is_refused_with_what_to_write(call, message):
+    with pytest.raises(OperandError, match=f"^{message}$"):
+        call()
+
+
+def test_any_other_keyword_has_pythons_own_error():
+    with pytest.raises(TypeError, match="unexpected keyword argument 'axes'"):
+        nn.softmax(np.ones(3), axes=0)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'kernel'"):
+        nn.Conv1d(1, 1, 3, kernel=2)

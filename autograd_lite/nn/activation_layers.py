@@ -6,6 +6,7 @@ from typing import Any
 
 from autograd_lite.nn import activations
 from autograd_lite.nn.module import Module
+from autograd_lite.renamed import told_of_renamed
 
 __all__ = ["ELU", "GELU", "LeakyReLU", "LogSoftmax", "ReLU", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh"]
 
@@ -134,6 +135,7 @@ class Softmax(Module):
     array([[0.5, 0.5]])
     """
 
+    @told_of_renamed
     def __init__(self, axis: int = -1) -> None:
         self.axis = axis
 
@@ -153,6 +155,7 @@ class LogSoftmax(Module):
     array([[-10000.,      0.]])
     """
 
+    @told_of_renamed
     def __init__(self, axis: int = -1) -> None:
         self.axis = axis
 

@@ -15,6 +15,7 @@ import numpy as np
 from autograd_lite.arrays import plain_array
 from autograd_lite.direct import unary
 from autograd_lite.errors import OperandError
+from autograd_lite.renamed import told_of_renamed
 from autograd_lite.rules import piecewise
 from autograd_lite.rules.logistic import expit
 from autograd_lite.rules.softmax import columns_of
@@ -198,6 +199,7 @@ def peak(x: Any, axis: Any, name: str = "nn") -> Any:
     return wrap(largest) if hasattr(x, "_node") else largest
 
 
+@told_of_renamed
 def softmax(x: Any, axis: int = -1) -> Any:
     """exp(x) divided by its sum along `axis`; -inf stands for an impossible class.
 
@@ -211,6 +213,7 @@ def softmax(x: Any, axis: int = -1) -> Any:
     return exps * (1.0 / exps.sum(axis=axis, keepdims=True))  # few divisions, forward and back
 
 
+@told_of_renamed
 def log_softmax(x: Any, axis: int = -1) -> Any:
     """The logarithm of `softmax` of x along `axis`, accurate where a probability underflows.
 
@@ -224,6 +227,7 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
     return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
 
 
+@told_of_renamed
 def logsumexp(x: Any, axis: Any = -1, keepdims: bool = False) -> Any:
     """log of the sum of exp(x) along `axis` (an int, a tuple or None for all), without overflow.
 

@@ -18,6 +18,7 @@ from autograd_lite.nn.initializers import initial
 from autograd_lite.nn.layers import positive
 from autograd_lite.nn.module import Module
 from autograd_lite.nn.windows import checked_input, sizes_of, windows
+from autograd_lite.renamed import told_of_renamed
 from autograd_lite.tensor import Tensor
 
 __all__ = ["Conv1d", "Conv2d", "conv1d", "conv2d"]
@@ -139,6 +140,7 @@ class _Conv(Module):
     axes = 0
     function: Any = None
 
+    @told_of_renamed
     def __init__(
         self,
         in_channels: int,

@@ -21,6 +21,7 @@ from autograd_lite.nn.class_losses import (
     nll_loss,
 )
 from autograd_lite.nn.reduction import checked_weight, named, pair, real_only, reduced, repeats_to, widened
+from autograd_lite.renamed import told_of_renamed
 from autograd_lite.rules.table import numbers_of
 
 __all__ = [
@@ -265,6 +266,7 @@ def poisson_nll_loss(
     return reduced(name, loss, reduction)
 
 
+@told_of_renamed
 def cosine_similarity(x1: Any, x2: Any, axis: int = -1, eps: float = 1e-8) -> Any:
     """The cosine of the angle between vectors along `axis`; lengths below `eps` count as `eps`.
 

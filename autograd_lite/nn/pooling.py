@@ -10,6 +10,7 @@ from autograd_lite.errors import OperandError
 from autograd_lite.nn.module import Module
 from autograd_lite.nn.reduction import real_only
 from autograd_lite.nn.windows import checked_input, sizes_of, windows
+from autograd_lite.renamed import told_of_renamed
 
 __all__ = [
     "AvgPool1d",
@@ -196,6 +197,7 @@ class _Pool(Module):
     axes = 0
     function: Any = None
 
+    @told_of_renamed
     def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0, *, ceil_mode: bool = False) -> None:
         _sizes(type(self).__name__, kernel_size, stride, padding, self.axes)
         self.kernel_size, self.stride, self.padding, self.ceil_mode = kernel_size, stride, padding, ceil_mode

@@ -16,6 +16,7 @@ from autograd_lite.nn.activations import operand, sigmoid
 from autograd_lite.nn.initializers import generator, initial
 from autograd_lite.nn.layers import positive
 from autograd_lite.nn.module import Module
+from autograd_lite.renamed import told_of_renamed
 from autograd_lite.tensor import Tensor
 
 __all__ = ["GRU", "LSTM", "RNN", "GRUCell", "LSTMCell", "RNNCell"]
@@ -144,6 +145,7 @@ class LSTMCell(_Cell):
 class _Recurrent(Module):
     cell_type: Any = None
 
+    @told_of_renamed
     def __init__(self, in_features: int, hidden_size: int, *, seed: Any = None, dtype: Any = float) -> None:
         self.cell = type(self).cell_type(in_features, hidden_size, seed=seed, dtype=dtype)
 
