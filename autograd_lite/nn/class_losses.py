@@ -40,13 +40,13 @@ def binary_cross_entropy(input: Any, target: Any, reduction: str = "mean", weigh
         weight: what each element is multiplied by, of a shape that broadcasts to theirs, or None.
 
     Raises:
-        OperandError: an input outside [0, 1]; a weight of another shape, negative or not finite.
+        OperandError: an input or a target outside [0, 1]; a weight of another shape, negative or not finite.
 
     >>> binary_cross_entropy(np.array([0.5, 1.0]), np.array([1.0, 1.0])).round(4).item()
     0.3466
     """
     name = "binary_cross_entropy"
-    input, target = pair(name, input, target)
+    input, target = _two_classes(name, input, target)
     p = numbers_of(input)
     if p.size and not (p.min() >= 0 and p.max() <= 1):
         raise OperandError(
@@ -57,6 +57,19 @@ def binary_cross_entropy(input: Any, target: Any, reduction: str = "mean", weigh
         weight = _repeated_weight(name, weight, input)
     loss = -(target * _bounded_log(input) + (1.0 - target) * _bounded_log(1.0 - input))
     return reduced(name, loss if weight is None else weight * loss, reduction)
+
+
+def _two_classes(name: str, input: Any, target: Any) -> tuple[Any, Any]:
+    """The operands; labels such as -1 or 2 are refused, with which the loss has no least value."""
+    input, target = pair(name, input, target)
+    shares = numbers_of(target)
+    # Shares that were computed, in half floats perhaps, may be beyond the ends by their rounding.
+    if shares.size and not (shares.dtype.kind == "c" or (shares.min() >= -1e-3 and shares.max() <= 1 + 1e-3)):
+        raise OperandError(
+            f"{name}: targets from {shares.min()} to {shares.max()}; they must be in [0, 1], so for labels -1 and 1 "
+            f"give (target + 1) / 2"
+        )
+    return input, target
 
 
 def _bounded_log(p: Any) -> Any:
@@ -82,7 +95,7 @@ def binary_cross_entropy_with_logits(
             samples / positive samples, both count the same.
 
     Raises:
-        OperandError: a weight of another shape, negative or not finite.
+        OperandError: a target outside [0, 1]; a weight of another shape, negative or not finite.
 
     >>> binary_cross_entropy_with_logits(np.array([1e4, 0.0]), np.array([1.0, 1.0]), reduction="none").round(4)
     array([0.    , 0.6931])
@@ -90,7 +103,7 @@ def binary_cross_entropy_with_logits(
     array([2.0794, 0.6931])
     """
     name = "binary_cross_entropy_with_logits"
-    input, target = pair(name, input, target)
+    input, target = _two_classes(name, input, target)
     if weight is not None:
         weight = _repeated_weight(name, weight, input)
     if pos_weight is None:
@@ -159,6 +172,11 @@ def cross_entropy(
             f"{name}: scores of shape {input.shape} and labels of dtype {target.dtype}; labels must be integers, "
             f"labels.astype(int)"
         )
+    if target.ndim == input.ndim + 1 and target.shape[:1] == input.shape[:1]:
+        raise OperandError(
+            f"{name}: an input of shape {input.shape} and a target of shape {target.shape}; the scores come first, so "
+            f"exchange the two"
+        )
     input, target = pair(name, input, target)
     if not input.ndim:
         raise OperandError(f"{name}: an input of shape () has no classes; its shape must be (classes,) or (n, classes)")
@@ -204,10 +222,12 @@ def _labels(name: str, scores: Any, target: Any, ignore_index: Any) -> tuple[Any
     shape = real_only(name, scores).shape
     axis = 1 if len(shape) > 1 else 0
     labels = numbers_of(target)
-    if not shape or labels.shape != (shape[:1] if len(shape) == 2 else shape[:axis] + shape[axis + 1 :]):
+    if not shape:
+        raise OperandError(f"{name}: scores of shape () have no classes; give them shape (classes,) or (n, classes)")
+    if labels.shape != (shape[:1] if len(shape) == 2 else shape[:axis] + shape[axis + 1 :]):
         raise OperandError(
-            f"{name}: scores of shape {shape} need one integer label for each place but the class axis {axis}; "
-            f"the labels have shape {labels.shape}"
+            f"{name}: scores of shape {shape} and labels of shape {labels.shape}; give one integer label for each "
+            f"place but the class axis {axis}, shape {shape[:axis] + shape[axis + 1 :]}"
         )
     classes = shape[axis]
     # seen as unsigned, a negative label is a huge one: one look for both ends

@@ -145,7 +145,7 @@ def test_shapes_that_would_broadcast_are_refused():
     for loss in OF_ANY_TARGET:
         with pytest.raises(OperandError, match=r"input of shape \(4, 1\) and a target of shape \(4,\)"):
             loss(np.ones((4, 1)), np.ones(4))
-    with pytest.raises(OperandError, match="the labels have shape"):
+    with pytest.raises(OperandError, match=r"labels of shape \(3,\); give one integer label .*, shape \(4,\)"):
         nn.cross_entropy(X, LABELS[:3])
     whole, column = np.ones(4), np.ones((4, 1))
     for loss in (nn.margin_ranking_loss, nn.triplet_margin_loss):
@@ -358,3 +358,23 @@ def test_distances_of_half_floats_are_not_infinite(size):
         expected.sum().backward()
         assert narrow.grad.dtype == np.float16
         np.testing.assert_allclose(narrow.grad, exact.grad, rtol=3e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("loss", [nn.binary_cross_entropy, nn.binary_cross_entropy_with_logits])
+def test_labels_that_are_no_shares_of_two_classes_are_refused(loss):
+    x = np.array([0.2, 0.7])
+    for labels, ends in [([-1, 1], "-1.0 to 1.0"), ([1, 2], "1.0 to 2.0"), ([np.nan, 1.0], "nan to nan")]:
+        with pytest.raises(
+            OperandError, match=rf"targets from {ends}; they must be in \[0, 1\], .*\(target \+ 1\) / 2"
+        ):
+            loss(x, np.array(labels))
+    assert loss(x, np.array([0.0, 1.0 + 1e-7])) > 0  # rounding is no mistake
+
+
+def test_scores_and_labels_in_the_wrong_order_are_told_of():
+    with pytest.raises(
+        OperandError, match=r"input of shape \(3,\) and a target of shape \(3, 2\); the scores come first"
+    ):
+        nn.cross_entropy(np.array([0, 1, 1]), np.ones((3, 2)))
+    with pytest.raises(OperandError, match=r"scores of shape \(\) have no classes"):
+        nn.cross_entropy(np.array(1.0), np.array(0))
