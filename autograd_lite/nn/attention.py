@@ -150,6 +150,11 @@ class MultiheadAttention(Module):
         if x.ndim < 2 or source.ndim < 2:
             raise OperandError(f"{self!r}: an input of shape {x.shape}; it must be (..., positions, features)")
         shape = np.shape(mask)
+        if mask is not None and len(shape) > 2 and numbers_of(mask).dtype != bool:
+            raise OperandError(
+                f"MultiheadAttention: a mask of shape {shape} and dtype {numbers_of(mask).dtype}; it must be boolean, "
+                f"and of query, key and value only the query x and one source are given"
+            )
         if 3 <= len(shape) <= x.ndim and shape[-3] == x.shape[-3] > 1:
             raise OperandError(
                 f"MultiheadAttention: a mask of shape {shape} for {x.shape[-3]} samples and {self.heads} heads; give "

@@ -147,10 +147,11 @@ class Embedding(Module):
         indices = numbers_of(operand(x, "Embedding"))
         count = self.weight.shape[0]
         if indices.dtype.kind not in "iu":
-            raise OperandError(f"{self!r}: indices of dtype {indices.dtype}; they must be integers")
+            raise OperandError(f"{self!r}: indices of dtype {indices.dtype}; they must be integers, .astype(int)")
         if indices.size and not (indices.min() >= 0 and indices.max() < count):
             raise OperandError(
-                f"{self!r}: indices from {indices.min()} to {indices.max()}; there are rows 0 to {count - 1}"
+                f"{self!r}: indices from {indices.min()} to {indices.max()}; there are rows 0 to {count - 1}, so make "
+                f"num_embeddings larger"
             )
         return self.weight[indices]
 

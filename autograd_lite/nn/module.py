@@ -57,6 +57,8 @@ class Module:
 
     def __setattr__(self, name: str, value: Any) -> None:
         before = self.__dict__.get(name)
+        if isinstance(before, Tensor) and isinstance(value, (np.ndarray, np.generic, int, float)):
+            _keep_parameter(self, name, before)
         object.__setattr__(self, name, value)
         if before is not value and isinstance(before, (Tensor, list, tuple, dict)):
             _forget_parameters(self, before)
@@ -348,6 +350,15 @@ def _is_parameter(owner: Module, tensor: Tensor) -> bool:
     return True
 
 
+def _keep_parameter(owner: Module, name: str, parameter: Tensor) -> None:
+    """Refuse numbers in the place of a parameter: they would be saved with the model, and never trained again."""
+    if _is_parameter(owner, parameter):
+        raise OperandError(
+            f"{type(owner).__name__}: {name} is a parameter of shape {parameter.shape}, and would no longer be trained "
+            f"with plain numbers in its place; set {name}.data, or {name}.requires_grad = False to freeze it"
+        )
+
+
 def _forget_parameters(owner: Module, replaced: Any) -> None:
     """Drop from the known parameters those of an attribute's earlier value that no attribute has any more.
 
@@ -410,9 +421,9 @@ class Sequential(Module):
     def __init__(self, *layers: Any) -> None:
         for position, layer in enumerate(layers):
             if not callable(layer):
+                one = "Sequential(*layers)" if isinstance(layer, (list, tuple)) else "give Modules and functions"
                 raise OperandError(
-                    f"Sequential: layer {position} is a {type(layer).__name__}, which cannot be called; "
-                    f"give Modules and functions"
+                    f"Sequential: layer {position} is a {type(layer).__name__}, which cannot be called; {one}"
                 )
             if isinstance(layer, type) and issubclass(layer, Module):
                 raise OperandError(

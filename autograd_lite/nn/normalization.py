@@ -59,7 +59,10 @@ class LayerNorm(Module):
         """`x` has shape (..., features)."""
         x = real_only(type(self).__name__, operand(x))
         if not x.ndim or x.shape[-1] != self.weight.shape[0]:
-            raise OperandError(f"{self!r}: an input of shape {x.shape} does not end in {self.weight.shape[0]} features")
+            raise OperandError(
+                f"{self!r}: an input of shape {x.shape} does not end in {self.weight.shape[0]} features; give one that "
+                f"does, or change features"
+            )
         wide = widened(x)
         centred = wide - wide.mean(axis=-1, keepdims=True)
         variance = (centred * centred).mean(axis=-1, keepdims=True)

@@ -152,10 +152,11 @@ class _Recurrent(Module):
     def forward(self, x: Any, state: Any = None) -> Any:
         """`x` has shape (samples, steps, in_features); returns the outputs of all steps and the last state."""
         x = operand(x)
-        if x.ndim != 3 or not x.shape[1]:
+        features = self.cell.weight_ih.shape[0]
+        if x.ndim != 3 or not x.shape[1] or x.shape[2] != features:
             raise OperandError(
-                f"{type(self).__name__}: an input of shape {x.shape}; it must be (samples, steps, in_features) with at "
-                f"least one step"
+                f"{type(self).__name__}: an input of shape {x.shape}; it must be (samples, steps, {features}) with at "
+                f"least one step, and a single sample is x[None]"
             )
         state = self.cell.start(len(x)) if state is None else state
         outputs = []

@@ -363,3 +363,21 @@ def test_deviations_whose_squares_overflow_in_half_floats_are_normalised(layer):
     assert y[np.float16].dtype == gradients[np.float16].dtype == np.float16
     np.testing.assert_allclose(y[np.float16].numpy(), y[np.float64].numpy(), rtol=2e-3, atol=2e-3)
     np.testing.assert_allclose(gradients[np.float16], gradients[np.float64], rtol=0.02, atol=2e-4)
+
+
+def test_plain_numbers_do_not_take_the_place_of_a_parameter_unseen():
+    model = nn.Dense(2, 1, seed=0)
+    for values in (np.ones((2, 1)), 3.0, np.float64(1.0)):
+        with pytest.raises(OperandError, match=r"Dense: weight is a parameter of shape \(2, 1\).*weight\.data"):
+            model.weight = values
+    assert [name for name, _ in model.named_parameters()] == ["weight", "bias"]
+    model.weight.data = np.ones((2, 1))
+    model.bias = None
+    assert [name for name, _ in model.named_parameters()] == ["weight"]
+    model.weight = Tensor(np.zeros((2, 1)), requires_grad=True)
+    assert model(np.ones((1, 2))).item() == 0.0
+
+
+def test_layers_in_a_list_are_told_of():
+    with pytest.raises(OperandError, match=r"layer 0 is a list, which cannot be called; Sequential\(\*layers\)"):
+        nn.Sequential([nn.Dense(2, 2)])

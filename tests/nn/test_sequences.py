@@ -132,11 +132,13 @@ def test_what_does_not_fit_is_refused():
         (lambda: nn.BatchNorm2d(5)(X), "4 axes and 5 channels"),
         (lambda: nn.RNNCell(3, 2)(X[0]), r"must be \(samples, 3\)"),
         (lambda: nn.GRUCell(4, 2)(X[0], np.zeros((5, 3))), "a state of shape"),
-        (lambda: nn.LSTM(4, 2)(X[0]), "samples, steps, in_features"),
+        (lambda: nn.LSTM(4, 2)(X[0]), r"samples, steps, 4\).*x\[None\]"),
+        (lambda: nn.LSTM(4, 2)(X[..., :3]), r"LSTM: an input of shape .*; it must be \(samples, steps, 4\)"),
         (lambda: nn.RNN(4, 2)(X[:, :0]), "at least one step"),
         (lambda: nn.MultiheadAttention(4, 3), "4 features do not divide into 3 heads"),
         (lambda: nn.MultiheadAttention(4, 2)(X, None, np.zeros((5, 5), bool)), "true at least once"),
         (lambda: nn.MultiheadAttention(4, 2)(X, None, np.ones((5, 5), int)), "it must be boolean"),
+        (lambda: nn.MultiheadAttention(4, 2)(X, X, X), "only the query x and one source are given"),
     ]:
         with pytest.raises(OperandError, match=message):
             call()
