@@ -8,7 +8,7 @@ import numpy as np
 
 from autograd_lite.errors import OperandError
 
-__all__ = ["gradient_like", "plain_array", "unmasked", "values_like"]
+__all__ = ["beside", "gradient_like", "plain_array", "unmasked", "values_like"]
 
 
 def plain_array(what: str, array: Any) -> np.ndarray[Any, Any]:
@@ -30,6 +30,20 @@ def unmasked(what: str, array: Any) -> Any:
             f"by a mask of zeros and ones or use np.where"
         )
     return array
+
+
+def beside(what: str, other: Any) -> Any:
+    """NotImplemented, for an operator that does not know `other`, which Python then asks.
+
+    Of another library's class of the same name Python would say that '*' is not for 'Tensor' and 'Tensor'.
+    """
+    kind = type(other)
+    if kind.__name__ == "Tensor":
+        raise OperandError(
+            f"{what}: a {kind.__module__.partition('.')[0]}.Tensor beside a Tensor of this package, which has another "
+            f"graph; convert it first, ag.Tensor(t.detach().numpy())"
+        )
+    return NotImplemented
 
 
 def values_like(what: str, values: Any, dtype: np.dtype[Any]) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.arrays import unmasked
+from autograd_lite.arrays import beside, unmasked
 from autograd_lite.errors import AutogradError, OperandError
 from autograd_lite.grad_mode import OFF, ON, recording
 from autograd_lite.operations import (
@@ -306,7 +306,7 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
             kind = other.__class__
             if kind is not float and kind is not int and (kind is not np.ndarray or other.dtype.kind not in "biufc"):
                 if not isinstance(other, OPERANDS):
-                    return NotImplemented
+                    return beside(op.name, other)
                 return apply(op, (self, other) if position else (other, self), {})
             node = self._node
             if node is None or not node.requires_grad or recording() != ON:

@@ -8,7 +8,7 @@ always checked.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,6 +39,15 @@ __all__ = [
     "sqrtm",
     "toeplitz",
 ]
+
+if not TYPE_CHECKING:  # a type checker is to know which names there are
+
+    def __getattr__(name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from autograd_lite.pytorch_names import missing
+
+        raise missing(__name__, name)
 
 
 def _matrix(name: str, a: Any, *, square: bool = True) -> Any:

@@ -142,7 +142,16 @@ class ArrayMethods:
         Flat(self)[...] = values
 
     def flatten(self: Any, order: str = "C") -> Any:
-        """A one-dimensional copy."""
+        """A one-dimensional copy.
+
+        Raises:
+            OperandError: an order that is a number, which in PyTorch is the first of the axes that become one.
+        """
+        if isinstance(order, int):
+            raise OperandError(
+                f"flatten: order={order}; PyTorch's flatten({order}) is x.reshape(*x.shape[:{order}], -1) here, and "
+                f"nn.Flatten({order}) as a layer"
+            )
         return _np.ravel(self, order=order).clone()
 
     def astype(

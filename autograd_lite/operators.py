@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.arrays import beside
 from autograd_lite.direct import apply_unary, binary, call, reshape, swapaxes, transpose, unary
 from autograd_lite.errors import NotDifferentiableError, OperandError
 from autograd_lite.grad_mode import is_grad_enabled
@@ -178,7 +179,7 @@ def _in_place(operate: Callable[[Any, Any], Any], symbol: str) -> Any:
 def _operator(function: Any, *, reflected: bool = False) -> Any:
     def method(self: Tensor, other: Any) -> Any:
         if not isinstance(other, OPERANDS):
-            return NotImplemented
+            return beside(function.__name__, other)
         return function(other, self) if reflected else function(self, other)
 
     return method

@@ -1,9 +1,13 @@
-"""What PyTorch's names are here, for the errors about attributes that do not exist; imported by those alone.
+"""What names of PyTorch's and others' are here, for the errors about attributes that do not exist.
+
+It is imported by those alone.
 
 Each entry ends a sentence: PyTorch's `Linear` is `nn.Dense(in_features, out_features)` here.
 """
 
-__all__ = ["CURES", "cure", "missing"]
+import numpy as np
+
+__all__ = ["CURES", "OTHERS", "cure", "missing"]
 
 _NOTHING = "nothing at all"
 
@@ -259,6 +263,28 @@ _TRAIN = {
     "random_split": "np.split(np.random.default_rng(seed).permutation(n), [train_size]), indices of two parts,",
 }
 
+#: a name that was looked for in `autograd_lite` -> whose it is, what is written here
+OTHERS = {
+    "array": ("NumPy", "np.array(data), or ag.Tensor(data)"),
+    "custom_jvp": ("JAX", "ag.custom(forward, *rules), whose rules are pullbacks,"),
+    "custom_vjp": ("JAX", "ag.custom(forward, *rules)"),
+    "defvjp": ("HIPS autograd", "ag.custom(forward, *rules)"),
+    "elementwise_grad": ("HIPS autograd", "ag.grad(lambda x: f(x).sum())"),
+    "extend": ("HIPS autograd", "ag.custom(forward, *rules)"),
+    "hessian_vector_product": ("HIPS autograd", "ag.hvp(f, x, v)"),
+    "jacfwd": ("JAX", "ag.jacobian(f)"),
+    "jacrev": ("JAX", "ag.jacobian(f)"),
+    "jit": ("JAX", _NOTHING),
+    "lax": ("JAX", "NumPy itself, and loops and conditions of Python's"),
+    "linearize": ("JAX", "ag.jvp(f, primals, tangents)"),
+    "make_hvp": ("HIPS autograd", "ag.hvp(f, x, v)"),
+    "make_jvp": ("HIPS autograd", "ag.jvp(f, primals, tangents)"),
+    "make_vjp": ("HIPS autograd", "ag.vjp(f, *primals)"),
+    "numpy": ("JAX", "NumPy itself, import numpy as np, whose functions take Tensors,"),
+    "primitive": ("HIPS autograd", "ag.custom(forward, *rules)"),
+    "tree_util": ("JAX", "nothing to call: transforms take nested tuples, lists and dicts as they are"),
+}
+
 #: where the name was looked for -> PyTorch's name -> what is written here
 CURES = {
     "Tensor": _TENSOR,
@@ -271,15 +297,27 @@ CURES = {
 
 
 def cure(room: str, name: str) -> str:
-    """The end of the message about `name`, nothing where PyTorch has no such name.
+    """The end of the message about `name`, nothing where none of the libraries told of here has such a name.
 
     >>> cure("autograd_lite.nn", "MSELoss")
     "; PyTorch's MSELoss is nn.mse_loss, a function, here"
     >>> cure("autograd_lite.nn", "mse_lost")
     ''
+    >>> cure("autograd_lite", "jacrev")
+    '; jacrev of JAX is ag.jacobian(f) here'
+    >>> cure("autograd_lite.linalg", "inv")
+    '; write np.linalg.inv, since NumPy itself takes Tensors'
     """
-    found = CURES[room].get(name)
-    return "" if found is None else f"; PyTorch's {name} is {found} here"
+    found = CURES.get(room, {}).get(name)
+    if found is not None:
+        return f"; PyTorch's {name} is {found} here"
+    if room == "autograd_lite" and name in OTHERS:
+        whose, found = OTHERS[name]
+        return f"; {name} of {whose} is {found} here"
+    numpys = {"autograd_lite": ("np", np), "autograd_lite.linalg": ("np.linalg", np.linalg)}.get(room)
+    if numpys is not None and not name.startswith("_") and hasattr(numpys[1], name):
+        return f"; write {numpys[0]}.{name}, since NumPy itself takes Tensors"
+    return ""
 
 
 def missing(room: str, name: str) -> AttributeError:

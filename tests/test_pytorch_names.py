@@ -1,6 +1,7 @@
 """Names that PyTorch has and this package has not: the error says what is written here."""
 
 import copy
+import operator
 import pickle
 import re
 import subprocess
@@ -14,7 +15,7 @@ import autograd_lite as ag
 from autograd_lite import Tensor, methods, nn, optim, train
 from autograd_lite.errors import OperandError
 from autograd_lite.nn import module
-from autograd_lite.pytorch_names import CURES
+from autograd_lite.pytorch_names import CURES, OTHERS
 
 ROOMS = {
     "Tensor": Tensor([1.0]),
@@ -232,3 +233,59 @@ def test_any_other_keyword_has_pythons_own_error():
         nn.softmax(np.ones(3), axes=0)
     with pytest.raises(TypeError, match="unexpected keyword argument 'kernel'"):
         nn.Conv1d(1, 1, 3, kernel=2)
+
+
+@pytest.mark.parametrize(
+    ("room", "name", "message"),
+    [
+        (ag, "array", r"; array of NumPy is np\.array\(data\), or ag\.Tensor\(data\) here"),
+        (ag, "jacrev", r"; jacrev of JAX is ag\.jacobian\(f\) here"),
+        (ag, "elementwise_grad", r"; elementwise_grad of HIPS autograd is ag\.grad\(lambda x: f\(x\)\.sum\(\)\) here"),
+        (ag, "interp", r"; write np\.interp, since NumPy itself takes Tensors"),
+        (ag.linalg, "inv", r"; write np\.linalg\.inv, since NumPy itself takes Tensors"),
+        (ag.linalg, "exmp", ""),
+    ],
+)
+def test_a_name_of_numpys_or_jaxs_is_refused_with_its_cure(room, name, message):
+    with pytest.raises(AttributeError, match=rf"^module '{room.__name__}' has no attribute '{name}'{message}$"):
+        getattr(room, name)
+
+
+def test_a_cure_for_another_librarys_name_names_what_exists():
+    for name, (_, text) in OTHERS.items():
+        assert not hasattr(ag, name) and name not in CURES["autograd_lite"]
+        for root, member in re.findall(r"\b(ag|np)\.(\w+)", text):
+            assert hasattr(ROOTS[root], member)
+
+
+@pytest.mark.parametrize("order", [0, 1])
+def test_flatten_from_an_axis_on_is_told_of(order):
+    with pytest.raises(OperandError, match=rf"^flatten: order={order}; PyTorch's flatten\({order}\) is x\.reshape"):
+        Tensor(np.ones((2, 3))).flatten(order)
+    assert Tensor(np.ones((2, 3))).flatten("F").shape == (6,)
+
+
+class TestATensorOfAnotherLibrary:
+    class Tensor:
+        """A class of the same name, as PyTorch's."""
+
+    @pytest.mark.parametrize("operate", [operator.mul, operator.add, operator.sub, operator.truediv, operator.mod])
+    def test_is_refused_by_the_operators_with_its_library_and_the_cure(self, operate):
+        x = Tensor([1.0, 2.0], requires_grad=True)
+        for operands in ((x, self.Tensor()), (self.Tensor(), x)):
+            with pytest.raises(OperandError, match=r"a \w+\.Tensor beside a Tensor of this package, .*ag\.Tensor\("):
+                operate(*operands)
+
+    def test_is_refused_where_pytorch_is_installed(self):
+        torch = pytest.importorskip("torch")
+        x, other = Tensor([1.0, 2.0], requires_grad=True), torch.ones(2, requires_grad=True)
+        for operate in (lambda: x * other, lambda: other * x):
+            with pytest.raises(OperandError, match=r"^multiply: a torch\.Tensor beside"):
+                operate()
+
+    def test_is_asked_if_it_has_another_name(self):
+        class Other:
+            def __rmul__(self, x):
+                return "asked"
+
+        assert Tensor([1.0]) * Other() == "asked"
