@@ -39,7 +39,8 @@ def custom(forward: Callable[..., Any], *rules: Callable[..., Any] | None, name:
         A function of as many Tensors, arrays or numbers as there are rules.
 
     Raises:
-        OperandError: another number of inputs, a rule that returns another shape.
+        OperandError: no function, or no rule; in the call another number of inputs; on the way back a rule that returns
+            another shape.
 
     >>> cube = custom(lambda x: x**3, lambda g, y, x: g * 3 * x**2, name="cube")
     >>> t = Tensor([2.0], requires_grad=True)
@@ -47,6 +48,8 @@ def custom(forward: Callable[..., Any], *rules: Callable[..., Any] | None, name:
     >>> t.grad
     array([12.])
     """
+    if not callable(forward):
+        raise OperandError(f"custom: forward is {forward!r:.60}; give a function of arrays, then one rule per input")
     if not rules:
         raise OperandError("custom: at least one rule is needed, one per input; use None where nothing flows")
     called = name or str(getattr(forward, "__name__", "custom"))
@@ -115,7 +118,7 @@ def _guarded(name: str, rule: Callable[..., Any], position: int) -> Callable[...
     return guarded
 
 
-def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
+def checkpoint(f: Any, *args: Any) -> Callable[..., Any]:
     """A function that computes like `f` and forgets the values inside it, to compute them again on the way back.
 
     The memory of a long computation then grows with the number of checkpointed pieces instead of the number of
@@ -124,6 +127,7 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     batch normalisation inside it are updated once, by the forward pass.
 
     Raises:
+        OperandError: `f` is no function, or comes with its arguments: those are for what is returned.
         InPlaceError: on the way back, if a parameter was changed, or `f` did not give the same again: random numbers.
 
     >>> x = Tensor([0.5], requires_grad=True)
@@ -131,6 +135,9 @@ def checkpoint(f: Callable[..., Any]) -> Callable[..., Any]:
     >>> x.grad.round(4)
     array([0.6398])
     """
+    if not callable(f) or args:
+        given = f"{len(args)} arguments beside the function" if callable(f) else f"a {type(f).__name__}, no function"
+        raise OperandError(f"checkpoint: {given}; write checkpoint(f)(x)")
     called = f"checkpoint({getattr(f, '__name__', 'f')})"
 
     def run(*args: Any) -> Any:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from autograd_lite import Tensor, optim
+from autograd_lite import Tensor, nn, optim
 from autograd_lite.errors import OperandError
 
 
@@ -51,3 +51,9 @@ def test_gradients_whose_squares_are_infinite_are_clipped_too():
         a.grad, b.grad = np.array([1.0, bad]), np.array(1e200)
         with pytest.raises(OperandError, match="the gradients have norm"):
             optim.clip_grad_norm_([b, a], 5.0)
+
+
+@pytest.mark.parametrize("clip", [optim.clip_grad_norm_, optim.clip_grad_value_])
+def test_a_model_in_the_place_of_its_parameters_is_told_of(clip):
+    with pytest.raises(OperandError, match=rf"^{clip.__name__}: params is a Dense; .*model\.parameters\(\)"):
+        clip(nn.Dense(2, 1), 1.0)

@@ -291,3 +291,29 @@ def test_a_state_carried_over_from_a_freed_graph_is_to_be_detached(x):
 def test_a_forward_that_returns_nothing_is_told_to_return():
     with pytest.raises(ag.OperandError, match=r"mse_loss: None is no array .* forward that gave it return one"):
         ag.nn.mse_loss(None, np.zeros(2))
+
+
+def test_a_function_is_checkpointed_before_it_is_called(x):
+    with pytest.raises(
+        ag.OperandError, match=r"^checkpoint: 1 arguments beside the function; write checkpoint\(f\)\(x\)"
+    ):
+        ag.checkpoint(np.tanh, x)
+    with pytest.raises(ag.OperandError, match=r"^checkpoint: a Tensor, no function"):
+        ag.checkpoint(x)
+
+
+def test_a_primitive_is_made_of_functions():
+    with pytest.raises(ag.OperandError, match=r"^custom: forward is 3; give a function"):
+        ag.custom(3, lambda g, y, x: g)
+
+
+def test_names_are_given_by_keyword(x):
+    with pytest.raises(ag.OperandError, match=r"^name: a Tensor is given without a name; write ag\.name\(W=W, b=b\)$"):
+        ag.name(x)
+
+
+@pytest.mark.parametrize("read", [ag.draw, ag.table], ids=["draw", "table"])
+def test_what_cannot_be_shown_is_refused_by_the_function_that_was_called(read):
+    for wrong in (3, np.ones(2), Tensor([1.0])):
+        with pytest.raises(ag.AutogradError, match=f"^{read.__name__}: .*pass the"):
+            read(wrong)

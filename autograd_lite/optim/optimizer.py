@@ -287,7 +287,8 @@ def clip_grad_norm_(params: Iterable[Tensor] | Tensor, max_norm: float) -> float
     """Scale the gradients of `params`, together, to a Euclidean norm of at most `max_norm`; returns the norm before.
 
     Raises:
-        OperandError: the norm is not finite, so that no scale helps; a `max_norm` that is not positive.
+        OperandError: the norm is not finite, so that no scale helps; a `max_norm` that is not positive; a model in the
+            place of its parameters.
 
     >>> w = Tensor([0.0, 0.0], requires_grad=True)
     >>> w.grad = np.array([3.0, 4.0])
@@ -298,7 +299,7 @@ def clip_grad_norm_(params: Iterable[Tensor] | Tensor, max_norm: float) -> float
     """
     if not (_is_number(max_norm) and max_norm > 0):
         raise OperandError(f"clip_grad_norm_: max_norm={max_norm!r:.60}; it must be a positive number")
-    tensors = _with_gradient(params)
+    tensors = _with_gradient("clip_grad_norm_", params)
     # in double precision, where the squares of what is finite in a narrower one are finite too
     gradients = [np.asarray(g, np.result_type(g, float)) for g in (_array(t.grad) for t in tensors)]
     norm = _norm(gradients)
@@ -335,7 +336,7 @@ def clip_grad_value_(params: Iterable[Tensor] | Tensor, clip_value: float) -> No
     """
     if not (_is_number(clip_value) and clip_value > 0):
         raise OperandError(f"clip_grad_value_: clip_value={clip_value!r:.60}; it must be a positive number")
-    tensors = _with_gradient(params)
+    tensors = _with_gradient("clip_grad_value_", params)
     for tensor in tensors:
         if tensor.dtype.kind == "c":
             raise OperandError(
@@ -345,8 +346,10 @@ def clip_grad_value_(params: Iterable[Tensor] | Tensor, clip_value: float) -> No
     _put(tensors, [np.clip(_array(tensor.grad), -clip_value, clip_value) for tensor in tensors])
 
 
-def _with_gradient(params: Any) -> list[Tensor]:
+def _with_gradient(name: str, params: Any) -> list[Tensor]:
     """Those of the parameters, or the one, that have a gradient."""
+    if not isinstance(params, Iterable):
+        raise OperandError(f"{name}: params is a {type(params).__name__}; give a list of Tensors, model.parameters()")
     return [tensor for tensor in ([params] if isinstance(params, Tensor) else params) if tensor.grad is not None]
 
 

@@ -9,7 +9,15 @@ from autograd_lite.show.errors import NoGraphError
 from autograd_lite.show.graph import Graph, walk
 from autograd_lite.tensor import Tensor
 
-__all__ = ["graph_for"]
+__all__ = ["graph_for", "walk_for"]
+
+
+def walk_for(function: str, tensor: Any, **options: bool) -> Graph:
+    """`walk(tensor, **options)`, whose errors about `tensor` name the function that was called."""
+    try:
+        return walk(tensor, **options)
+    except NoGraphError as error:
+        raise NoGraphError(f"{function}: {str(error).partition(': ')[2]}") from None
 
 
 def graph_for(function: str, tensor: Any, *, gradients: bool = False) -> Graph:
@@ -19,10 +27,7 @@ def graph_for(function: str, tensor: Any, *, gradients: bool = False) -> Graph:
         NoGraphError: it is no Tensor, or no recorded operation made it.
         BackwardError: gradients of a result that is not a real scalar, or that depends on no parameter.
     """
-    try:
-        graph = walk(tensor, values=True)
-    except NoGraphError as error:
-        raise NoGraphError(f"{function}: {str(error).partition(': ')[2]}") from None
+    graph = walk_for(function, tensor, values=True)
     if not gradients:
         return graph
     result = graph.result

@@ -8,12 +8,13 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from autograd_lite.show.asked import walk_for
 from autograd_lite.show.digits import count
 from autograd_lite.show.dot import DIRECTIONS, statements
 from autograd_lite.show.errors import RenderingError, ShowError
 from autograd_lite.show.files import write_whole
 from autograd_lite.show.folding import fold
-from autograd_lite.show.graph import OPERATION, PARAMETER, walk
+from autograd_lite.show.graph import OPERATION, PARAMETER
 from autograd_lite.show.layout import FORMATS, lay_out
 
 __all__ = ["Picture", "draw"]
@@ -131,7 +132,7 @@ def draw(
     """
     if direction not in DIRECTIONS:
         raise ShowError(f"draw: unknown direction {direction!r}; choose one of {', '.join(DIRECTIONS)}")
-    graph = walk(tensor, values=values, gradients=grads, several=True)
+    graph = walk_for("draw", tensor, values=values, gradients=grads, several=True)
     drawing = fold(graph, depth)
     body = statements(graph, drawing, values=values, grads=grads, direction=direction)
     operations = sum(entry.kind == OPERATION for entry in graph)

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from autograd_lite.errors import OperandError
+from autograd_lite.show.asked import walk_for
 from autograd_lite.show.digits import number, shape_text, warning
 from autograd_lite.show.errors import ShowError
-from autograd_lite.show.graph import CONSTANT, Entry, Graph, walk
+from autograd_lite.show.graph import CONSTANT, Entry, Graph
 from autograd_lite.show.groups import name_module
 from autograd_lite.show.results import results_of, scalars_of
 from autograd_lite.tensor import Tensor
@@ -29,11 +31,14 @@ class Table(str):
         return str(self)
 
 
-def name(**tensors: Any) -> None:
+def name(*unnamed: Any, **tensors: Any) -> None:
     """Name several Tensors and Modules at once; all else in `tensors` is passed over: `ag.name(**locals())` works.
 
     A Tensor that stands there under two names takes the first. A module and its parts are shown under that name from
     then on, and its parameters are named after their attributes, `net.0.weight`.
+
+    Raises:
+        OperandError: something is given without a name.
 
     >>> from autograd_lite import Tensor
     >>> W, b = Tensor([[1.0]], requires_grad=True), Tensor([0.0], requires_grad=True)
@@ -41,6 +46,8 @@ def name(**tensors: Any) -> None:
     >>> W.name, b.name
     ('W', 'b')
     """
+    if unnamed:
+        raise OperandError(f"name: a {type(unnamed[0]).__name__} is given without a name; write ag.name(W=W, b=b)")
     named: set[int] = set()
     for word, tensor in tensors.items():
         if isinstance(tensor, Tensor) and id(tensor) not in named:
@@ -77,7 +84,7 @@ def table(tensor: Any, *, maxrows: int = 40, width: int = 80) -> Table:
         raise ShowError(f"table: maxrows={maxrows}, width={width} leave no room; give at least 2 rows and 60 columns")
     scalars = scalars_of(results_of(tensor))
     scalar = len(scalars) == 1
-    graph = walk(tensor, values=True, gradients=scalar, several=True)
+    graph = walk_for("table", tensor, values=True, gradients=scalar, several=True)
     listed = [entry for entry in graph if entry.kind != CONSTANT]
     called = _called(graph)
     omitted = max(0, len(listed) - maxrows)
