@@ -572,3 +572,12 @@ def test_a_metric_that_fails_does_so_before_its_batch_changes_a_weight() -> None
         )
     for name, array in model.state_dict().items():
         assert np.array_equal(array, after_an_epoch[0][name])
+
+
+def test_targets_without_the_axis_of_the_outputs_are_told_of_in_their_own_shape():
+    model = nn.Dense(2, 1, seed=0)
+    optimizer = optim.SGD(model.parameters(), lr=0.1)
+    with pytest.raises(
+        OperandError, match=r"outputs of shape \(4, 1\) and targets of shape \(4,\).*targets\[:, None\]$"
+    ):
+        train.fit(model, (np.ones((4, 2)), np.ones(4)), nn.mse_loss, optimizer, epochs=1)

@@ -437,8 +437,18 @@ def _check_labels(model: Module, loss: Any, inputs: Any, targets: Any) -> None:
     try:
         with no_grad():
             outputs = model.eval()(inputs[:1].copy())
-            # of labels the sum, because a first label that is ignored has no mean
-            loss(outputs, targets[:1].copy(), **{"reduction": "sum"} if of_labels else {})
+            try:
+                # of labels the sum, because a first label that is ignored has no mean
+                loss(outputs, targets[:1].copy(), **{"reduction": "sum"} if of_labels else {})
+            except OperandError as error:
+                given = getattr(outputs, "shape", ())[1:]
+                if of_labels or given == targets.shape[1:]:
+                    raise
+                column = "; give targets[:, None]" if given == (1,) and targets.ndim == 1 else ""
+                raise OperandError(
+                    f"fit: outputs of shape {(len(targets), *given)} and targets of shape {targets.shape}, of which one "
+                    f"sample is tried first: {error}{column}"
+                ) from error
     finally:
         for module, mode in modes:
             module.training = mode
