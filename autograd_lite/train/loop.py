@@ -446,8 +446,8 @@ def _check_labels(model: Module, loss: Any, inputs: Any, targets: Any) -> None:
                     raise
                 column = "; give targets[:, None]" if given == (1,) and targets.ndim == 1 else ""
                 raise OperandError(
-                    f"fit: outputs of shape {(len(targets), *given)} and targets of shape {targets.shape}, of which one "
-                    f"sample is tried first: {error}{column}"
+                    f"fit: outputs of shape {(len(targets), *given)} and targets of shape {targets.shape}, of which "
+                    f"one sample is tried first: {error}{column}"
                 ) from error
     finally:
         for module, mode in modes:

@@ -38,7 +38,7 @@ def add_commands(subparsers: Any) -> None:
     one.add_argument(
         "sheets", nargs="+", metavar="SHEET", help="a worksheet, or a folder: all the *.py and *.txt files in it"
     )
-    one.add_argument("--json", action="store_true", help="one JSON object per sheet and line")
+    one.add_argument("--json", action="store_true", help="one JSON object per worksheet, each on one line")
     one.add_argument(
         "--hints", type=int, choices=(1, 2, 3), default=3, help="1 where, 2 what kind, 3 the fix (default: 3)"
     )
