@@ -7,12 +7,15 @@ line after `$` and what it prints.
 """
 
 import doctest
+import importlib
+import math
 import re
 import shlex
 import tomllib
 import traceback
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import autograd_lite as ag
@@ -116,6 +119,27 @@ def test_every_name_of_the_project_in_the_prose_exists(path):
     rooms = {"ag": ag, **{room: getattr(ag, room) for room in ("nn", "optim", "train", "saving")}}
     names = re.findall(r"(?<![\w.])(ag|nn|optim|train|saving)\.(\w+)", " ".join(re.findall("`([^`]+)`", prose)))
     assert [f"{room}.{name}" for room, name in names if not hasattr(rooms[room], name)] == []
+
+
+def rows_of(path: Path, heading: str) -> list[list[str]]:
+    """The cells of the first table under a heading, as the first code that stands in each."""
+    lines = read(path).split(f"## {heading}\n")[1].split("\n## ")[0].splitlines()
+    return [re.findall(r"\| `([^`]+)`", line) for line in lines if line.startswith("| `")]
+
+
+@pytest.mark.parametrize(("refused", "cure"), rows_of(ROOT / "docs" / "numpy.md", "What has to be written otherwise"))
+def test_what_numpy_code_has_to_write_otherwise_is_refused_and_its_cure_works(refused, cure):
+    names = {"np": np, "ag": ag, "math": math, "scipy": pytest.importorskip("scipy")}
+    importlib.import_module("scipy.stats"), importlib.import_module("scipy.linalg")
+
+    def run(code):
+        x, t = ag.Tensor([1.0, 2.0, 3.0], requires_grad=True), ag.Tensor(0.5, requires_grad=True)
+        exec(code, names | {"x": x, "t": t, "a": np.ones(3), "rng": np.random.default_rng(0)})
+
+    with pytest.raises((ag.AutogradError, ValueError)) as caught:
+        run(refused)
+    assert isinstance(caught.value, ag.AutogradError) or isinstance(caught.value.__cause__, ag.AutogradError)
+    run(cure)
 
 
 def test_the_page_on_worksheets_lists_every_function_that_they_know():
