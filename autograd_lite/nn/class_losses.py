@@ -201,6 +201,9 @@ def nll_loss(input: Any, target: Any, reduction: str = "mean", weight: Any = Non
         input: log-probabilities, shaped as the logits of `cross_entropy`.
         target, reduction, weight, ignore_index: as for the labels of `cross_entropy`.
 
+    Raises:
+        OperandError: labels that are not integers; what `cross_entropy` refuses of labels.
+
     >>> nll_loss(np.log(np.array([[0.25, 0.75]])), np.array([0])).round(4).item()
     1.3863
     """

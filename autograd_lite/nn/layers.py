@@ -85,6 +85,9 @@ class Dropout(Module):
         p: from 0 to below 1.
         seed: a `numpy.random.Generator`, a seed, or None.
 
+    Raises:
+        OperandError: a `p` out of its range.
+
     >>> drop = Dropout(0.5, seed=0)
     >>> drop(np.ones(4))
     array([2., 0., 0., 0.])
@@ -162,6 +165,9 @@ class Embedding(Module):
 
 class Flatten(Module):
     """All axes from `start` on as one.
+
+    Raises:
+        OperandError: in the call, an input of fewer axes than `start`.
 
     >>> Flatten()(np.zeros((5, 2, 3))).shape
     (5, 6)

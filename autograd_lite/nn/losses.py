@@ -105,6 +105,9 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
         delta: the error from which on the loss is linear, positive.
         weight: what each element is multiplied by, of the same shape, or None.
 
+    Raises:
+        OperandError: a `delta` that is not positive; what `mse_loss` refuses.
+
     >>> huber_loss(np.array([0.5, 3.0]), np.zeros(2), reduction="none")
     array([0.125, 2.5  ])
     """
@@ -130,6 +133,9 @@ def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float
         beta: the error from which on the loss is linear, not negative.
         weight: what each element is multiplied by, of the same shape, or None.
 
+    Raises:
+        OperandError: a negative `beta`; what `mse_loss` refuses.
+
     >>> smooth_l1_loss(np.array([0.5, 3.0]), np.zeros(2), reduction="none", beta=2.0)
     array([0.0625, 2.    ])
     """
@@ -147,7 +153,14 @@ def smooth_l1_loss(input: Any, target: Any, reduction: str = "mean", beta: float
 def hinge_loss(input: Any, target: Any, reduction: str = "mean", margin: float = 1.0) -> Any:
     """max(0, margin - target * input) for targets -1 and 1, the loss of support vector machines.
 
-    With a `margin` of 0, which is the smallest, it is that of the perceptron.
+    Args:
+        input: scores of any shape.
+        target: -1 or 1, of the same shape.
+        reduction: as everywhere here.
+        margin: the score of the right sign from which on nothing is lost; with 0 it is the loss of the perceptron.
+
+    Raises:
+        OperandError: other targets, such as 0; a negative margin; what `mse_loss` refuses.
 
     >>> hinge_loss(np.array([0.5, 3.0]), np.array([1, -1]), reduction="none")
     array([0.5, 4. ])
@@ -170,6 +183,10 @@ def kl_div(input: Any, target: Any, reduction: str = "mean", log_target: bool = 
         target: probabilities, or their logarithms with `log_target`.
         reduction: "batchmean", the sum over everything divided by the first axis, is the divergence of
             distributions; "mean" divides by the number of elements, as in PyTorch.
+        log_target: whether `target` are logarithms.
+
+    Raises:
+        OperandError: a target below 0 that is no logarithm; "batchmean" of nothing; what `mse_loss` refuses.
 
     >>> kl_div(np.log(np.array([[0.5, 0.5]])), np.array([[1.0, 0.0]]), reduction="batchmean").round(4).item()
     0.6931
@@ -203,6 +220,9 @@ def gaussian_nll_loss(
         full: whether to add the constant log(2 pi) / 2.
         eps: the smallest variance.
         reduction: as everywhere here.
+
+    Raises:
+        OperandError: variances that are negative, or of a shape that fits in no way or in two; what `mse_loss` refuses.
 
     >>> gaussian_nll_loss(np.array([1.0]), np.array([3.0]), np.array([1.0])).item()
     2.0
@@ -242,6 +262,9 @@ def poisson_nll_loss(
         eps: what is added to an expected count before the logarithm, if `log_input` is False.
         reduction: as everywhere here.
 
+    Raises:
+        OperandError: negative counts; what `mse_loss` refuses.
+
     >>> poisson_nll_loss(np.array([2.0]), np.array([1.0]), log_input=False).round(4).item()
     1.3069
     """
@@ -270,7 +293,16 @@ def poisson_nll_loss(
 def cosine_similarity(x1: Any, x2: Any, axis: int = -1, eps: float = 1e-8) -> Any:
     """The cosine of the angle between vectors along `axis`; lengths below `eps` count as `eps`.
 
-    An `eps` below the smallest normal number of the dtype counts as that. Half floats are computed in single precision.
+    Args:
+        x1: of any shape with that axis.
+        x2: of the same shape.
+        axis: the one along which the vectors lie, which the result has no more.
+        eps: the least length; below the smallest normal number of the dtype it counts as that.
+
+    Half floats are computed in single precision.
+
+    Raises:
+        OperandError: the shapes differ; complex numbers.
 
     >>> cosine_similarity(np.array([1.0, 0.0]), np.array([1.0, 1.0])).round(4).item()
     0.7071
@@ -288,6 +320,16 @@ def cosine_similarity(x1: Any, x2: Any, axis: int = -1, eps: float = 1e-8) -> An
 def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean") -> Any:
     """1 - cosine for pairs that belong together (target 1), max(0, cosine - margin) for others (target -1).
 
+    Args:
+        input1: vectors along the last axis, (..., features).
+        input2: of the same shape.
+        target: -1 or 1, of shape (...).
+        margin: the cosine below which a pair of target -1 costs nothing.
+        reduction: as everywhere here.
+
+    Raises:
+        OperandError: other targets, such as 0; what `mse_loss` refuses.
+
     >>> cosine_embedding_loss(np.eye(2), np.eye(2)[::-1], np.array([1, -1]), reduction="none")
     array([1., 0.])
     """
@@ -303,6 +345,16 @@ def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: float =
 
 def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean") -> Any:
     """max(0, margin - target * (input1 - input2)): `input1` is to be the larger where the target is 1, not -1.
+
+    Args:
+        input1: scores of any shape.
+        input2: scores of the same shape.
+        target: -1 or 1, of the same shape.
+        margin: by how much the one is to be larger.
+        reduction: as everywhere here.
+
+    Raises:
+        OperandError: other targets, such as 0; what `mse_loss` refuses.
 
     >>> margin_ranking_loss(np.array([2.0, 2.0]), np.array([0.5, 0.5]), np.array([1, -1]), reduction="none")
     array([0. , 1.5])
@@ -339,6 +391,9 @@ def triplet_margin_loss(
         swap: whether d(positive, negative) counts in place of d(anchor, negative) where it is less (Balntas et al.,
             2016).
         reduction: as everywhere here.
+
+    Raises:
+        OperandError: a `margin` or `p` that is not positive; inputs without an axis; what `mse_loss` refuses.
 
     >>> triplet_margin_loss(np.zeros((1, 2)), np.array([[3.0, 4.0]]), np.array([[0.0, 2.0]])).round(4).item()
     4.0

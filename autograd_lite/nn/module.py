@@ -120,7 +120,12 @@ class Module:
         return iter(_entries(self, "", set()))
 
     def named_parameters(self) -> Iterator[tuple[str, Tensor]]:
-        """`(name, Tensor)` of every parameter, once each, in the order of assignment."""
+        """`(name, Tensor)` of every parameter, once each, in the order of assignment.
+
+        >>> from autograd_lite.nn import Dense
+        >>> [(name, p.shape) for name, p in Sequential(Dense(2, 3)).named_parameters()]
+        [('0.weight', (2, 3)), ('0.bias', (3,))]
+        """
         seen: set[int] = set()
         for name, value in self.named_entries():
             if isinstance(value, Tensor) and id(value) not in seen:
@@ -132,19 +137,30 @@ class Module:
         return [tensor for _, tensor in self.named_parameters()]
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
-        """`(name, Module)` of this Module (named "") and all its parts."""
+        """`(name, Module)` of this Module (named "") and all its parts.
+
+        >>> from autograd_lite.nn import Dense
+        >>> [name for name, part in Sequential(Dense(2, 3), Sequential(Dense(3, 1))).named_modules()]
+        ['', '0', '1', '1.0']
+        """
         yield "", self
         for name, value in self.named_entries():
             if isinstance(value, Module):
                 yield name, value
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Set the gradient of every parameter to None, or those that there are to zeros."""
+        """Set the gradient of every parameter to None, or with `set_to_none=False` those that there are to zeros."""
         for tensor in self.parameters():
             tensor.grad = None if set_to_none or tensor.grad is None else np.zeros(tensor.shape, tensor.dtype)
 
     def requires_grad_(self, requires_grad: bool = True) -> Any:
-        """Make every parameter trainable, or freeze all; returns this Module."""
+        """Make every parameter trainable, or with False freeze all; returns this Module.
+
+        >>> from autograd_lite.nn import Dense
+        >>> layer = Dense(2, 1).requires_grad_(False)
+        >>> layer.weight.requires_grad, len(layer.parameters())
+        (False, 2)
+        """
         for tensor in self.parameters():
             tensor.requires_grad = requires_grad
         return self
@@ -156,7 +172,12 @@ class Module:
         return self
 
     def eval(self) -> Any:
-        """Set evaluation mode in every part; returns this Module."""
+        """Set evaluation mode in every part; returns this Module.
+
+        >>> from autograd_lite.nn import Dropout
+        >>> Sequential(Dropout(0.5)).eval()(np.ones(3))
+        array([1., 1., 1.])
+        """
         return self.train(False)
 
     # --- saving ----------------------------------------------------------------------------------------------
@@ -167,8 +188,9 @@ class Module:
         Raises:
             OperandError: two of them have one name, because keys of a dict are the same as text.
 
-        >>> sorted(Sequential(Sequential()).state_dict())
-        []
+        >>> from autograd_lite.nn import BatchNorm1d
+        >>> sorted(BatchNorm1d(3).state_dict())
+        ['bias', 'running_mean', 'running_var', 'weight']
         """
         return {
             name: np.array(value._array if isinstance(value, Tensor) else value)
@@ -197,6 +219,12 @@ class Module:
 
         Raises:
             OperandError: a name is missing or not known, a shape differs, a value is not numeric; it says which.
+
+        >>> from autograd_lite.nn import Dense
+        >>> first, second = Dense(2, 1, seed=0), Dense(2, 1, seed=1)
+        >>> second.load_state_dict(first.state_dict())
+        >>> bool((first.weight.numpy() == second.weight.numpy()).all())
+        True
         """
         if not isinstance(state, Mapping):
             raise OperandError(
@@ -409,6 +437,12 @@ def _entries(
 
 class Sequential(Module):
     """The `layers` one after the other; each is a Module or a function of one Tensor (`nn.relu`, `np.tanh`).
+
+    A position gives a layer, a slice a Sequential of some: `model[0]`, `model[:-1]`.
+
+    Raises:
+        OperandError: what cannot be called, such as a list of layers, or the class of a layer; in the call, a layer
+            that cannot take what the one before it gave: both are named.
 
     >>> from autograd_lite.nn import Dense
     >>> model = Sequential(Dense(2, 3, seed=0), np.tanh, Dense(3, 1, seed=1))

@@ -25,8 +25,15 @@ class Schedule:
 
     Where something else has changed a learning rate since the last `step`, another schedule or an assignment, the
     multiplier acts on what it was changed to: so two schedules of one optimiser multiply, as long as neither gives 0.
-    A group that is added to the optimiser later starts with the learning rate it has when `step` first meets it. A
-    schedule of one's own defines `multiplier`:
+    A group that is added to the optimiser later starts with the learning rate it has when `step` first meets it.
+
+    Args:
+        optimizer: whose learning rates are set; so for every schedule here.
+
+    Raises:
+        OperandError: no optimiser; a number of epochs below 1; so for every schedule here.
+
+    A schedule of one's own defines `multiplier`:
 
     >>> from autograd_lite import Tensor
     >>> from autograd_lite.optim import SGD
@@ -130,7 +137,7 @@ class Schedule:
 
 
 class StepLR(Schedule):
-    """Times `gamma` every `step_size` epochs.
+    """Times `gamma` every `step_size` epochs, a whole number of at least 1.
 
     >>> from autograd_lite import Tensor
     >>> from autograd_lite.optim import SGD
@@ -225,6 +232,8 @@ class CosineAnnealingLR(Schedule):
 
 class LinearWarmup(Schedule):
     """Up to the full learning rate in `warmup` equal steps, then `after(epoch - warmup)` times it, or level.
+
+    `after` is a function of the epoch, such as the `multiplier` of another schedule of the same optimiser.
 
     >>> from autograd_lite import Tensor
     >>> from autograd_lite.optim import SGD

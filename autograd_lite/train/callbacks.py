@@ -24,6 +24,9 @@ class EarlyStopping:
         min_delta: by how much it has to become smaller to count.
         restore_best: whether the model then gets back its best weights.
 
+    Raises:
+        OperandError: `patience` below 1.
+
     >>> EarlyStopping(patience=3)
     EarlyStopping(patience=3)
     """

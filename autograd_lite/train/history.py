@@ -106,6 +106,7 @@ class History:
         Raises:
             OperandError: nothing was recorded yet.
             ModuleNotFoundError: matplotlib is not installed.
+            OSError: the file cannot be written.
         """
         if not self.records:
             raise OperandError("History.plot: there is nothing to plot; train for an epoch first")
