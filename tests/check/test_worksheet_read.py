@@ -220,3 +220,30 @@ def test_what_is_not_known_names_what_is_near_and_where_all_is_listed():
     message = worksheet(sheet.replace("x (n,)", "x (n,) postive")).error.message
     assert "was positive meant?" in message
     assert "probabilities" in message
+
+
+WORKSHEET = """# inputs: X (n, d), w (d,), y (n,)
+# wanted: dw
+e = X @ w - y
+L = np.mean(e ** 2)
+# --- gradients ---
+de = 2 * e / e.size
+dw = X.T @ de
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("np.mean", "torch.mean", r"^torch is read .*; write np\. for torch\., whose functions are not known here\.$"),
+        ("X.T @ de\n", "torch.sum(de)\n", r"^torch is read .*; write np\. for torch\."),
+        ("X.T @ de\n", "X.T @ de\nreturn dw\n", "^a return is outside the .*; leave it out; every gradient"),
+        ("wanted: dw", "wanted: dv", r"^dv is wanted but never assigned\. Nor is there a v in the sheet: .*# wanted:"),
+        ("X.T @ de\n", "(q := X.T @ de)\n", "^the operator := is outside"),
+    ],
+)
+def test_a_frequent_slip_is_told_what_to_write(tmp_path, old, new, message):
+    path = tmp_path / "sheet.py"
+    path.write_text(WORKSHEET.replace(old, new), encoding="utf-8")
+    error = worksheet(path).error
+    assert re.search(message, error.message), error.message

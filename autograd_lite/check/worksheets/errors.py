@@ -35,6 +35,19 @@ def like(name: str, known: Iterable[str], most: int = 1) -> str:
     return f"was {meant} meant? Otherwise " if meant else ""
 
 
+#: what students import where a worksheet knows np alone
+MODULES = ("math", "torch", "jnp", "jax", "tf", "numpy", "scipy")
+
+
+def no_module(name: str) -> str:
+    """Return what to write for a module that is none here; empty if the name is that of no module.
+
+    >>> no_module("torch"), no_module("w")
+    ('write np. for torch., whose functions are not known here.', '')
+    """
+    return f"write np. for {name}., whose functions are not known here." if name in MODULES else ""
+
+
 class SheetError(ValueError):
     """A worksheet, or one line of it, that cannot be marked.
 

@@ -42,13 +42,20 @@ def sheet_errors(
     ]
     errors.sort(key=lambda error: error.line if error.line is not None else 0)
     errors += [
-        SheetError("missing-gradient", f"{name} is wanted but never assigned.", name=name)
+        SheetError("missing-gradient", f"{name} is wanted but never assigned.{_unknown(sheet, name)}", name=name)
         for name in sheet.wanted
         if name not in found and name not in sheet.tainted
     ]
     if not (sheet.wanted or found or sheet.tainted):
         errors.append(_nothing_found(sheet))
     return errors
+
+
+def _unknown(sheet: Sheet, wanted: str) -> str:
+    """Return what is wrong with a name of the line '# wanted:'; empty if nothing is."""
+    known = {*sheet.inputs, *(statement.target for statement in sheet.forward)}
+    word = wanted.removeprefix("d")
+    return "" if word in known else f" Nor is there a {word} in the sheet: look at its '# wanted:' line."
 
 
 def _nothing_found(sheet: Sheet) -> SheetError:

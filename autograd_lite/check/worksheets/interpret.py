@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import SheetError, like
+from .errors import SheetError, like, no_module
 from .functions import (
     ATTRIBUTES,
     FUNCTIONS,
@@ -125,8 +125,8 @@ def _name(node: Any, env: Environment, _memo: Memo | None) -> Any:
     except KeyError:
         raise SheetError(
             "undefined-name",
-            f"{node.id} is read before anything defines it; {like(node.id, env)}use an input, a forward variable or an "
-            "earlier line.",
+            f"{node.id} is read before anything defines it; "
+            + (no_module(node.id) or f"{like(node.id, env)}use an input, a forward variable or an earlier line."),
             name=node.id,
         ) from None
     if value is UNAVAILABLE:

@@ -11,7 +11,7 @@ import builtins
 import re
 from dataclasses import dataclass, field
 
-from .errors import SheetError, like
+from .errors import MODULES, SheetError, like, no_module
 from .functions import ATTRIBUTES, CONSTANTS, FUNCTIONS
 from .header import Input, header
 from .program import (
@@ -102,6 +102,7 @@ _INSTEAD = {
     ast.NamedExpr: "give the value a line of its own",
     ast.BoolOp: "combine masks with & and |, or with np.logical_and",
     ast.AnnAssign: "leave the annotation out",
+    ast.Return: "leave it out; every gradient that is assigned is marked",
 }
 
 
@@ -118,6 +119,8 @@ _CALLED = {
     ast.BoolOp: "'and' or 'or'",
     ast.AnnAssign: "an annotation",
     ast.Expr: "an expression alone",
+    ast.Return: "a return",
+    ast.NamedExpr: "the operator :=",
 }
 _SYMBOLS = {ast.BitXor: "^", ast.LShift: "<<", ast.RShift: ">>"}
 # By the beginning of Python's own words, whose end proposes what no worksheet wants, or differs between its versions.
@@ -484,7 +487,7 @@ def _call(node: ast.Call) -> Node:
         or (form == "plain" and function.plain)
     )
     if function is None or not known:
-        module = _dotted(node.func) if _dotted(node.func).split(".")[0] in _MODULES else ""
+        module = _dotted(node.func) if _dotted(node.func).split(".")[0] in MODULES else ""
         shown = module or {"np": _dotted(node.func), "method": f".{name}"}.get(form, name)
         product = (
             f"{name} * (...) if a product is meant, else " if form == "plain" and not hasattr(builtins, name) else ""
@@ -515,7 +518,6 @@ def as_called(function: str) -> str:
     return function if function in NOT_NUMPY else f"np.{function}"
 
 
-_MODULES = ("math", "torch", "jnp", "jax", "tf", "numpy", "scipy")
 _NUMPY_WORD = {"dim": "axis", "keepdim": "keepdims"}
 _WORDED = (("einsum", 0), ("linalg.norm", 1))
 
@@ -543,8 +545,8 @@ def _check_forward(sheet: Sheet) -> None:
             raise SheetError(
                 "undefined-name",
                 is_no_variable(sheet.inputs, name)
-                or f"{name} is read before anything defines it; {like(name, defined)}list it under '# inputs:' or "
-                "define it above.",
+                or f"{name} is read before anything defines it; "
+                + (no_module(name) or f"{like(name, defined)}list it under '# inputs:' or define it above."),
                 statement.line,
                 name,
             )
