@@ -39,7 +39,7 @@ def scaled_dot_product_attention(query: Any, key: Any, value: Any, mask: Any = N
     >>> scaled_dot_product_attention(np.zeros((1, 2)), np.zeros((2, 2)), np.array([[1.0], [3.0]]), [[np.log(3), 0.0]])
     array([[1.5]])
     """
-    query, key, value = operand(query), operand(key), operand(value)
+    query, key, value = (operand(x, "scaled_dot_product_attention") for x in (query, key, value))
     shapes = query.shape, key.shape, value.shape
     if min(map(len, shapes)) < 2 or query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
         raise OperandError(
@@ -145,8 +145,8 @@ class MultiheadAttention(Module):
             OperandError: a mask of three axes that is as long as there are samples, and so may be one for each of them
                 or for each head: give `mask[:, None]` or `mask[None]`.
         """
-        x = operand(x)
-        source = x if source is None else operand(source)
+        x = operand(x, type(self).__name__)
+        source = x if source is None else operand(source, type(self).__name__)
         if x.ndim < 2 or source.ndim < 2:
             raise OperandError(f"{self!r}: an input of shape {x.shape}; it must be (..., positions, features)")
         shape = np.shape(mask)
@@ -213,7 +213,7 @@ class TransformerBlock(Module):
 
     def forward(self, x: Any) -> Any:
         """`x` has shape (..., positions, features)."""
-        x = operand(x)
+        x = operand(x, type(self).__name__)
         mask = np.tri(x.shape[-2], dtype=bool) if self.causal and x.ndim > 1 else None
         x = x + self.dropout(self.attention(self.norm1(x), None, mask))
         return x + self.dropout(self.contract(gelu(self.expand(self.norm2(x)), approximate="tanh")))

@@ -62,7 +62,7 @@ class Dense(Module):
 
     def forward(self, x: Any) -> Any:
         """`x` has shape (..., in_features), the result (..., out_features)."""
-        x = operand(x)
+        x = operand(x, type(self).__name__)
         if not x.ndim or x.shape[-1] != self.weight.shape[0]:
             raise OperandError(
                 f"{self!r}: an input of shape {x.shape} does not end in {self.weight.shape[0]} features; "
@@ -103,7 +103,7 @@ class Dropout(Module):
 
     def forward(self, x: Any) -> Any:
         """`x` of any shape."""
-        x = signed(x)
+        x = signed(x, type(self).__name__)
         if not self.training or not self.p:
             return x
         kept = self._rng.random(x.shape) >= self.p
@@ -178,7 +178,7 @@ class Flatten(Module):
 
     def forward(self, x: Any) -> Any:
         """`x` has at least `start` axes."""
-        x = operand(x)
+        x = operand(x, type(self).__name__)
         if x.ndim < self.start:
             raise OperandError(f"Flatten: an input of shape {x.shape} has fewer than {self.start} axes")
         kept = x.shape[: self.start]

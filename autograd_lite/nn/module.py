@@ -366,6 +366,12 @@ def _called(value: Any) -> str:
     return repr(value) if isinstance(value, Module) else str(getattr(value, "__name__", value))
 
 
+def _brief(value: Any) -> str:
+    """`_called`, but of a Module that has parts its class alone, as their list would tear a sentence apart."""
+    called = _called(value)
+    return type(value).__name__ if "\n" in called else called
+
+
 def _is_parameter(owner: Module, tensor: Tensor) -> bool:
     """Whether `tensor` is, or was when it was first seen, a leaf that requires grad."""
     known = owner.__dict__.get("_parameters", [])
@@ -481,30 +487,30 @@ class Sequential(Module):
 
     def forward(self, x: Any) -> Any:
         """Give `x` to the first layer, its output to the second, and so on."""
-        x = operand(x)
+        x = operand(x, type(self).__name__)
         for position, layer in enumerate(self._layers):
             try:
                 x = layer(x)
             except (AutogradError, ValueError, TypeError) as error:
                 if x is None:
                     raise OperandError(
-                        f"Sequential: layer {position}, {_called(layer)}, cannot take the None that layer "
-                        f"{position - 1}, {_called(self._layers[position - 1])}, gave; let that return its result"
+                        f"Sequential: layer {position}, {_brief(layer)}, cannot take the None that layer "
+                        f"{position - 1}, {_brief(self._layers[position - 1])}, gave; let that return its result"
                     ) from error
                 if isinstance(x, (tuple, list)):
-                    before = _called(self._layers[position - 1]).partition("(")[0] if position else "the caller"
+                    before = _brief(self._layers[position - 1]).partition("(")[0] if position else "the caller"
                     raise OperandError(
-                        f"Sequential: layer {position}, {_called(layer)}, cannot take the {type(x).__name__} of "
+                        f"Sequential: layer {position}, {_brief(layer)}, cannot take the {type(x).__name__} of "
                         f"{len(x)} that {before} gave; put a function before it that takes out what is wanted, such as "
                         f"lambda pair: pair[0]"
                     ) from error
                 if not isinstance(error, OperandError):
                     raise
                 before = (
-                    f"layer {position - 1}, {_called(self._layers[position - 1])}, gave" if position else "was given"
+                    f"layer {position - 1}, {_brief(self._layers[position - 1])}, gave" if position else "was given"
                 )
                 raise OperandError(
-                    f"Sequential: layer {position}, {_called(layer)}, cannot take the shape {x.shape} that {before}: "
+                    f"Sequential: layer {position}, {_brief(layer)}, cannot take the shape {x.shape} that {before}: "
                     f"{error}"
                 ) from error
         return x

@@ -57,7 +57,7 @@ class LayerNorm(Module):
 
     def forward(self, x: Any) -> Any:
         """`x` has shape (..., features)."""
-        x = real_only(type(self).__name__, operand(x))
+        x = real_only(type(self).__name__, operand(x, type(self).__name__))
         if not x.ndim or x.shape[-1] != self.weight.shape[0]:
             raise OperandError(
                 f"{self!r}: an input of shape {x.shape} does not end in {self.weight.shape[0]} features; give one that "
@@ -88,7 +88,7 @@ class _BatchNorm(Module):
 
     def forward(self, x: Any) -> Any:
         """`x` has the channels on axis 1."""
-        x = real_only(type(self).__name__, operand(x))
+        x = real_only(type(self).__name__, operand(x, type(self).__name__))
         features = self.weight.shape[0]
         allowed = (2, 3) if len(self.axes) == 1 else (4,)
         if x.ndim not in allowed or x.shape[1] != features:

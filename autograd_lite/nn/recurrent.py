@@ -44,7 +44,7 @@ class _Cell(Module):
         return np.zeros((samples, self.hidden_size), self.weight_ih.dtype)
 
     def _input(self, x: Any) -> Any:
-        x = operand(x)
+        x = operand(x, type(self).__name__)
         if x.ndim != 2 or x.shape[1] != self.weight_ih.shape[0]:
             raise OperandError(
                 f"{self!r}: an input of shape {x.shape}; it must be (samples, {self.weight_ih.shape[0]})"
@@ -52,7 +52,7 @@ class _Cell(Module):
         return x
 
     def _state(self, x: Any, h: Any) -> Any:
-        h = operand(h)
+        h = operand(h, type(self).__name__)
         if h.shape != (x.shape[0], self.hidden_size):
             raise OperandError(
                 f"{self!r}: a state of shape {h.shape} for {x.shape[0]} samples; it must be "
@@ -151,7 +151,7 @@ class _Recurrent(Module):
 
     def forward(self, x: Any, state: Any = None) -> Any:
         """`x` has shape (samples, steps, in_features); returns the outputs of all steps and the last state."""
-        x = operand(x)
+        x = operand(x, type(self).__name__)
         features = self.cell.weight_ih.shape[0]
         if x.ndim != 3 or not x.shape[1] or x.shape[2] != features:
             raise OperandError(

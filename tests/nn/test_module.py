@@ -381,3 +381,25 @@ def test_plain_numbers_do_not_take_the_place_of_a_parameter_unseen():
 def test_layers_in_a_list_are_told_of():
     with pytest.raises(OperandError, match=r"layer 0 is a list, which cannot be called; Sequential\(\*layers\)"):
         nn.Sequential([nn.Dense(2, 2)])
+
+
+@pytest.mark.parametrize(
+    ("layer", "x"),
+    [
+        (nn.Dense(2, 1), None),
+        (nn.Dropout(0.5), "abc"),
+        (nn.LayerNorm(2), None),
+        (nn.LSTM(2, 3), None),
+        (nn.Flatten(), None),
+        (nn.Sequential(nn.Flatten()), None),
+    ],
+)
+def test_a_layer_that_is_given_no_numbers_says_so_in_its_own_name(layer, x):
+    with pytest.raises(OperandError, match=f"^{type(layer).__name__}: .* is no array of numbers"):
+        layer(x)
+
+
+def test_the_error_of_a_layer_with_parts_stays_one_sentence():
+    with pytest.raises(OperandError, match=r"^Sequential: layer 1, LSTM, cannot take the shape \(1, 2\) .*") as caught:
+        nn.Sequential(nn.Dense(2, 2), nn.LSTM(2, 3))(np.ones((1, 2)))
+    assert "\n" not in str(caught.value)
