@@ -56,6 +56,8 @@ def odeint(func: Callable[..., Any], y0: Any, t: Any, args: Any = (), *, tfirst:
     >>> y[-1].numpy().round(4), rate.grad.item()  # 2 exp(-2 k), and -4 exp(-2 k)
     (array([0.7358]), -1.4715)
     """
+    if not callable(func):
+        raise OperandError(f"odeint: the function is {func!r:.60}; give one of y and t that computes with np functions")
     y0, t, options = as_operand(y0), as_operand(t), deepcopy(options)
     _check(y0, t, options)
     y0 = y0.reshape((1,)) if y0.ndim == 0 else y0

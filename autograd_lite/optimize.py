@@ -139,6 +139,8 @@ def _implicit(
     residual: Callable[[Any, Any], Any],
 ) -> tuple[Any, Any]:
     """What `search` finds, recorded; `residual(x, func(x))` is 0 there."""
+    if not callable(func):
+        raise OperandError(f"{name}: the function is {func!r:.60}; give one of x that computes with np functions")
     x0 = as_operand(x0)
     if x0.dtype.kind not in "biuf":
         raise OperandError(f"{name}: a start of dtype {x0.dtype}; take real and imaginary part as two")

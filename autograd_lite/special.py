@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.errors import OperandError
+from autograd_lite.renamed import told_of_renamed
 from autograd_lite.rules import logistic as _logistic
 from autograd_lite.rules import special as _rules
 from autograd_lite.rules.products import as_operand
@@ -126,6 +127,7 @@ def _peak(a: Any, axis: Any) -> Any:
     return np.where(np.isfinite(peak), peak, 0.0).astype(peak.dtype, copy=False)
 
 
+@told_of_renamed
 def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, return_sign: bool = False) -> Any:
     """ln(sum(b * exp(a))) over `axis`, which does not overflow.
 
@@ -166,6 +168,7 @@ def logsumexp(a: Any, axis: Any = None, b: Any = None, keepdims: bool = False, r
     return (result, sign) if return_sign else result
 
 
+@told_of_renamed
 def softmax(x: Any, axis: Any = None) -> Any:
     """exp(x) / sum(exp(x)) over `axis`, which does not overflow.
 
@@ -182,6 +185,7 @@ def softmax(x: Any, axis: Any = None) -> Any:
     return terms / np.sum(terms, axis=axis, keepdims=True)
 
 
+@told_of_renamed
 def log_softmax(x: Any, axis: Any = None) -> Any:
     """The logarithm of `softmax`, exact where a probability is too small to be represented.
 

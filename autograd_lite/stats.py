@@ -32,10 +32,20 @@ def _array(x: Any) -> Any:
     return given if hasattr(x, "dtype") or given.dtype.kind in "fc" else given.astype(float)
 
 
-class _Continuous:
-    """A family of densities on an interval, moved by `loc` and stretched by `scale`."""
+class _Family:
+    """What the distributions share: none is made with fixed parameters, as SciPy's `norm(0, 1)` is."""
 
     name = ""
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        raise OperandError(
+            f"{self.name}: a distribution with fixed parameters is not made here; give them to its methods, after x"
+        )
+
+
+class _Continuous(_Family):
+    """A family of densities on an interval, moved by `loc` and stretched by `scale`."""
+
     shapes: tuple[str, ...] = ()
     support = (-math.inf, math.inf)
     inside = 0.5  # a point at which everything is finite
@@ -252,13 +262,15 @@ def _in(dtype: np.dtype[Any], result: Any) -> Any:
     return result if result.dtype == dtype else result.astype(dtype)
 
 
-class _Poisson:
+class _Poisson(_Family):
     """The Poisson distribution with mean `mu`, moved by `loc`: differentiable in `mu`, not in the counts `k`.
 
     >>> from autograd_lite import Tensor
     >>> poisson.pmf(0, Tensor(2.0))
     tensor(0.13533528)
     """
+
+    name = "poisson"
 
     def pmf(self, k: Any, mu: Any, loc: Any = 0) -> Any:
         """The probability of the count `k`."""
@@ -310,13 +322,15 @@ class _Poisson:
         return count.astype(mu.dtype if mu.dtype.kind == "f" else float), mu
 
 
-class _MultivariateNormal:
+class _MultivariateNormal(_Family):
     """The normal distribution of vectors.
 
     >>> from autograd_lite import Tensor
     >>> multivariate_normal.logpdf(Tensor([0.0, 0.0]), mean=[0.0, 0.0])
     tensor(-1.83787707)
     """
+
+    name = "multivariate_normal"
 
     def pdf(self, x: Any, mean: Any = None, cov: Any = 1, allow_singular: bool = False) -> Any:
         """The density at the vectors along the last axis of `x`."""
@@ -359,13 +373,15 @@ class _MultivariateNormal:
         return -0.5 * (np.sum(away * solved, axis=-1) + logdet + d * _LOG_2PI)
 
 
-class _Dirichlet:
+class _Dirichlet(_Family):
     """The Dirichlet distribution with concentrations `alpha`.
 
     >>> from autograd_lite import Tensor
     >>> dirichlet.pdf(Tensor([0.25, 0.75]), [1.0, 1.0])
     tensor(1.)
     """
+
+    name = "dirichlet"
 
     def pdf(self, x: Any, alpha: Any) -> Any:
         """The density at `x`."""

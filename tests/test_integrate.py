@@ -141,3 +141,8 @@ def test_a_complex_state_is_refused():
 def test_times_that_rise_and_fall_are_refused():
     with pytest.raises(OperandError, match="rise and fall"):
         odeint(lambda y, t: -y, [1.0], [0.0, 1.0, 0.5])
+
+
+def test_what_is_no_function_is_refused():
+    with pytest.raises(OperandError, match=r"^odeint: the function is 3; give one of y and t"):
+        odeint(3, np.array([1.0]), np.array([0.0, 1.0]))

@@ -491,7 +491,7 @@ def test_schedules_resume():
     with pytest.raises(OperandError, match=r"call step\(loss\)"):
         optim.ReduceLROnPlateau(sgd()).step()
     for make in (lambda: optim.StepLR(sgd(), 0), lambda: optim.CosineAnnealingLR(sgd(), 0)):
-        with pytest.raises(OperandError, match="must be at least 1"):
+        with pytest.raises(OperandError, match="of at least 1"):
             make()
 
 

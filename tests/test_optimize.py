@@ -127,3 +127,9 @@ def test_an_unknown_method_is_refused_with_the_names_of_those_there_are():
         root(np.cos, 1.0, method="newton")
     with pytest.raises(OperandError, match="del2"):
         fixed_point(np.cos, 1.0, method="newton")
+
+
+@pytest.mark.parametrize("solve", [root, fixed_point])
+def test_what_is_no_function_is_refused(solve):
+    with pytest.raises(OperandError, match=rf"^{solve.__name__}: the function is 3; give one of x that"):
+        solve(3, np.array([1.0]))

@@ -213,11 +213,15 @@ def test_zero_grad_sets_to_none_or_to_zeros(owner: str) -> None:
             lambda: nn.cosine_similarity(np.ones(3), np.ones(3), dim=0),
             r"cosine_similarity: dim=0 is called axis=0 here",
         ),
+        (lambda: ag.special.softmax(np.ones(3), dim=0), r"softmax: dim=0 is called axis=0 here"),
         (
             lambda: nn.MaxPool2d(2, dilation=2),
-            r"MaxPool2d: dilation=2 is for convolutions; windows that are pooled have no",
+            r"MaxPool2d: dilation=2 is for convolutions; windows that are pooled have no gaps",
         ),
-        (lambda: nn.Conv2d(3, 8, 3, padding_mode="circular"), r"Conv2d: padding_mode='circular' is np\.pad"),
+        (
+            lambda: nn.Conv2d(3, 8, 3, padding_mode="circular"),
+            r"Conv2d: padding_mode='circular' is np\.pad\(x, widths, mode\) before the layer here",
+        ),
         (lambda: nn.LSTM(3, 4, batch_first=True), r"LSTM: batch_first=True is always so here; leave it out"),
         (lambda: nn.GRU(3, 4, num_layers=2), r"GRU: num_layers=2 is one layer after the other here, .*"),
         (lambda: Tensor([1.0]).std(unbiased=False), r"std: unbiased=False is ddof=0, the default, or ddof=1 here"),

@@ -272,3 +272,18 @@ def test_what_follows_a_warmup_is_a_function_or_the_multiplier_of_a_schedule():
         rates += schedule.get_last_lr()
         schedule.step()
     assert rates == [0.5, 1.0, 1.0, 0.5, 0.25]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda o: optim.StepLR(o, "3"), "StepLR: step_size='3'; it must be a number of at least 1"),
+        (lambda o: optim.StepLR(o, 2, gamma=-0.1), "StepLR: gamma=-0.1; it must be a finite number, not negative"),
+        (lambda o: optim.ExponentialLR(o, float("nan")), "ExponentialLR: gamma=nan; it must be a finite number"),
+        (lambda o: optim.CosineAnnealingLR(o, None), "CosineAnnealingLR: T_max=None; it must be a number"),
+        (lambda o: optim.LinearWarmup(o, 0), "LinearWarmup: warmup=0; it must be a number of at least 1"),
+    ],
+)
+def test_a_number_out_of_its_range_is_refused_when_the_schedule_is_made(make, message):
+    with pytest.raises(OperandError, match=f"^{message}"):
+        make(optim.SGD([Tensor([1.0], requires_grad=True)], lr=0.1))

@@ -279,3 +279,9 @@ def test_a_mask_is_not_lost_in_silence(compute: Callable[..., Any]) -> None:
     masked = np.ma.array([1.0, 2.0], mask=[False, True])
     with pytest.raises(OperandError, match="would lose its mask"):
         compute(masked, Tensor([1.0, 2.0], requires_grad=True))
+
+
+@pytest.mark.parametrize("name", ["norm", "t", "poisson", "multivariate_normal", "dirichlet"])
+def test_a_distribution_with_fixed_parameters_is_told_of(name):
+    with pytest.raises(OperandError, match=rf"^{name}: a distribution with fixed parameters .*methods, after x$"):
+        getattr(stats, name)(0.0, 1.0)

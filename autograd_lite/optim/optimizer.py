@@ -14,7 +14,7 @@ from autograd_lite.errors import OperandError
 from autograd_lite.optim.flat import Flat, Run, computed_in
 from autograd_lite.tensor import Tensor
 
-__all__ = ["Optimizer", "clip_grad_norm_", "clip_grad_value_", "tensors_of"]
+__all__ = ["Optimizer", "clip_grad_norm_", "clip_grad_value_", "is_number", "tensors_of"]
 
 
 def tensors_of(name: str, params: Any) -> list[Tensor]:
@@ -133,7 +133,7 @@ class Optimizer:
                 raise OperandError(f"{self._name}: betas={value!r}; they must be a pair of numbers")
             for number in value if key == "betas" else (value,):
                 below_one = key in ("betas", "momentum", "alpha")
-                if number.__class__ is not float and not _is_number(number):
+                if number.__class__ is not float and not is_number(number):
                     raise OperandError(f"{self._name}: {key}={value!r:.60}; give ints or floats")
                 if not 0 <= number < (1 if below_one else math.inf):
                     wanted = "at least 0 and below 1" if below_one else "a finite number, not negative"
@@ -264,7 +264,7 @@ class Optimizer:
         return f"{self._name}({count:,} numbers; {settings})"
 
 
-def _is_number(value: Any) -> bool:
+def is_number(value: Any) -> bool:
     """Whether `value` is a number that NumPy multiplies floats by; it makes objects of a Fraction's products."""
     return isinstance(value, (int, float, np.integer, np.floating)) or (
         isinstance(value, np.ndarray) and not value.ndim and value.dtype.kind in "iuf"
@@ -297,7 +297,7 @@ def clip_grad_norm_(params: Iterable[Tensor] | Tensor, max_norm: float) -> float
     >>> w.grad
     array([0.6, 0.8])
     """
-    if not (_is_number(max_norm) and max_norm > 0):
+    if not (is_number(max_norm) and max_norm > 0):
         raise OperandError(f"clip_grad_norm_: max_norm={max_norm!r:.60}; it must be a positive number")
     tensors = _with_gradient("clip_grad_norm_", params)
     # in double precision, where the squares of what is finite in a narrower one are finite too
@@ -334,7 +334,7 @@ def clip_grad_value_(params: Iterable[Tensor] | Tensor, clip_value: float) -> No
     >>> w.grad
     array([ 1. , -0.5])
     """
-    if not (_is_number(clip_value) and clip_value > 0):
+    if not (is_number(clip_value) and clip_value > 0):
         raise OperandError(f"clip_grad_value_: clip_value={clip_value!r:.60}; it must be a positive number")
     tensors = _with_gradient("clip_grad_value_", params)
     for tensor in tensors:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from autograd_lite.errors import OperandError
-from autograd_lite.optim.optimizer import Optimizer
+from autograd_lite.optim.optimizer import Optimizer, is_number
 
 __all__ = [
     "CosineAnnealingLR",
@@ -31,7 +31,7 @@ class Schedule:
         optimizer: whose learning rates are set; so for every schedule here.
 
     Raises:
-        OperandError: no optimiser; a number of epochs below 1; so for every schedule here.
+        OperandError: no optimiser; a number of epochs below 1, a factor out of its range; so for every schedule here.
 
     A schedule of one's own defines `multiplier`:
 
@@ -136,6 +136,13 @@ class Schedule:
         return f"{type(self).__name__}({'; '.join([now, *filter(None, [', '.join(settings)])])})"
 
 
+def _factor(name: str, gamma: Any) -> Any:
+    """`gamma`, if a learning rate can be multiplied by it."""
+    if not (is_number(gamma) and 0 <= gamma < math.inf):
+        raise OperandError(f"{name}: gamma={gamma!r:.60}; it must be a finite number, not negative")
+    return gamma
+
+
 class StepLR(Schedule):
     """Times `gamma` every `step_size` epochs, a whole number of at least 1.
 
@@ -153,9 +160,9 @@ class StepLR(Schedule):
     """
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
-        if step_size < 1:
-            raise OperandError(f"StepLR: step_size={step_size}; it must be at least 1")
-        self.step_size, self.gamma = step_size, gamma
+        if not (is_number(step_size) and step_size >= 1):
+            raise OperandError(f"StepLR: step_size={step_size!r:.60}; it must be a number of at least 1")
+        self.step_size, self.gamma = step_size, _factor("StepLR", gamma)
         super().__init__(optimizer)
 
     def multiplier(self, epoch: int) -> float:
@@ -175,7 +182,7 @@ class ExponentialLR(Schedule):
     """
 
     def __init__(self, optimizer: Optimizer, gamma: float) -> None:
-        self.gamma = gamma
+        self.gamma = _factor("ExponentialLR", gamma)
         super().__init__(optimizer)
 
     def multiplier(self, epoch: int) -> float:
@@ -217,8 +224,8 @@ class CosineAnnealingLR(Schedule):
     """
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
-        if T_max < 1:
-            raise OperandError(f"CosineAnnealingLR: T_max={T_max}; it must be at least 1")
+        if not (is_number(T_max) and T_max >= 1):
+            raise OperandError(f"CosineAnnealingLR: T_max={T_max!r:.60}; it must be a number of at least 1")
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimizer)
 
@@ -243,8 +250,8 @@ class LinearWarmup(Schedule):
     """
 
     def __init__(self, optimizer: Optimizer, warmup: int, after: Callable[[int], float] | None = None) -> None:
-        if warmup < 1:
-            raise OperandError(f"LinearWarmup: warmup={warmup}; it must be at least 1")
+        if not (is_number(warmup) and warmup >= 1):
+            raise OperandError(f"LinearWarmup: warmup={warmup!r:.60}; it must be a number of at least 1")
         if after is not None and not callable(after):
             raise OperandError(
                 f"LinearWarmup: after={after!r:.60}; give a function of the epoch, lambda epoch: 0.9**epoch, or of "

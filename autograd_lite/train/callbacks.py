@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from autograd_lite.errors import OperandError
+from autograd_lite.optim.optimizer import is_number
 
 if TYPE_CHECKING:
     from autograd_lite.train.loop import Run
@@ -34,8 +35,8 @@ class EarlyStopping:
     def __init__(
         self, patience: int = 10, monitor: str | None = None, min_delta: float = 0.0, restore_best: bool = True
     ) -> None:
-        if patience < 1:
-            raise OperandError(f"EarlyStopping: patience={patience}; it must be at least 1")
+        if not (is_number(patience) and patience >= 1):
+            raise OperandError(f"EarlyStopping: patience={patience!r:.60}; it must be a number of at least 1")
         self.patience, self.monitor, self.min_delta, self.restore_best = patience, monitor, min_delta, restore_best
         self.best, self.waited = math.inf, 0
 
