@@ -58,16 +58,14 @@ class Flat:
         self.base[np.unravel_index(places, self.base.shape)] = value
 
 
+# Refuses a method of PyTorch's and says what it is called here. There is one for each name, because a `__getattr__`
+# would slow down every attribute that does exist. Each has a docstring, which `help` shows, and so the class has none.
 class Elsewhere:
-    """Refuses a method of PyTorch's and says what it is called here.
-
-    There is one for each name, because a `__getattr__` would slow down every attribute that does exist.
-    """
-
-    __slots__ = ("name", "room")
+    __slots__ = ("__doc__", "name", "room")
 
     def __init__(self, name: str, room: str = "Tensor") -> None:
         self.name, self.room = name, room
+        self.__doc__ = "A name of PyTorch's that is not here: asked for, it says what to write."
 
     def __get__(self, owner: Any, kind: type) -> Any:
         from autograd_lite.pytorch_names import cure

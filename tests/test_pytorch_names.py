@@ -3,6 +3,7 @@
 import copy
 import operator
 import pickle
+import pydoc
 import re
 import subprocess
 import sys
@@ -293,3 +294,10 @@ class TestATensorOfAnotherLibrary:
                 return "asked"
 
         assert Tensor([1.0]) * Other() == "asked"
+
+
+@pytest.mark.parametrize("kind", [Tensor, nn.Dense])
+def test_help_says_of_such_a_name_that_it_is_not_here(kind):
+    text = pydoc.render_doc(kind, renderer=pydoc.plaintext)
+    for name in ("cuda", "to"):
+        assert re.search(rf"\|  {name}\n \|      A name of PyTorch's that is not here: asked for, it says", text)

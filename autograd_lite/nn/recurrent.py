@@ -78,13 +78,16 @@ class RNNCell(_Cell):
         seed: a `numpy.random.Generator`, a seed, or None.
         dtype: of the parameters.
 
+    Raises:
+        OperandError: a size that is not positive; in the call, an input or a state of another shape.
+
     >>> cell = RNNCell(3, 4, seed=0)
     >>> cell(np.ones((2, 3)), cell.start(2)).shape
     (2, 4)
     """
 
     def forward(self, x: Any, h: Any = None) -> Any:
-        """One step; without `h` from zeros."""
+        """One step from the state `h` (samples, hidden_size), or from zeros; `x` has shape (samples, in_features)."""
         x = self._input(x)
         h = self._state(x, self.start(len(x)) if h is None else h)
         return np.tanh(x @ self.weight_ih + self.bias_ih + (h @ self.weight_hh + self.bias_hh))
@@ -103,7 +106,7 @@ class GRUCell(_Cell):
     gates = 3
 
     def forward(self, x: Any, h: Any = None) -> Any:
-        """One step; without `h` from zeros."""
+        """One step from the state `h` (samples, hidden_size), or from zeros; `x` has shape (samples, in_features)."""
         x = self._input(x)
         h = self._state(x, self.start(len(x)) if h is None else h)
         from_x = self._split(x @ self.weight_ih + self.bias_ih)
@@ -131,7 +134,7 @@ class LSTMCell(_Cell):
         return super().start(samples), super().start(samples)
 
     def forward(self, x: Any, state: Any = None) -> Any:
-        """One step; without `state` from zeros."""
+        """One step from the pair `state`, or from zeros; `x` has shape (samples, in_features)."""
         x = self._input(x)
         state = self.start(len(x)) if state is None else state
         if not hasattr(state, "__len__") or len(state) != 2:
