@@ -19,7 +19,7 @@ _KEYWORDS = {
     "keepdim": "is called keepdims={} here",
     "unbiased": "is ddof=0, the default, or ddof=1 here",
     "correction": "is called ddof={} here",
-    "batch_first": "is always so here; leave it out",
+    "batch_first": "is not known; the first axis is always that of the samples",
     "num_layers": "is one layer after the other here, each of which has its own state",
     "bidirectional": "is two layers here, one of which is given x[:, ::-1]",
     "dilation": "is for convolutions; windows that are pooled have no gaps",

@@ -223,7 +223,7 @@ def test_zero_grad_sets_to_none_or_to_zeros(owner: str) -> None:
             lambda: nn.Conv2d(3, 8, 3, padding_mode="circular"),
             r"Conv2d: padding_mode='circular' is np\.pad\(x, widths, mode\) before the layer here",
         ),
-        (lambda: nn.LSTM(3, 4, batch_first=True), r"LSTM: batch_first=True is always so here; leave it out"),
+        (lambda: nn.LSTM(3, 4, batch_first=True), r"LSTM: batch_first=True is not known; the first axis .*"),
         (lambda: nn.GRU(3, 4, num_layers=2), r"GRU: num_layers=2 is one layer after the other here, .*"),
         (lambda: Tensor([1.0]).std(unbiased=False), r"std: unbiased=False is ddof=0, the default, or ddof=1 here"),
     ],

@@ -152,9 +152,9 @@ class Embedding(Module):
         if indices.dtype.kind not in "iu":
             raise OperandError(f"{self!r}: indices of dtype {indices.dtype}; they must be integers, .astype(int)")
         if indices.size and not (indices.min() >= 0 and indices.max() < count):
+            cure = "count from 0" if indices.min() < 0 else "or make num_embeddings larger"
             raise OperandError(
-                f"{self!r}: indices from {indices.min()} to {indices.max()}; there are rows 0 to {count - 1}, so make "
-                f"num_embeddings larger"
+                f"{self!r}: indices from {indices.min()} to {indices.max()}; there are rows 0 to {count - 1}, {cure}"
             )
         return self.weight[indices]
 
