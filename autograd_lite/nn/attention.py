@@ -150,10 +150,10 @@ class MultiheadAttention(Module):
         if x.ndim < 2 or source.ndim < 2:
             raise OperandError(f"{self!r}: an input of shape {x.shape}; it must be (..., positions, features)")
         shape = np.shape(mask)
-        if mask is not None and len(shape) > 2 and numbers_of(mask).dtype != bool:
+        if mask is not None and shape == source.shape and shape[-2] != shape[-1]:
             raise OperandError(
-                f"MultiheadAttention: a mask of shape {shape} and dtype {numbers_of(mask).dtype}; it must be boolean, "
-                f"and of query, key and value only the query x and one source are given"
+                f"MultiheadAttention: a mask of shape {shape}, which is that of the source; of query, key and value only "
+                f"the query x and one source are given, and a mask is (positions, sources)"
             )
         if 3 <= len(shape) <= x.ndim and shape[-3] == x.shape[-3] > 1:
             raise OperandError(
