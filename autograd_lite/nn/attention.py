@@ -152,8 +152,8 @@ class MultiheadAttention(Module):
         shape = np.shape(mask)
         if mask is not None and shape == source.shape and shape[-2] != shape[-1]:
             raise OperandError(
-                f"MultiheadAttention: a mask of shape {shape}, which is that of the source; of query, key and value only "
-                f"the query x and one source are given, and a mask is (positions, sources)"
+                f"MultiheadAttention: a mask of shape {shape}, which is that of the source; of query, key and value "
+                f"only the query x and one source are given, and a mask is (positions, sources)"
             )
         if 3 <= len(shape) <= x.ndim and shape[-3] == x.shape[-3] > 1:
             raise OperandError(
