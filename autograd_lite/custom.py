@@ -201,6 +201,8 @@ def _parameters(called: str, f: Callable[..., Any], args: Any, places: list[int]
     standing = list(args)
     for place in places:
         standing[place] = Tensor(args[place].numpy(), requires_grad=True)
+    # A mask that is given ends here too: what it was made of is not used by `f`, and may change.
+    own = {arg._node for arg in standing if isinstance(arg, Tensor)}
     y = f(*standing)
     if not isinstance(y, Tensor):
         if places or isinstance(y, (tuple, list, dict)):
@@ -208,6 +210,5 @@ def _parameters(called: str, f: Callable[..., Any], args: Any, places: list[int]
         return y, []  # a function of plain arrays, of which nothing is recorded
     if not y.requires_grad:
         return wrap(y._array), []
-    own = {standing[place]._node for place in places}
-    found = frontier(y._node, _running.get())
+    found = frontier(y._node, _running.get() | own)
     return y, [node for node in found if node.requires_grad and node not in own]

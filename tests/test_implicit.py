@@ -80,6 +80,16 @@ def test_a_checkpoint_keeps_the_data_that_it_was_given():
         x = Tensor([1.0, 2.0])
 
 
+def test_a_checkpoint_does_not_use_the_parameter_that_a_mask_was_made_of():
+    w, x = Tensor([1.0, -2.0], requires_grad=True), Tensor([3.0, 4.0], requires_grad=True)
+    y = ag.checkpoint(lambda t, mask: np.where(mask, t**2, t))(x, w > 0).sum()
+    with ag.no_grad():
+        w -= 5.0
+    y.backward()
+    np.testing.assert_array_equal(x.grad, [6.0, 1.0])
+    assert w.grad is None
+
+
 def test_a_checkpointed_function_that_loses_its_parameter_is_refused():
     uses = [Tensor([3.0], requires_grad=True), Tensor([3.0])]
     y = ag.checkpoint(lambda t: t * uses[0])(Tensor([1.0]))
