@@ -37,6 +37,8 @@ _ones: dict[Spec, Any] = {}
 
 def backward(tensor: Tensor, gradient: Any, retain_graph: bool | None, create_graph: bool) -> None:
     """Add the gradient of `tensor` to `.grad` of its leaves: see `Tensor.backward`."""
+    if tensor._shared is not None:
+        tensor._seen()  # which refuses a view of what was changed since: its graph is that of the old values
     root = tensor._node
     if root is None or not root.requires_grad:
         raise BackwardError(

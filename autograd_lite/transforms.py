@@ -143,6 +143,8 @@ class Trace:
                     stacklevel=4,
                 )
                 self.outputs[position] = wrap(np.asarray(output))
+            else:
+                output._seen()  # refuses a view of what was changed since
         roots = [output._node for output in self.outputs if output.requires_grad]
         self._roots = roots
         self.nested = self.depends(self.on_tensors)
