@@ -10,7 +10,7 @@ import numpy as np
 
 from autograd_lite.arrays import plain_array
 from autograd_lite.backprop import fit, sweep
-from autograd_lite.errors import DetachedError, InPlaceError, NotDifferentiableError, OperandError
+from autograd_lite.errors import AutogradError, DetachedError, InPlaceError, NotDifferentiableError, OperandError
 from autograd_lite.grad_mode import enable_grad, is_grad_enabled
 from autograd_lite.implicit import fingerprint, frontier, stand_in, together
 from autograd_lite.operations import apply
@@ -31,8 +31,8 @@ def custom(forward: Callable[..., Any], *rules: Callable[..., Any] | None, name:
         forward: computes the value from plain, read-only arrays; keyword arguments are passed through.
         rules: one function `(g, y, *inputs)` per input, which returns that input's gradient given the gradient
             `g` of the output `y`; None where nothing flows. A rule written with `np` functions and operators is
-            itself differentiable; one that is not (compiled code, SciPy) serves the first order, and says so when
-            a second is asked for. Give it a derivative by making it of another `custom`.
+            itself differentiable; one that is not (compiled code, SciPy) serves backward, and says so when a second
+            derivative or a jvp is asked for. Give it a derivative by making it of another `custom`.
         name: what drawings and errors call it; default: the name of `forward`.
 
     Returns:
@@ -96,12 +96,16 @@ def _guarded(name: str, rule: Callable[..., Any], position: int) -> Callable[...
         arguments = (g, y, *inputs) if recorded else [_frozen(value) for value in (g, y, *inputs)]
         try:
             r = rule(*arguments, **static)
-        except (DetachedError, NotDifferentiableError) as error:
-            error.add_note(
-                f"{name}: its rule for input {position} works on arrays only, so it has no second derivative; write "
-                f"it with np functions, or make it of another ag.custom"
+        except (DetachedError, NotDifferentiableError, ValueError) as error:
+            # What a Tensor says to `array[i] = tensor` NumPy makes the cause of an error of its own.
+            told = error if isinstance(error, AutogradError) else error.__cause__
+            if not isinstance(told, (DetachedError, NotDifferentiableError)):
+                raise
+            told.add_note(
+                f"{name}: its rule for input {position} works on arrays only, so it has no second derivative and no "
+                f"jvp; write it with np functions, or make it of another ag.custom"
             )
-            raise
+            raise told  # noqa: B904  # it is the cause already
         if isinstance(r, Tensor):
             r = r if recorded else r.numpy()  # computed with a Tensor of the rule's own
         else:

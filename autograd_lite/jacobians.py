@@ -6,6 +6,7 @@ with its tangent (`dual`). Where an operation can take neither, they are swept o
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from autograd_lite.backprop import sweep
 from autograd_lite.batched import Batched, members_of
 from autograd_lite.dual import Dual, lifted, push_forward
-from autograd_lite.errors import BackwardError, OperandError
+from autograd_lite.errors import BackwardError, DetachedError, NotDifferentiableError, OperandError
 from autograd_lite.grad_mode import NANS, recording
 from autograd_lite.record import Node, topological
 from autograd_lite.stand_in import StandInError
@@ -39,7 +40,7 @@ def jacobian(f: Function, argnums: Any = 0) -> Function:
 
     Its shape is the output's followed by the input's. Where output or input are nested containers the result has
     the structure of the output with that of the input in each place. Whichever of the two is smaller decides
-    between reverse and forward mode. `argnums` is that of `grad`.
+    between reverse and forward mode, if all rules can do both. `argnums` is that of `grad`.
 
     Raises:
         OperandError: an argument or a result is complex, or `f` is no function.
@@ -60,10 +61,13 @@ def jacobian(f: Function, argnums: Any = 0) -> Function:
                 "parts, or use vjp and jvp"
             )
         # blocks[o][i] is a list over the entries of output o (reverse) or of input i (forward)
-        if sum(output.size for output in outputs) <= sum(tensor.size for tensor in inputs):
+        columns = None
+        if sum(output.size for output in outputs) > sum(tensor.size for tensor in inputs):
+            with contextlib.suppress(DetachedError, NotDifferentiableError):  # by a rule that serves backward only
+                columns = _columns(trace)
+        if columns is None:
             blocks = [_rows(trace, position) for position in range(len(outputs))]
         else:
-            columns = _columns(trace)
             blocks = [[column[position] for column in columns] for position in range(len(outputs))]
         return trace.rebuild_outputs([trace.rebuild_inputs([trace.given(b) for b in row]) for row in blocks])
 

@@ -278,6 +278,23 @@ class TestCustom:
             ag.grad(ag.grad(only_arrays))(1.0)
         assert "only_arrays" in "".join([str(caught.value), *getattr(caught.value, "__notes__", [])])
 
+    @pytest.mark.parametrize("made", ["by asarray", "entry by entry"])
+    def test_a_rule_on_arrays_serves_a_jacobian_of_more_outputs_than_inputs(self, made):
+        def rule(g, y, x):
+            if made == "by asarray":
+                return np.asarray(g) * np.asarray(y)
+            r = np.zeros(x.shape)
+            for i in range(len(x)):
+                r[i] = g[i] * y[i]
+            return r
+
+        only_arrays = ag.custom(np.exp, rule, name="only_arrays")
+        found = ag.jacobian(lambda x: np.concatenate([only_arrays(x), 2 * x]))(X)
+        np.testing.assert_allclose(found, np.concatenate([np.diag(np.exp(X)), 2 * np.eye(3)]))
+        with pytest.raises(ag.DetachedError) as caught:
+            ag.jvp(only_arrays, (X,), (X,))
+        assert "only_arrays: its rule for input 0 works on arrays only" in caught.value.__notes__[0]
+
     def test_a_second_order_rule_of_its_own(self):
         sine = ag.custom(lambda x: np.asarray(np.sin(x)), lambda g, y, x: g * cosine(x))
         cosine = ag.custom(lambda x: np.asarray(np.cos(x)), lambda g, y, x: -g * np.sin(x))
