@@ -147,6 +147,7 @@ def sweep(
     useful: dict[Any, Any] | None = None,
     lift: Lift | None = None,
     retained: list[tuple[Node, Any]] | None = None,
+    outside: Collection[Node] = (),
 ) -> dict[Any, Any]:
     """Send the gradients `seeds` backwards; return what arrives at the leaves, or at `targets` if there are any.
 
@@ -154,8 +155,9 @@ def sweep(
     they read the saved values as Tensors too, and so record the derivative's whole graph. With `targets` only
     the paths that lead to them are followed, and none beyond; `useful` are the nodes of those paths, where they are
     known already, in topological order as from `leading_to`. `lift` puts something else in the place of the saved
-    values of a node. To `retained`, if it is given, is added what results shall retain. The dictionary of the seeds is
-    used up.
+    values of a node. To `retained`, if it is given, is added what results shall retain. `outside` are targets whose
+    gradient goes on in the sweep that this one is part of, which runs their hooks. The dictionary of the seeds is used
+    up.
     """
     how = recording()
     tensors = create_graph
@@ -176,7 +178,7 @@ def sweep(
             elif useful is not None and root not in useful:
                 del seeds[root]
         lift = _as_tensors if create_graph else lift
-        arrived = _sweep(seeds, arrived, set(), retain_graph, lift, targets, useful, watched, retained)
+        arrived = _sweep(seeds, arrived, set(), retain_graph, lift, targets, useful, watched, retained, outside)
         _recording.reset(token)
         return arrived
     except BaseException:
@@ -194,6 +196,7 @@ def _sweep(
     useful: dict[Any, Any] | None = None,
     watched: tuple[Node, ...] = (),
     retained: list[tuple[Node, Any]] | None = None,
+    outside: Collection[Node] = (),
 ) -> dict[Any, Any]:
     """The loop of `sweep`: from the gradients `waiting` at operations to those that have `arrived`.
 
@@ -220,7 +223,7 @@ def _sweep(
         kwargs = None
         if details is not None:
             kwargs = details.get("kwargs")
-            if "hooks" in details or "retain" in details:
+            if ("hooks" in details or "retain" in details) and node not in outside:
                 g = _attend(node, g, retained)
         if node in targets:
             arrived[node] = g
@@ -273,16 +276,16 @@ def _sweep(
         if not retain_graph:
             node.free()
 
-    _finish(arrived)
+    _finish(arrived, outside)
     return arrived
 
 
-def _finish(arrived: dict[Any, Any]) -> None:
+def _finish(arrived: dict[Any, Any], outside: Collection[Node] = ()) -> None:
     """The end of a sweep: dtypes and hooks of what has arrived at leaves."""
     for leaf, g in arrived.items():
         if g.dtype is not leaf.spec.dtype:  # a rule that returned another precision
             arrived[leaf] = g = fit(g, leaf.spec)
-        if leaf.details is not None and leaf.__class__ is Leaf:
+        if leaf.details is not None and leaf.__class__ is Leaf and leaf not in outside:
             arrived[leaf] = _attend(leaf, g, None)
 
 

@@ -180,7 +180,7 @@ def checkpoint(f: Any, *args: Any) -> Callable[..., Any]:
                 )
             tensors = isinstance(g, Tensor)
             live = tensors and any(isinstance(value, Tensor) for value in inputs)
-            found = sweep({second._node: g}, retain_graph=live, create_graph=live, targets=nodes)
+            found = sweep({second._node: g}, retain_graph=live, create_graph=live, targets=nodes, outside=parameters)
             return [found[node] if node in found else np.zeros(node.spec.shape, node.spec.dtype) for node in nodes]
 
         op = together(called, y, gradients)

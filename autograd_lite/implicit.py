@@ -76,7 +76,13 @@ class Function:
             found: dict[Any, Any] = {}
         else:
             self._check_closed(node, targets)
-            found = sweep({node: g}, retain_graph=True, create_graph=live, targets=[*targets, *self.closed])
+            found = sweep(
+                {node: g},
+                retain_graph=True,
+                create_graph=live,
+                targets=[*targets, *self.closed],
+                outside=self.closed,
+            )
         gradients = [
             found[target] if target in found else np.zeros(target.spec.shape, target.spec.dtype)
             for target in [*targets, *self.closed]

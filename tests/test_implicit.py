@@ -69,6 +69,27 @@ def test_an_argument_may_change_after_the_call():
     np.testing.assert_allclose(rate.grad, [4.0], rtol=1e-6)
 
 
+def integrated_closing_over(w):
+    pytest.importorskip("scipy.integrate")
+    return ag.integrate.odeint(lambda y, t: -w * y * y, [1.0], [0.0, 0.5])[-1, 0]
+
+
+@pytest.mark.parametrize("f", [checkpointed, fixed, integrated_closing_over])
+def test_the_hook_of_a_parameter_that_is_closed_over_runs_once_on_its_whole_gradient(f):
+    seen = []
+
+    def hook(g):
+        seen.append(g.copy())
+        return g * 2
+
+    w = Tensor(1.3, requires_grad=True)
+    w.register_hook(hook)
+    (f(w) + w).backward()
+    expected = ag.grad(lambda w: f(w) + w)(1.3)
+    np.testing.assert_allclose(seen, [expected])
+    np.testing.assert_allclose(w.grad, 2 * expected)
+
+
 def test_a_checkpoint_keeps_the_data_that_it_was_given():
     w, x = Tensor([1.0, 2.0], requires_grad=True), Tensor([1.0, 2.0])
     for written in (w, 5.0):  # the same numbers with a graph, and others
