@@ -40,7 +40,7 @@ def jacobian(f: Function, argnums: Any = 0) -> Function:
 
     Its shape is the output's followed by the input's. Where output or input are nested containers the result has
     the structure of the output with that of the input in each place. Whichever of the two is smaller decides
-    between reverse and forward mode, if all rules can do both. `argnums` is that of `grad`.
+    between reverse and forward mode, where all rules can do both and nothing has a hook. `argnums` is that of `grad`.
 
     Raises:
         OperandError: an argument or a result is complex, or `f` is no function.
@@ -62,7 +62,9 @@ def jacobian(f: Function, argnums: Any = 0) -> Function:
             )
         # blocks[o][i] is a list over the entries of output o (reverse) or of input i (forward)
         columns = None
-        if sum(output.size for output in outputs) > sum(tensor.size for tensor in inputs):
+        fewer = sum(output.size for output in outputs) <= sum(tensor.size for tensor in inputs)
+        # What a hook does to a gradient need not be linear, and then says nothing about a tangent.
+        if not fewer and not any("hooks" in (node.details or {}) for node in trace.useful):
             with contextlib.suppress(DetachedError, NotDifferentiableError):  # by a rule that serves backward only
                 columns = _columns(trace)
         if columns is None:

@@ -214,6 +214,20 @@ def test_a_graph_that_the_function_closes_over_is_left_alone(transform):
     assert seen and np.allclose(w.grad, 2 * (1 - np.tanh(X) ** 2))
 
 
+def test_a_jacobian_of_more_outputs_than_inputs_has_what_a_hook_does_to_each_row():
+    def clipped(x):
+        y = np.sin(x)
+        y.register_hook(lambda g: np.clip(g, -0.5, 0.5))
+        return np.concatenate([3 * y, y**2])
+
+    rows = []
+    for i in range(6):
+        x = Tensor(X, requires_grad=True)
+        clipped(x)[i].backward()
+        rows.append(x.grad)
+    np.testing.assert_allclose(ag.jacobian(clipped)(X), rows)
+
+
 def test_transforms_work_inside_no_grad():
     with ag.no_grad():
         assert ag.grad(lambda x: x**2)(3.0) == 6.0
