@@ -64,6 +64,7 @@ _SHARED = {
     "is_complex": "np.iscomplexobj(x)",
     "is_floating_point": "x.dtype.kind == 'f'",
     "le": "x <= y",
+    "lerp": "x + weight * (y - x)",
     "lgamma": "ag.special.gammaln(x)",
     "logdet": "np.linalg.slogdet(x)[1]",
     "lt": "x < y",
