@@ -80,7 +80,7 @@ broadcast_to ceil cholesky chunk clamp clamp_ contiguous copy_ copysign cos cosh
 det detach_ device diag diff digamma dim dist div div_ divide double element_size eq equal erf erfc erfinv exp exp2
 expand expand_as expm1 fill_ flip fliplr flipud float float_power floor floor_divide fmax fmin gather ge grad_fn
 greater greater_equal gt half heaviside hypot index_select inner int inverse is_complex is_cuda is_floating_point
-isclose isfinite isinf isnan kron le less less_equal lgamma log log10 log1p log2 log_softmax logaddexp logdet
+isclose isfinite isinf isnan kron le less less_equal lerp lgamma log log10 log1p log2 log_softmax logaddexp logdet
 logical_and logical_not logical_or logical_xor logit logsumexp long lt masked_fill masked_fill_ masked_select matmul
 matrix_power maximum median minimum mm moveaxis movedim mul mul_ multiply mv nanmean nansum narrow ndimension ne neg
 negative nelement new_ones new_zeros norm normal_ not_equal numel outer permute pinverse pow qr quantile rad2deg
