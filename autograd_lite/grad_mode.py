@@ -153,7 +153,7 @@ def debug() -> Any:
 
 
 def watch_nans() -> Any:
-    """Raise at the first operation that makes a NaN; see `questions.trace_nan`."""
+    """Raise at the first operation that makes a NaN; see `nans.trace_nan`."""
     return _Recording(on=ON | LINES | NANS)
 
 

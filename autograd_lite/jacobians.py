@@ -25,10 +25,10 @@ from autograd_lite.transforms import (
     Pushforward,
     Trace,
     fitted,
-    grad,
     matching,
     named,
     refuse_values,
+    scalar_gradient,
     scalar_seed,
 )
 
@@ -177,8 +177,8 @@ def hessian(f: Function, argnums: Any = 0) -> Function:
     array([[ 6.,  0.],
            [ 0., 12.]])
     """
-    refuse_values("hessian", f)
-    return named(jacobian(grad(f, argnums), argnums), f, "hessian")
+    both = scalar_gradient("hessian", f, argnums, has_aux=False)
+    return named(jacobian(lambda *args, **kwargs: both(*args, **kwargs)[1], argnums), f, "hessian")
 
 
 def hvp(f: Function, x: Any, v: Any) -> Any:

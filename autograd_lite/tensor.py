@@ -72,7 +72,7 @@ class Tensor(ArrayMethods):
 
     __slots__ = ("__weakref__", "_array", "_node", "_shared")
 
-    if TYPE_CHECKING:  # operators and methods that `operations` makes from the table of rules
+    if TYPE_CHECKING:  # operators and methods that `operators` makes from the table of rules
         __add__ = __radd__ = __iadd__ = __sub__ = __rsub__ = __isub__ = _Operator()
         __mul__ = __rmul__ = __imul__ = __truediv__ = __rtruediv__ = __itruediv__ = _Operator()
         __pow__ = __rpow__ = __ipow__ = __matmul__ = __rmatmul__ = __imatmul__ = _Operator()
@@ -110,7 +110,7 @@ class Tensor(ArrayMethods):
             _check_differentiable(array.dtype, requires_grad)
             self._node = Leaf(array, spec_of(array), bool(requires_grad))
             if name is not None:
-                self._node.note("name", name)
+                self.name = name
 
     # --- the array -------------------------------------------------------------------------------------------
 
@@ -195,7 +195,11 @@ class Tensor(ArrayMethods):
         return self._seen().item(*index)
 
     def detach(self) -> Tensor:
-        """A Tensor of the same values that no gradient flows through."""
+        """A Tensor of the same values that no gradient flows through.
+
+        >>> Tensor([1.0], requires_grad=True).detach()
+        tensor([1.])
+        """
         made = wrap(self._array.copy() if self._shared is LENT else self._seen())
         if self._node is not None and recording() & LINES:  # so that `why_no_grad` finds the place
             made._node = make_node(Passive, _DETACH, (self._node,), None, self._node.spec)
@@ -203,7 +207,11 @@ class Tensor(ArrayMethods):
         return made
 
     def clone(self) -> Tensor:
-        """A differentiable copy."""
+        """A differentiable copy.
+
+        >>> Tensor([1.0], requires_grad=True).clone()
+        tensor([1.], op='positive')
+        """
         return _np.positive(self)
 
     @property
@@ -268,13 +276,22 @@ class Tensor(ArrayMethods):
             self._node = self._switched(bool(value))
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
-        """Set `requires_grad` and return this Tensor."""
+        """Set `requires_grad` and return this Tensor.
+
+        >>> Tensor([1.0]).requires_grad_()
+        tensor([1.], requires_grad=True)
+        """
         self.requires_grad = requires_grad
         return self
 
     @property
     def is_leaf(self) -> bool:
-        """Whether no recorded operation through which a gradient flows made this Tensor."""
+        """Whether no recorded operation through which a gradient flows made this Tensor.
+
+        >>> x = Tensor([1.0], requires_grad=True)
+        >>> x.is_leaf, (2 * x).is_leaf
+        (True, False)
+        """
         return self._node.__class__ is Leaf or not self.requires_grad
 
     @property
@@ -350,11 +367,19 @@ class Tensor(ArrayMethods):
 
     @property
     def name(self) -> str | None:
-        """What drawings, tables and errors call this Tensor."""
+        """What drawings, tables and errors call this Tensor.
+
+        >>> t = Tensor([1.0])
+        >>> t.name = "w"
+        >>> t
+        tensor([1.], name='w')
+        """
         return self._node.name if self._node is not None else None
 
     @name.setter
     def name(self, value: str | None) -> None:
+        if value is not None and not isinstance(value, str):
+            raise OperandError(f"name: {value!r:.60} for a Tensor of shape {self.shape}; give a string, or None")
         self._leaf().note("name", value)
 
     def backward(self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False) -> None:
@@ -521,6 +546,11 @@ class Tensor(ArrayMethods):
         return repr(self)
 
     def __format__(self, spec: str) -> str:
+        if spec and self._array.size != 1:
+            raise OperandError(
+                f"format: {spec!r} is for one number, and this Tensor has shape {self.shape}; format an element, or "
+                f"round the values, np.round(t.numpy(), 2)"
+            )
         return format(self.item(), spec) if spec else repr(self)
 
 
@@ -557,6 +587,11 @@ def _restored(array: Any, requires_grad: bool, name: str | None, grad: Any, kind
 
 
 def _check_differentiable(dtype: np.dtype[Any], requires_grad: bool) -> None:
+    if requires_grad and not isinstance(requires_grad, (bool, np.bool_)):  # a dtype or a name that stands there
+        raise OperandError(
+            f"requires_grad: {requires_grad!r:.60} is neither True nor False; what else a Tensor takes goes by name, "
+            f"Tensor(data, dtype=..., name=...)"
+        )
     if requires_grad and dtype.kind not in "fc":
         raise RequiresGradError(
             f"requires_grad: a Tensor of dtype {dtype} has no gradient; use a floating dtype, "

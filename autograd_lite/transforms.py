@@ -33,6 +33,7 @@ __all__ = [
     "jvp",
     "matching",
     "named",
+    "scalar_gradient",
     "scalar_seed",
     "stop_gradient",
     "value_and_grad",
@@ -205,12 +206,12 @@ def _positions(what: str, argnums: Any, count: int) -> list[int]:
     integers = all(isinstance(position, (int, np.integer)) for position in chosen)
     if not chosen or not integers or any(not -count <= position < count for position in chosen):
         raise OperandError(
-            f"{what}: argnums={argnums} does not name one of the {count} positional arguments given; "
+            f"{what}: argnums={argnums!r} does not name one of the {count} positional arguments given; "
             f"pass the arguments to differentiate by position"
         )
     positions = [int(position) % count for position in chosen]
     if len(set(positions)) < len(positions):
-        raise OperandError(f"{what}: argnums={argnums} names an argument twice; name each once")
+        raise OperandError(f"{what}: argnums={argnums!r} names an argument twice; name each once")
     return positions
 
 
@@ -263,22 +264,30 @@ def value_and_grad(f: Function, argnums: Any = 0, has_aux: bool = False) -> Func
     >>> value, gradient
     (array(5.), array([2., 4.]))
     """
-    refuse_values("value_and_grad", f)
+    return named(scalar_gradient("value_and_grad", f, argnums, has_aux), f, "value_and_grad")
+
+
+def scalar_gradient(what: str, f: Function, argnums: Any, has_aux: bool) -> Function:
+    """What `value_and_grad` returns, with errors that speak of `what`."""
+    refuse_values(what, f)
 
     def of(*args: Any, **kwargs: Any) -> Any:
-        trace = Trace("grad", f, args, argnums, kwargs)
+        trace = Trace(what, f, args, argnums, kwargs)
         result, aux = trace.result if has_aux else (trace.result, None)
         trace.outputs_of(result)
         if len(trace.outputs) != 1:
-            raise BackwardError(f"grad: the function returned {len(trace.outputs)} arrays; it must return one scalar")
+            raise BackwardError(
+                f"{what}: the function returned {len(trace.outputs)} arrays; it must return one scalar"
+                + (", or with has_aux=True a pair of it and anything else" if what.endswith("grad") else "")
+            )
         output = trace.outputs[0]
-        seed = scalar_seed("grad", output)
+        seed = scalar_seed(what, output)
         found = trace.pull([seed], create_graph=trace.nested, retain_graph=trace.nested)
         gradient = trace.rebuild_inputs([trace.given(g) for g in found])
         value = trace.given(output)
         return ((value, aux) if has_aux else value), gradient
 
-    return named(of, f, "value_and_grad")
+    return of
 
 
 def grad(f: Function, argnums: Any = 0, has_aux: bool = False) -> Function:
@@ -291,8 +300,7 @@ def grad(f: Function, argnums: Any = 0, has_aux: bool = False) -> Function:
     >>> grad(grad(lambda x: x**3))(2.0)
     array(12.)
     """
-    refuse_values("grad", f)
-    both = value_and_grad(f, argnums, has_aux)
+    both = scalar_gradient("grad", f, argnums, has_aux)
 
     def of(*args: Any, **kwargs: Any) -> Any:
         value, gradient = both(*args, **kwargs)
@@ -314,6 +322,8 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     >>> pullback(np.array([1.0, 1.0]))
     (array([3., 4.]), array([1., 2.]))
     """
+    if not primals:
+        raise OperandError("vjp: no primals are given; write vjp(f, x), with the arguments of the function")
     trace = Trace("vjp", f, primals, tuple(range(len(primals))), {})
     trace.outputs_of(trace.result)
 

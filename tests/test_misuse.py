@@ -317,3 +317,40 @@ def test_what_cannot_be_shown_is_refused_by_the_function_that_was_called(read):
     for wrong in (3, np.ones(2), Tensor([1.0])):
         with pytest.raises(ag.AutogradError, match=f"^{read.__name__}: .*pass the"):
             read(wrong)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: Tensor([1.0], np.float32),
+            r"requires_grad: <class 'numpy.float32'> is neither True nor False; .*dtype=",
+        ),
+        (lambda: Tensor([1.0], "w"), "requires_grad: 'w' is neither True nor False"),
+        (lambda: Tensor([1.0], name=3), r"name: 3 for a Tensor of shape \(1,\); give a string, or None"),
+        (lambda: setattr(Tensor([1.0]), "name", 3), "name: 3 for a Tensor"),
+        (lambda: f"{Tensor([1.0, 2.0]):.2f}", r"format: '\.2f' is for one number, and this Tensor has shape \(2,\)"),
+        (
+            lambda: np.concatenate([Tensor(np.ones((2, 3))), np.ones((2, 4))]),
+            r"concatenate: arrays of shape \(2, 3\), \(2, 4\) along axis 0: all the input",
+        ),
+        (lambda: ag.vjp(np.sin), r"vjp: no primals are given; write vjp\(f, x\)"),
+        (
+            lambda: ag.hessian(np.sin)(np.ones(3)),
+            r"hessian: the function returned an array of shape \(3,\), not a scalar",
+        ),
+        (
+            lambda: ag.grad(lambda x: (x.sum(), x))(np.ones(3)),
+            "grad: the function returned 2 arrays; .* with has_aux=True",
+        ),
+        (lambda: ag.grad(np.sum, "x")(np.ones(3)), "grad: argnums='x' does not name one"),
+    ],
+)
+def test_what_stands_in_the_wrong_place_is_told(call, message):
+    with pytest.raises(ag.AutogradError, match=message):
+        call()
+
+
+def test_a_boolean_of_numpys_says_whether_a_gradient_is_wanted():
+    assert Tensor([1.0], np.True_).requires_grad
+    assert not Tensor([1.0], np.False_).requires_grad

@@ -16,7 +16,11 @@ __all__ = ["concatenate"]
 
 
 def _concatenate(*arrays: Any, axis: int = 0, edges: Any = None, dtype: Any = None, casting: Any = "same_kind") -> Any:
-    return np.concatenate(arrays, axis, dtype=dtype, casting=casting)
+    try:
+        return np.concatenate(arrays, axis, dtype=dtype, casting=casting)
+    except ValueError as error:  # said here without the edges, which nobody has given
+        shapes = ", ".join(str(np.shape(array)) for array in arrays[:8])
+        raise OperandError(f"concatenate: arrays of shape {shapes} along axis {axis}: {error!s:.200}") from error
 
 
 def _slice_of(g: Any, y: Any, position: Any, *inputs: Any, **static: Any) -> Any:
