@@ -6,7 +6,7 @@ The other methods (`sum`, `clip`, ...) and the operators are made from the table
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -92,10 +92,33 @@ true_divide trunc type type_as unbind unflatten uniform_ unique unsqueeze vdot v
 _ELSEWHERE = _NAMES.split()
 
 
+if TYPE_CHECKING:
+    from autograd_lite.tensor import Tensor
+
+    class _Operator:
+        def __call__(self, other: Any) -> Tensor: ...
+
+    class _Method:
+        def __call__(self, *args: Any, **kwargs: Any) -> Tensor: ...
+
+
 class ArrayMethods:
     """What `Tensor` inherits."""
 
     __slots__ = ()
+
+    if TYPE_CHECKING:  # operators and methods that `operators` makes from the table of rules
+        __add__ = __radd__ = __iadd__ = __sub__ = __rsub__ = __isub__ = _Operator()
+        __mul__ = __rmul__ = __imul__ = __truediv__ = __rtruediv__ = __itruediv__ = _Operator()
+        __pow__ = __rpow__ = __ipow__ = __matmul__ = __rmatmul__ = __imatmul__ = _Operator()
+        __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __divmod__ = _Operator()
+        __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = _Operator()
+        __lt__ = __le__ = __gt__ = __ge__ = _Operator()
+        __neg__ = __pos__ = __abs__ = __invert__ = _Method()
+        sum = mean = std = var = prod = min = max = cumsum = cumprod = any = all = argmin = argmax = _Method()
+        argsort = nonzero = searchsorted = clip = round = dot = ravel = squeeze = swapaxes = repeat = _Method()
+        T: Any
+        take = diagonal = trace = conj = conjugate = ptp = choose = copy = reshape = transpose = _Method()
 
     def __dir__(self) -> list[str]:
         absent = {name for name in _ELSEWHERE if not hasattr(self, name)}

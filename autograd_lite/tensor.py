@@ -11,7 +11,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterator
 from sys import getrefcount
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -39,15 +39,6 @@ _np: Any = np  # NumPy as the dispatcher sees it: given Tensors, it returns Tens
 LENT = ("lent",)
 
 
-if TYPE_CHECKING:
-
-    class _Operator:
-        def __call__(self, other: Any) -> Tensor: ...
-
-    class _Method:
-        def __call__(self, *args: Any, **kwargs: Any) -> Tensor: ...
-
-
 class Tensor(ArrayMethods):
     """An array that records the operations applied to it, so that gradients can be computed.
 
@@ -72,18 +63,6 @@ class Tensor(ArrayMethods):
 
     __slots__ = ("__weakref__", "_array", "_node", "_shared")
 
-    if TYPE_CHECKING:  # operators and methods that `operators` makes from the table of rules
-        __add__ = __radd__ = __iadd__ = __sub__ = __rsub__ = __isub__ = _Operator()
-        __mul__ = __rmul__ = __imul__ = __truediv__ = __rtruediv__ = __itruediv__ = _Operator()
-        __pow__ = __rpow__ = __ipow__ = __matmul__ = __rmatmul__ = __imatmul__ = _Operator()
-        __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __divmod__ = _Operator()
-        __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = _Operator()
-        __lt__ = __le__ = __gt__ = __ge__ = _Operator()
-        __neg__ = __pos__ = __abs__ = __invert__ = _Method()
-        sum = mean = std = var = prod = min = max = cumsum = cumprod = any = all = argmin = argmax = _Method()
-        argsort = nonzero = searchsorted = clip = round = dot = ravel = squeeze = swapaxes = repeat = _Method()
-        T: Any
-        take = diagonal = trace = conj = conjugate = ptp = choose = copy = reshape = transpose = _Method()
     __array_priority__ = 1000.0
 
     _array: Any
