@@ -323,28 +323,6 @@ def test_an_outdated_view_shows_no_old_values(look):
         look(view)
 
 
-def outdated(x):
-    h = x * 1
-    view = h[:1].reshape(())
-    h *= 2
-    return view
-
-
-@pytest.mark.parametrize(
-    "derivative",
-    [
-        lambda x: outdated(Tensor(x, requires_grad=True)).backward(),
-        lambda x: ag.grad(outdated)(x),
-        lambda x: ag.jacobian(outdated)(x),
-        lambda x: ag.hessian(outdated)(x),
-        lambda x: ag.hvp(outdated, x, x),
-    ],
-)
-def test_an_outdated_view_gives_no_derivative_of_old_values(derivative):
-    with pytest.raises(ag.InPlaceError, match="view"):
-        derivative(np.array([1.0, 2.0]))
-
-
 @pytest.mark.parametrize("decompose", [np.linalg.svdvals, np.linalg.eigvalsh, lambda a: np.linalg.qr(a).R])
 def test_decompositions_of_an_empty_stack(decompose):
     a = Tensor(np.zeros((0, 2, 2)), requires_grad=True)

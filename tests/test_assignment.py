@@ -495,3 +495,25 @@ def test_writing_data_into_an_ndarray_works():
 def test_what_numpy_refuses_is_refused(write, message):
     with pytest.raises(ag.OperandError, match=message):
         write(Tensor(np.zeros(3)))
+
+
+def outdated(x):
+    h = x * 1
+    view = h[:1].reshape(())
+    h *= 2
+    return view
+
+
+@pytest.mark.parametrize(
+    "derivative",
+    [
+        lambda x: outdated(Tensor(x, requires_grad=True)).backward(),
+        lambda x: ag.grad(outdated)(x),
+        lambda x: ag.jacobian(outdated)(x),
+        lambda x: ag.hessian(outdated)(x),
+        lambda x: ag.hvp(outdated, x, x),
+    ],
+)
+def test_an_outdated_view_gives_no_derivative_of_old_values(derivative):
+    with pytest.raises(ag.InPlaceError, match="view"):
+        derivative(np.array([1.0, 2.0]))
