@@ -22,6 +22,7 @@ from autograd_lite.grad_mode import enable_grad
 from autograd_lite.operations import by_name, static_arguments
 from autograd_lite.operators import bound
 from autograd_lite.record import FREED, Node, Primitive, Spec
+from autograd_lite.rules import import_later
 from autograd_lite.rules.indexing import scatter
 from autograd_lite.rules.logistic import expit
 from autograd_lite.rules.piecewise import choice, relu
@@ -47,6 +48,7 @@ _ELEMENTWISE, _LINEAR, _PRODUCT = range(3)
 @functools.cache
 def _kinds() -> dict[Primitive, int]:
     """The rows that are elementwise, linear, or products."""
+    import_later()
     kinds = {
         TABLE[function]: _ELEMENTWISE
         for function, sample in SAMPLES.items()

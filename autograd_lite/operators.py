@@ -5,7 +5,6 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from functools import partial
-from importlib import import_module
 from sys import getrefcount
 from typing import Any
 
@@ -18,9 +17,9 @@ from autograd_lite.grad_mode import is_grad_enabled
 from autograd_lite.operations import OPERANDS, apply
 from autograd_lite.record import Primitive
 from autograd_lite.renamed import refuse_renamed
-from autograd_lite.rules import LATER
+from autograd_lite.rules import LATER, import_later
 from autograd_lite.rules.products import product
-from autograd_lite.rules.table import COMPOSED, PLAIN, TABLE, all_or_none
+from autograd_lite.rules.table import COMPOSED, PLAIN, TABLE
 from autograd_lite.tensor import LENT, Tensor
 
 
@@ -89,12 +88,10 @@ def _array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: 
 
 def _array_function(self: Tensor, function: Any, types: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG001
     """What `np.sum(tensor)` and the like come to."""
-    if function.__module__ in LATER:
-        with all_or_none():
-            for family in LATER.get(function.__module__, ()):
-                import_module(f"autograd_lite.rules.{family}")  # its rows join the table
-        LATER.pop(function.__module__, None)  # by now, and not before: another thread may have come here too
     row = TABLE.get(function)
+    if row is None and LATER and function not in COMPOSED:
+        import_later()
+        row = TABLE.get(function)
     if row is not None:
         return call(row, *bound(function, row, args, kwargs))
     made = COMPOSED.get(function)

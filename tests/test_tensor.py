@@ -4,6 +4,8 @@ import copy
 import math
 import operator
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -419,3 +421,25 @@ def test_an_update_in_place_reaches_whoever_holds_the_data():
 def test_format_and_str():
     assert f"{Tensor(1.23456):.2f}" == "1.23"
     assert str(Tensor([1.0])) == "tensor([1.])"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "(np.sort(x, axis=0) * [[1.0, 2.0], [3.0, 4.0]]).sum().backward(); assert (x.grad == [[1, 2], [3, 4]]).all()",
+        "np.linalg.det(x).backward(); assert np.allclose(x.grad, [[5, -2], [-3, 1]])",
+        "assert np.allclose(ag.hvp(lambda a: np.trace(a @ a), x.numpy(), np.eye(2)), 2 * np.eye(2))",
+        "assert np.argsort(x, axis=None).tolist() == [0, 2, 1, 3]",
+        "assert x.trace().item() == 6.0 and x.trace().requires_grad",
+    ],
+)
+def test_rules_that_are_imported_later_come_with_the_first_call(call):
+    program = f"""
+import sys
+import numpy as np
+import autograd_lite as ag
+x = ag.Tensor([[1.0, 3.0], [2.0, 5.0]], requires_grad=True)
+assert "autograd_lite.rules.sorting" not in sys.modules
+{call}
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

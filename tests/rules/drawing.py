@@ -4,7 +4,6 @@ Kinds of values are those that `rules.table.Input` names. All is drawn from a se
 """
 
 import copy
-import importlib
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,11 +12,10 @@ from typing import Any
 import numpy as np
 
 from autograd_lite import Tensor
-from autograd_lite.rules import LATER, special
+from autograd_lite.rules import import_later, special
 from autograd_lite.rules.table import COMPOSED, SAMPLES, TABLE, Call, Elementwise, Input, Reduction
 
-for _family in (family for families in LATER.values() for family in families):
-    importlib.import_module(f"autograd_lite.rules.{_family}")  # its rows join the table
+import_later()
 
 # The rows of SciPy's functions are there where SciPy is; without it, the one that is always there has no values.
 try:
