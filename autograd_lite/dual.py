@@ -292,12 +292,10 @@ def push_forward(order: Iterable[Node], tangents: dict[Any, Any]) -> dict[Any, N
             continue
         inputs, saved = node.contents()
         along = [tangents.get(source) for source in inputs]
-        for tangent in along:
+        if [tangent for tangent in along if tangent is not None]:
+            tangent = _tangent(op, node.spec, saved[0], saved[1:], along, kwargs)
             if tangent is not None:
-                tangent = _tangent(op, node.spec, saved[0], saved[1:], along, kwargs)
-                if tangent is not None:
-                    tangents[node] = tangent
-                break
+                tangents[node] = tangent
     return ends
 
 

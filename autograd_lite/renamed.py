@@ -18,7 +18,6 @@ _KEYWORDS = {
     "dim": "is called axis={} here",
     "keepdim": "is called keepdims={} here",
     "unbiased": "is ddof=0, the default, or ddof=1 here",
-    "correction": "is called ddof={} here",
     "batch_first": "is not known; the first axis is always that of the samples",
     "num_layers": "is one layer after the other here, each of which has its own state",
     "bidirectional": "is two layers here, one of which is given x[:, ::-1]",
@@ -51,8 +50,11 @@ def told_of_renamed(
         try:
             return function(*args, **keywords)
         except TypeError:
+            import inspect  # here, because it makes the import of the package longer
+
             name = type(args[0]).__name__ if function.__name__ == "__init__" else function.__name__
-            refuse_renamed(name, keywords)
+            taken = inspect.signature(function).parameters  # what is wrong is not one of these
+            refuse_renamed(name, {key: value for key, value in keywords.items() if key not in taken})
             raise
 
     return called

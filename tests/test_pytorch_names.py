@@ -301,3 +301,11 @@ def test_help_says_of_such_a_name_that_it_is_not_here(kind):
     text = pydoc.render_doc(kind, renderer=pydoc.plaintext)
     for name in ("cuda", "to"):
         assert re.search(rf"\|  {name}\n \|      A name of PyTorch's that is not here: asked for, it says", text)
+
+
+def test_a_keyword_that_is_taken_is_not_blamed_for_another_mistake():
+    with pytest.raises(TypeError, match="data type 'floats'") as caught:
+        nn.Conv2d(3, 8, 3, dilation=2, dtype="floats")
+    assert "pooled" not in str(caught.value)
+    with pytest.raises(TypeError, match="integer"):
+        Tensor([1.0, 2.0]).std(axis="rows", correction=1)
