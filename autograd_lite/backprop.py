@@ -5,7 +5,7 @@ This is the only place where gradients are added up and where broadcasting is un
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from sys import getrefcount
 from threading import RLock
 from types import NoneType
@@ -22,10 +22,7 @@ from autograd_lite.rules.table import ones_of, unchanged
 from autograd_lite.stand_in import StandIn
 from autograd_lite.tensor import Tensor, wrap
 
-#: what a sweep may do with the saved values of a node, those of itself and its inputs, before its rules read them
-Lift = Callable[[tuple[Any, ...], tuple[Any, ...]], tuple[Any, ...]]
-
-__all__ = ["backward", "fit", "leading_to", "sweep", "unbroadcast"]
+__all__ = ["are_arrays", "backward", "fit", "leading_to", "sweep", "unbroadcast"]
 
 _accumulating = RLock()  # held while gradients are added to `.grad`
 # Both are bound once: looking them up costs a tenth of the sum of a few numbers.
@@ -145,7 +142,6 @@ def sweep(
     create_graph: bool,
     targets: Collection[Node] = (),
     useful: dict[Any, Any] | None = None,
-    lift: Lift | None = None,
     retained: list[tuple[Node, Any]] | None = None,
     outside: Collection[Node] = (),
 ) -> dict[Any, Any]:
@@ -154,10 +150,9 @@ def sweep(
     On arrays the rules run at NumPy's speed. Where the seeds are Tensors the rules record; with `create_graph`
     they read the saved values as Tensors too, and so record the derivative's whole graph. With `targets` only
     the paths that lead to them are followed, and none beyond; `useful` are the nodes of those paths, where they are
-    known already, in topological order as from `leading_to`. `lift` puts something else in the place of the saved
-    values of a node. To `retained`, if it is given, is added what results shall retain. `outside` are targets whose
-    gradient goes on in the sweep that this one is part of, which runs their hooks. The dictionary of the seeds is used
-    up.
+    known already, in topological order as from `leading_to`. To `retained`, if it is given, is added what results
+    shall retain. `outside` are targets whose gradient goes on in the sweep that this one is part of, which runs their
+    hooks. The dictionary of the seeds is used up.
     """
     how = recording()
     tensors = create_graph
@@ -177,8 +172,7 @@ def sweep(
                 arrived[root] = seeds.pop(root)
             elif useful is not None and root not in useful:
                 del seeds[root]
-        lift = _as_tensors if create_graph else lift
-        arrived = _sweep(seeds, arrived, set(), retain_graph, lift, targets, useful, watched, retained, outside)
+        arrived = _sweep(seeds, arrived, set(), retain_graph, create_graph, targets, useful, watched, retained, outside)
         _recording.reset(token)
         return arrived
     except BaseException:
@@ -191,7 +185,7 @@ def _sweep(
     arrived: dict[Any, Any],
     own: set[Node],
     retain_graph: bool,
-    lift: Lift | None = None,
+    create_graph: bool = False,
     targets: Collection[Node] = (),
     useful: dict[Any, Any] | None = None,
     watched: tuple[Node, ...] = (),
@@ -204,7 +198,7 @@ def _sweep(
     whose gradients are looked through for the first NaN, if any.
     """
     order: list[Any] | None = None
-    plain = useful is None and lift is None and not watched and not targets
+    plain = useful is None and not create_graph and not watched and not targets
     while waiting:
         if len(waiting) == 1:  # nothing can send to it any more, so that no order has to be found
             node, g = waiting.popitem()
@@ -238,8 +232,8 @@ def _sweep(
         adds = op.add
         spec = node.spec
         inputs, saved = node.contents()
-        if lift is not None:
-            saved = lift(saved, (node, *inputs))
+        if create_graph:
+            saved = _as_tensors(saved, (node, *inputs))
         for position, source in enumerate(inputs):
             kind = source.__class__
             if kind is not Node and (kind is not Leaf or not source.requires_grad):
@@ -252,7 +246,7 @@ def _sweep(
             sums = waiting if kind is Node else arrived
             held = sums.get(source)
             try:
-                if adds is not None and source in own and _are_arrays(held, g) and adds(held, g, **(kwargs or {})):
+                if adds is not None and source in own and are_arrays(held, g) and adds(held, g, **(kwargs or {})):
                     continue
                 if rule is unchanged:
                     r = g
@@ -398,7 +392,7 @@ def _chain(node: Any, g: Any, arrived: dict[Any, Any], own: set[Node], retain_gr
         raise
 
 
-def _are_arrays(total: Any, g: Any) -> bool:
+def are_arrays(total: Any, g: Any) -> bool:
     """Whether `g` can be added to `total` in place: they are no Tensors or stand-ins, and of one dtype."""
     return total.__class__ is np.ndarray and isinstance(g, (np.ndarray, np.generic)) and g.dtype is total.dtype
 
@@ -410,7 +404,7 @@ def _sum(held: Any, g: Any, leaf: Leaf, own: set[Node]) -> Any:
     """
     if held.size < _LARGE or held.__class__ is not np.ndarray:
         return held + g
-    if leaf in own and _are_arrays(held, g):
+    if leaf in own and are_arrays(held, g):
         held += g
         return held
     total = held + g

@@ -196,9 +196,9 @@ _NEITHER, _OPERANDS = (NOTHING, NOTHING, NOTHING), (NOTHING, VALUE, VALUE)
 
 
 def _save(node: Node, keep: tuple[int, int, int], y: Any, x: Any, z: Any) -> None:
-    """Save in `node` what is to be kept of the result `y` and the operands."""
+    """Save in `node`, whose inputs and Spec are known, what is to be kept of the result `y` and the operands."""
     keep_y, keep_a, keep_b = keep
-    node.y = y if keep_y else None
+    node.y = y if keep_y == VALUE else node.spec if keep_y else None
     node.x = x if keep_a == VALUE else node.a.spec if keep_a else None
     node.z = z if keep_b == VALUE else node.b.spec if keep_b else None
 
@@ -286,6 +286,7 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
         node.op = op
         node.a = a
         node.b = b
+        node.spec = spec
         if keep is _NEITHER:
             node.y = node.x = node.z = None
         elif keep is _OPERANDS:
@@ -294,7 +295,6 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
             node.z = z
         else:
             _save(node, keep, y, x, z)
-        node.spec = spec
         node.details = None
         return out
 
@@ -331,6 +331,7 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
             out._shared = None
             out._node = made = Node()
             made.op = op
+            made.spec = spec
             if position:
                 made.a = node
                 made.b = source
@@ -342,7 +343,6 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
                 made.y = made.x = made.z = None
             else:
                 _save(made, keep, y, x, z)
-            made.spec = spec
             made.details = None
             return out
 

@@ -1,27 +1,25 @@
 """Derivatives along a direction: a `Dual` is an array with the tangent that it moves along.
 
-The product of a Hessian with a vector v is how the gradient moves when the parameters move along v. So the tangents
-are pushed forward through the recorded graph once, and the backward sweep runs on Duals (forward over reverse:
-B. A. Pearlmutter, "Fast exact multiplication by the Hessian", 1994). No rule is written for it: elementwise, the
-Jacobian is diagonal, and the rule that pulls a gradient back pushes a tangent forward; a linear operation does to a
-tangent what it does to a value; a product has the product rule; and any other rule is linear in the gradient it is
-given, so that its pullback is the pushforward (J. Townsend's "double backward", 2017).
+A derivative rule that is run on Duals gives the gradient and how it moves. No rule is written for the tangents:
+elementwise, the Jacobian is diagonal, and the rule that pulls a gradient back pushes a tangent forward; a linear
+operation does to a tangent what it does to a value; a product has the product rule; and any other rule is linear in the
+gradient it is given, so that its pullback is the pushforward (J. Townsend's "double backward", 2017).
 """
 
 from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from autograd_lite.backprop import Lift, fit, sweep, unbroadcast
+from autograd_lite.backprop import fit, sweep, unbroadcast
 from autograd_lite.grad_mode import enable_grad
 from autograd_lite.operations import by_name, static_arguments
 from autograd_lite.operators import bound
-from autograd_lite.record import FREED, Node, Primitive, Spec
+from autograd_lite.record import Primitive
 from autograd_lite.rules import import_later
 from autograd_lite.rules.indexing import scatter
 from autograd_lite.rules.logistic import expit
@@ -33,58 +31,68 @@ from autograd_lite.rules.table import COMPOSED, SAMPLES, TABLE, Elementwise
 from autograd_lite.stand_in import StandIn, StandInError
 from autograd_lite.tensor import Tensor
 
-__all__ = ["Dual", "lifted", "push_forward"]
+__all__ = ["ELEMENTWISE", "LINEAR", "PRODUCT", "SUM", "Dual", "kinds_of_rows", "tangent_of_result"]
 
 #: functions of which the tangent of the result is the function of the tangent
 _LINEAR_FUNCTIONS = (
     *(operator.getitem, np.reshape, np.ravel, np.squeeze, np.expand_dims, np.transpose, np.swapaxes, np.moveaxis),
     *(np.matrix_transpose, np.broadcast_to, np.sum, np.mean, np.cumsum, np.trace, np.diagonal, np.flip, np.roll),
 )
-_PRODUCTS = (np.matmul, np.dot, np.outer, np.inner)
+_PRODUCTS = (np.multiply, np.matmul, np.dot, np.outer, np.inner)
+_SUMS = (np.add, np.subtract, np.negative)
 
-_ELEMENTWISE, _LINEAR, _PRODUCT = range(3)
+# What the rules of a row are: of a linear operation; of a product of two; of a sum, which read nothing; elementwise.
+LINEAR, PRODUCT, SUM, ELEMENTWISE = range(4)
 
 
 @functools.cache
-def _kinds() -> dict[Primitive, int]:
-    """The rows that are elementwise, linear, or products."""
+def kinds_of_rows() -> dict[Primitive, int]:
+    """The rows that are linear, products, sums, or else elementwise."""
     import_later()
     kinds = {
-        TABLE[function]: _ELEMENTWISE
+        TABLE[function]: ELEMENTWISE
         for function, sample in SAMPLES.items()
         if function in TABLE
         and all(isinstance(part, Elementwise) for part in (sample if isinstance(sample, list) else [sample]))
     }
-    kinds.update((TABLE[function], _LINEAR) for function in _LINEAR_FUNCTIONS if function in TABLE)
-    kinds.update((TABLE[function], _PRODUCT) for function in _PRODUCTS if function in TABLE)
-    kinds.update(dict.fromkeys((choice, relu, expit), _ELEMENTWISE))  # whose samples are not of elementwise rows only
-    return kinds | {scatter: _LINEAR, masked: _LINEAR, nll: _LINEAR}
+    kinds.update((TABLE[function], LINEAR) for function in _LINEAR_FUNCTIONS if function in TABLE)
+    kinds.update((TABLE[function], PRODUCT) for function in _PRODUCTS)
+    kinds.update((TABLE[function], SUM) for function in _SUMS)
+    kinds.update(dict.fromkeys((choice, relu, expit), ELEMENTWISE))  # whose samples are not of elementwise rows only
+    return kinds | {scatter: LINEAR, masked: LINEAR, nll: LINEAR}
 
 
-def _tangent(op: Primitive, result: Any, y: Any, values: Sequence[Any], tangents: Sequence[Any], kwargs: Any) -> Any:
+def tangent_of_result(
+    op: Primitive, kind: int | None, result: Any, y: Any, values: Sequence[Any], tangents: Sequence[Any], kwargs: Any
+) -> Any:
     """How the result of `op` moves when its inputs move along `tangents`; None for what stands still.
 
     `result` has the shape and dtype of the result; `y` and `values` are the arrays, where the rules read them.
     """
-    kind = _kinds().get(op)
-    if kind == _LINEAR and "initial" not in kwargs:
-        return op.fn(tangents[0], **kwargs)
     total = None
-    for position, tangent in enumerate(tangents):
-        rule = op.rules[position]
-        if tangent is None or rule is None:
-            continue
-        if kind == _PRODUCT:
-            operands = list(values)
-            operands[position] = tangent
-            part = op.fn(*operands, **kwargs)
-        elif kind == _ELEMENTWISE:
-            part = rule(tangent, y, *values, **kwargs) if kwargs else rule(tangent, y, *values)
-        else:
-            part = _transposed(lambda g, rule=rule: rule(g, y, *values, **kwargs), result, tangent)
-        if part is not None:
-            total = part if total is None else total + part
-    return total if total is None else _filled(total, result.shape)
+    if kind in (ELEMENTWISE, SUM):
+        for rule, tangent in zip(op.rules, tangents, strict=True):
+            if tangent is not None and rule is not None:
+                part = rule(tangent, y, *values, **kwargs)
+                total = part if total is None else total + part
+    elif kind == LINEAR and "initial" not in kwargs:
+        return op.fn(tangents[0], **kwargs)
+    else:
+        for position, tangent in enumerate(tangents):
+            rule = op.rules[position]
+            if tangent is None or rule is None:
+                continue
+            if kind == PRODUCT:
+                operands = list(values)
+                operands[position] = tangent
+                part = op.fn(*operands, **kwargs)
+            else:
+                part = _transposed(lambda g, rule=rule: rule(g, y, *values, **kwargs), result, tangent)
+            if part is not None:
+                total = part if total is None else total + part
+    if total is None or total.shape == result.shape:
+        return total
+    return np.broadcast_to(total, result.shape)
 
 
 def _transposed(pull: Callable[..., Any], result: Any, tangent: Any) -> Any:
@@ -237,7 +245,7 @@ class Dual(StandIn):
 
     def _apply(self, op: Primitive, args: Any, kwargs: Any) -> Dual:
         """A primitive called by a rule: what `Primitive.__call__` comes to."""
-        if _kinds().get(op) == _LINEAR and "initial" not in kwargs:
+        if kinds_of_rows().get(op) == LINEAR and "initial" not in kwargs:
             return Dual(op.fn(self._array, **kwargs), op.fn(self.tangent, **kwargs))
         values = [x._array if x.__class__ is Dual else x for x in args]
         return _moving(op, op.fn(*values, **kwargs), values, args, kwargs)
@@ -253,7 +261,7 @@ def _moving(op: Primitive, y: Any, values: Sequence[Any], inputs: Sequence[Any],
     if y.dtype.kind != "f":
         return y  # a comparison: nothing moves
     along = [x.tangent if x.__class__ is Dual else None for x in inputs]
-    tangent = _tangent(op, y, y, values, along, kwargs)
+    tangent = tangent_of_result(op, kinds_of_rows().get(op), y, y, values, along, kwargs)
     return y if tangent is None else Dual(y, tangent)
 
 
@@ -267,53 +275,3 @@ _REFLECTED: dict[Any, Callable[[Dual, Any], Any]] = {
     np.subtract: Dual.__rsub__,
 }
 _PLAIN = (np.ndarray, np.generic, int, float)
-
-
-def push_forward(order: Iterable[Node], tangents: dict[Any, Any]) -> dict[Any, None]:
-    """Add to `tangents` those of the nodes of `order` that move; each stands in it after what it depends on.
-
-    Returns the nodes that `tangents` held already, and those that lead to them by linear operations alone.
-    """
-    kinds = _kinds()
-    ends: dict[Any, None] = dict.fromkeys(tangents)
-    for node in order:
-        if node in ends:
-            continue
-        op = node.op
-        kwargs = node.details.get("kwargs") or _NO_KWARGS if node.details else _NO_KWARGS
-        if node.y is FREED or node.spec.dtype.kind != "f":
-            raise StandInError(op.name)
-        if kinds.get(op) == _LINEAR and "initial" not in kwargs:
-            source = node.a
-            if source in tangents:
-                tangents[node] = op.fn(tangents[source], **kwargs)
-                if source in ends:
-                    ends[node] = None
-            continue
-        inputs, saved = node.contents()
-        along = [tangents.get(source) for source in inputs]
-        if [tangent for tangent in along if tangent is not None]:
-            tangent = _tangent(op, node.spec, saved[0], saved[1:], along, kwargs)
-            if tangent is not None:
-                tangents[node] = tangent
-    return ends
-
-
-_NO_KWARGS: dict[str, Any] = {}
-
-
-def lifted(tangents: dict[Node, Any]) -> Lift:
-    """What turns the saved values of a node into Duals, where they move."""
-
-    def lift(saved: tuple[Any, ...], sources: tuple[Any, ...]) -> tuple[Any, ...]:
-        made: Any = saved
-        for position, value in enumerate(saved):
-            if value is not None and value.__class__ is not Spec:
-                tangent = tangents.get(sources[position])
-                if tangent is not None:
-                    if made is saved:
-                        made = list(saved)
-                    made[position] = Dual(value, tangent)
-        return made
-
-    return lift

@@ -14,10 +14,10 @@ import numpy as np
 
 from autograd_lite.backprop import sweep
 from autograd_lite.batched import Batched, members_of
-from autograd_lite.dual import Dual, lifted, push_forward
 from autograd_lite.errors import BackwardError, DetachedError, NotDifferentiableError, OperandError
+from autograd_lite.forward_over_reverse import tangents_of_gradients
 from autograd_lite.grad_mode import NANS, recording
-from autograd_lite.record import Node, topological
+from autograd_lite.record import Node
 from autograd_lite.stand_in import StandInError
 from autograd_lite.tensor import Tensor
 from autograd_lite.transforms import (
@@ -225,25 +225,13 @@ def hvp(f: Function, x: Any, v: Any) -> Any:
 def _forward_over_reverse(trace: Trace, seed: Any, directions: Sequence[Any]) -> list[Any] | None:
     """How the gradient moves when the inputs move along `directions`; None where an operation cannot take Duals."""
     root = trace.outputs[0]._node
-    tangents: dict[Any, Any] = dict(zip(trace.targets, directions, strict=True))
-    if root is None or root.spec.dtype.kind != "f" or any(tensor.dtype.kind != "f" for tensor in trace.inputs):
+    if root is None:
         return None
     try:
-        ends = push_forward(topological([root]), tangents)
-        moved = sweep(
-            {root: seed},
-            retain_graph=True,
-            create_graph=False,
-            targets=ends,
-            useful=tangents,
-            lift=lifted(tangents),
-        )
-        # Below the ends everything is linear: how the gradient moves there is pulled back like a gradient.
-        seeds = {node: g.tangent for node, g in moved.items() if isinstance(g, Dual)}
-        arrived = sweep(seeds, retain_graph=True, create_graph=False, targets=trace.targets, useful=ends)
+        moved = tangents_of_gradients(root, seed, dict(zip(trace.targets, directions, strict=True)))
     except (StandInError, TypeError, ValueError):  # what is wrong without Duals too, shows again without
         return None
     return [
-        np.array(arrived[node], tensor.dtype) if node in arrived else np.zeros(tensor.shape, tensor.dtype)
-        for node, tensor in zip(trace.targets, trace.inputs, strict=True)
+        np.array(moved[node], node.spec.dtype) if node in moved else np.zeros(node.spec.shape, node.spec.dtype)
+        for node in trace.targets
     ]

@@ -387,16 +387,28 @@ def topological(roots: Iterable[Any], *, everything: bool = False) -> list[Any]:
         node = stack.pop()
         if node is None:  # all that the node below depends on is in order
             order.append(stack.pop())
-        elif node not in seen:
+            continue
+        while node not in seen:  # down the first inputs; the others wait
             seen.add(node)
-            stack.append(node)
-            stack.append(None)
+            stack += (node, None)
             op = node.op
             if op is None:  # a leaf
-                continue
-            # `node.inputs`, which takes longer, from the last one on
-            inputs = (node.b, node.a) if op.arity == 2 else (node.a,) if op.arity else node.a[::-1]
-            for source in inputs:
-                if source.__class__ in follow and source not in seen:
-                    stack.append(source)  # noqa: PERF401  # a comprehension takes longer for one or two inputs
+                break
+            arity = op.arity
+            if arity == 2:
+                other = node.b
+                node = node.a
+                if node.__class__ not in follow:
+                    node = other
+                    if node.__class__ not in follow:
+                        break
+                elif other.__class__ in follow:
+                    stack.append(other)
+            elif arity:
+                node = node.a
+                if node.__class__ not in follow:
+                    break
+            else:
+                stack += [source for source in node.a[::-1] if source.__class__ in follow]
+                break
     return order

@@ -140,8 +140,10 @@ class Tensor(ArrayMethods):
             return self._array.copy() if kept else self._array
         if self._shared is not None:
             base, array, node = self._shared
-            rewritten = base._node is not node and base._node.__class__ is Node  # by values that may be equal
-            if base._array is not array and (rewritten or not np.array_equal(base._array, array, equal_nan=True)):
+            if base._array is not array and (
+                (base._node is not node and base._node.__class__ is Node)  # rewritten, by values that may be equal
+                or not np.array_equal(base._array, array, equal_nan=True)
+            ):
                 raise InPlaceError(
                     f"this Tensor of shape {self.shape} is a view of one that was changed in place since; "
                     f"take the view again, or take a .copy() before the change"

@@ -99,23 +99,19 @@ class Trace:
     def __init__(self, what: str, function: Function, args: Sequence[Any], argnums: Any, kwargs: Any) -> None:
         self.what = what
         chosen = _positions(what, argnums, len(args))
-        leaves, self.rebuild_inputs = flatten(
-            tuple(args[i] for i in chosen) if isinstance(argnums, (tuple, list)) else args[chosen[0]]
-        )
+        several = isinstance(argnums, (tuple, list))
+        leaves, self.rebuild_inputs = flatten(tuple([args[i] for i in chosen]) if several else args[chosen[0]])
         self.recorded = is_grad_enabled()
-        # those of other arguments count too, if somebody can ask for the gradient by them
-        others = [arg for i, arg in enumerate(args) if i not in chosen] + list(kwargs.values())
-        self.on_tensors = any(isinstance(leaf, Tensor) for leaf in leaves) or any(
-            isinstance(other, Tensor) and other.requires_grad for other in flatten(others)[0]
-        )
+        self.on_tensors = any(isinstance(leaf, Tensor) for leaf in leaves)
+        if len(args) > len(chosen) or kwargs:  # the others count too, if somebody can ask for the gradient by them
+            others = flatten([arg for i, arg in enumerate(args) if i not in chosen] + list(kwargs.values()))[0]
+            self.on_tensors |= any(isinstance(other, Tensor) and other.requires_grad for other in others)
         with enable_grad():
             self.inputs = [_stand_in(what, leaf) for leaf in leaves]
             self.targets = [tensor._leaf() for tensor in self.inputs]
             stood = self.rebuild_inputs(self.inputs)
             filled = list(args)
-            for position, argument in zip(
-                chosen, stood if isinstance(argnums, (tuple, list)) else [stood], strict=True
-            ):
+            for position, argument in zip(chosen, stood if several else [stood], strict=True):
                 filled[position] = argument
             enclosing = _running.get()
             try:

@@ -134,6 +134,12 @@ def test_what_is_retained_over_two_sweeps_is_an_array():
     assert isinstance(h.grad, np.ndarray) and h.grad == 10.0
 
 
+def test_a_square_does_not_keep_its_result():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    for y in (x**2, 2 / x, x * x):  # of 2 / x the rule reads the result, of the others at most its dtype
+        assert (y._array is y._node.saved[0]) == (y._node.op.name == "divide")
+
+
 def test_structure_survives_the_freeing_of_values():
     x = Tensor([2.0], requires_grad=True, name="x")
     y = np.tanh(x * 3).sum()

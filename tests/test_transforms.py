@@ -135,8 +135,71 @@ def test_hessian_of_several_arguments():
 def test_hvp_of_containers_and_of_a_linear_function():
     found = ag.hvp(lambda p: (p["a"] ** 2 * p["b"]).sum(), {"a": X, "b": X}, {"a": np.ones(3), "b": np.zeros(3)})
     assert np.allclose(found["a"], 2 * X) and np.allclose(found["b"], 2 * X)
+    both = {"a": X, "b": X}
+    found = ag.hvp(lambda p: ((p["a"] + p["b"]) ** 3).sum() + (p["a"][:2] ** 3).sum(), both, both)
+    assert np.allclose(found["b"], 24 * X**2) and np.allclose(found["a"], 24 * X**2 + 6 * X**2 * [1, 1, 0])
     assert np.allclose(ag.hvp(lambda x: (3 * x).sum(), X, X), 0.0)
     assert np.allclose(ag.hessian(lambda x: (3 * x).sum())(X), 0.0)
+
+
+CONSTANT = np.array([[0.5], [-1.5]])
+PARAMETER = Tensor([2.0, -1.0, 0.5], requires_grad=True)
+
+
+@pytest.mark.parametrize(
+    "f",
+    [
+        # what stands last: its result is read by its own rule, or by no rule
+        lambda x: np.tanh(x.sum()),
+        lambda x: np.exp((x**2).mean()),
+        lambda x: -np.sqrt((x**2).sum()),
+        lambda x: 1 / (x * x).sum() + x[0] - 3.0,
+        lambda x: (x[0] * x[1]) * x[2],
+        lambda x: np.maximum(x[0] * x[1], x[2] ** 2),
+        lambda x: x @ x,
+        lambda x: np.sum(x**3, initial=2.0),
+        lambda x: np.prod(x),
+        # a value that is used twice, on ways that move and on ways that do not
+        lambda x: (np.outer(x, x) @ np.tanh(x)).sum() - x.sum() * x.mean(),
+        lambda x: (np.exp(y := x * x) * np.sin(y) + y * y - y / 3).sum(),
+        lambda x: ((x + CONSTANT) * (CONSTANT - x) / (x**2 + 1)).sum(),
+        lambda x: (x[[0, 2, 0]] * x[1:].sum() + x[::-1] ** 2).sum() + (2 * x[:2]).sum() ** 2,
+        lambda x: (np.concatenate([x, x * x]).reshape(2, 3) @ (x * CONSTANT).T).mean(),
+        lambda x: ((PARAMETER * x).sum() * np.sin(PARAMETER @ x)) + (PARAMETER**2).sum(),
+        lambda x: (np.floor(x) * x**2).sum() + np.where(x > 0, x**3, -x).sum(),
+        lambda x: np.cumsum(x * x)[-1] * np.linalg.norm(x) + np.sort(x)[0] ** 3,
+    ],
+)
+def test_a_product_with_the_hessian_is_how_the_gradient_moves(f):
+    v, step = np.array([1.0, -2.0, 0.5]), 1e-4
+    g = ag.grad(f)
+    moved = (8 * (g(X + step * v) - g(X - step * v)) - g(X + 2 * step * v) + g(X - 2 * step * v)) / (12 * step)
+    product = ag.hvp(f, X, v)
+    np.testing.assert_allclose(product, ag.jvp(g, (X,), (v,))[1], rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(product, moved, rtol=1e-6, atol=1e-7)
+    assert PARAMETER.grad is None
+
+
+def test_a_product_with_a_hessian_of_zeros():
+    v = np.ones(3)
+    for f in (lambda x: PARAMETER.sum(), lambda x: x.sum() + (PARAMETER**2).sum(), lambda x: np.floor(x).sum()):
+        np.testing.assert_array_equal(ag.hvp(f, X, v), np.zeros(3))
+    scalar = Tensor(2.0, requires_grad=True)
+    assert ag.hvp(lambda x: x, 3.0, 1.0) == 0.0 == ag.hvp(lambda x: scalar, 3.0, 1.0)
+
+
+def test_a_hook_has_its_say_in_a_product_with_a_hessian():
+    for at in (lambda x, y: x, lambda x, y: y):
+        seen = []
+
+        def f(x, at=at, seen=seen):
+            y = x[:2] ** 2
+            at(x, y).register_hook(lambda g: seen.append(g) or 2 * g)
+            return (y**2).sum()
+
+        product = ag.hvp(f, X, np.ones(3))
+        assert seen
+        np.testing.assert_allclose(product, ag.jvp(ag.grad(f), (X,), (np.ones(3),))[1])
 
 
 def test_stop_gradient():
