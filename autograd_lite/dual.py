@@ -73,7 +73,7 @@ def tangent_of_result(
     if kind in (ELEMENTWISE, SUM):
         for rule, tangent in zip(op.rules, tangents, strict=True):
             if tangent is not None and rule is not None:
-                part = rule(tangent, y, *values, **kwargs)
+                part = rule(tangent, y, *values, **kwargs) if kwargs else rule(tangent, y, *values)
                 total = part if total is None else total + part
     elif kind == LINEAR and "initial" not in kwargs:
         return op.fn(tangents[0], **kwargs)

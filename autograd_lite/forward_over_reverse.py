@@ -77,7 +77,7 @@ def _push_forward(root: Node, tangents: dict[Any, Any], ends: set[Any]) -> tuple
                 tangents[node] = op.fn(tangents[source], **kwargs) if node not in unread else None
                 if source in ends:
                     ends.add(node)
-                    linear.append(node)
+                    linear.append((node, kwargs))
                 else:
                     steps.append((node, (source,), (node.y, node.x), None, None, kwargs))
             continue
@@ -182,13 +182,12 @@ def _pull_back(root: Node, seed: Any, steps: list[Any], tangents: dict[Any, Any]
 def _pull_tangents(linear: list[Any], moved: dict[Any, Any]) -> None:
     """The same from the ends to the leaves: what stands between them pulls a tangent back like a gradient."""
     own: set[Any] = set()
-    for node in reversed(linear):
+    for node, kwargs in reversed(linear):
         g = moved.pop(node, None)
         if g is None:
             continue
         op = node.op
         source = node.a
-        kwargs = node.kwargs
         held = moved.get(source)
         if op.add is not None:
             if source in own and are_arrays(held, g) and op.add(held, g, **kwargs):
