@@ -17,7 +17,7 @@ from autograd_lite.arrays import gradient_like, plain_array
 from autograd_lite.errors import BackwardError, FreedGraphError, OperandError
 from autograd_lite.grad_mode import NANS, OFF, ON, _recording, enable_grad, recording
 from autograd_lite.nans import watch_backward
-from autograd_lite.record import FREED, Leaf, Node, Spec, describe, topological
+from autograd_lite.record import FREED, Leaf, Node, Primitive, Spec, describe, topological
 from autograd_lite.rules.table import ones_of, unchanged
 from autograd_lite.stand_in import StandIn
 from autograd_lite.tensor import Tensor, wrap
@@ -298,73 +298,73 @@ def _chain(node: Any, g: Any, arrived: dict[Any, Any], own: set[Node], retain_gr
     It does what the loop of `_sweep` does, for the usual operations of one or two inputs, which are the inner loop of
     every small model. Others are left to that loop.
     """
-    rule: Any = None
+    second_of: Any = None  # the node whose second rule was called last
     try:
         while True:
             y = node.y
             spec = node.spec
             op = node.op
-            width = op.width
             details = node.details
-            if y is FREED or spec.is_complex:
+            width = op.width
+            if y is FREED or spec.is_complex or (details is not None and not _is_usual(op, details)):
                 return node, g
-            kwargs = None
-            if details is not None:
-                kwargs = details.get("kwargs")
-                if "hooks" in details or "retain" in details or (kwargs and (width != 1 or op.add is not None)):
-                    return node, g
-            leaf = following = None
             if width == 2:
                 source = node.a
                 other = node.b
                 first, second = op.rules
-                a = node.x
-                b = node.z
                 if source.__class__ is Node:
                     if other.__class__ is Node and other is not source:
                         return node, g
-                    following = source
-                    rule = first
-                    r = g if rule is unchanged else rule(g, y, a, b)
+                    r = g if first is unchanged else first(g, y, node.x, node.z)
                     if source.spec is not spec:
                         r = fit(r, source.spec)
-                    rule = second
+                    leaf = None
                     if other.__class__ is Leaf:
                         if other.requires_grad:
                             leaf = other
-                            last = g if rule is unchanged else rule(g, y, a, b)
+                            second_of = node
+                            last = g if second is unchanged else second(g, y, node.x, node.z)
                     elif other is source:
-                        last = rule(g, y, a, b)
+                        second_of = node
+                        last = second(g, y, node.x, node.z)
                         r = r + (last if other.spec is spec else fit(last, other.spec))
                 elif other.__class__ is Node:
-                    following = other
-                    rule = second
-                    r = g if rule is unchanged else rule(g, y, a, b)
-                    if other.spec is not spec:
-                        r = fit(r, other.spec)
-                    if source.__class__ is Leaf and source.requires_grad:
-                        leaf = source
-                        rule = first
-                        last = rule(g, y, a, b)
+                    leaf = source if source.__class__ is Leaf and source.requires_grad else None
+                    source = other
+                    second_of = node
+                    r = g if second is unchanged else second(g, y, node.x, node.z)
+                    if source.spec is not spec:
+                        r = fit(r, source.spec)
+                    if leaf is not None:
+                        second_of = None
+                        last = first(g, y, node.x, node.z)
                 else:
                     flows = source.__class__ is Leaf and source.requires_grad
                     if flows == (other.__class__ is Leaf and other.requires_grad):
                         return node, g
-                    leaf, rule = (source, first) if flows else (other, second)
-                    last = rule(g, y, a, b)
+                    if flows:
+                        leaf = source
+                        last = first(g, y, node.x, node.z)
+                    else:
+                        leaf = other
+                        second_of = node
+                        last = second(g, y, node.x, node.z)
+                    source = r = None
             elif width == 1:
                 source = node.a
-                if source.__class__ is Node:
-                    following = source
-                elif source.requires_grad:
-                    leaf = source
+                (first,) = op.rules
+                if details is None:
+                    r = first(g, y, node.x)
                 else:
-                    return node, g
-                (rule,) = op.rules
-                a = node.x
-                r = last = rule(g, y, a) if kwargs is None else rule(g, y, a, **kwargs)
-                if following is not None and source.spec is not spec:
-                    r = fit(r, source.spec)
+                    r = first(g, y, node.x, **(details.get("kwargs") or {}))
+                if source.__class__ is Node:
+                    leaf = None
+                    if source.spec is not spec:
+                        r = fit(r, source.spec)
+                else:
+                    leaf = source if source.requires_grad else None
+                    last = r
+                    source = None
             else:
                 return node, g
             if leaf is not None:
@@ -381,15 +381,21 @@ def _chain(node: Any, g: Any, arrived: dict[Any, Any], own: set[Node], retain_gr
             if not retain_graph:
                 node.y = FREED
                 node.x = node.z = None
-            if following is None:
+            if source is None:
                 return None, None
-            node = following
+            node = source
             g = r
     except Exception as error:
-        rules = node.op.rules if node.op.width else ()
-        if rule in rules:  # not if a signal's handler raised it between two rules
-            error.add_note(f"raised by the derivative rule of {describe(node)}, input {rules.index(rule)}")
+        if node.op.width:
+            error.add_note(f"raised by the derivative rule of {describe(node)}, input {int(second_of is node)}")
         raise
+
+
+def _is_usual(op: Primitive, details: dict[str, Any]) -> bool:
+    """Whether `_chain` can sweep a node of `op` with these details."""
+    if "hooks" in details or "retain" in details:
+        return False
+    return not details.get("kwargs") or (op.width == 1 and op.add is None)
 
 
 def are_arrays(total: Any, g: Any) -> bool:

@@ -248,11 +248,12 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
             return with_number(self, other)
         a = self._node
         b = other._node
-        flows = 1 if a.__class__ is Node or (a is not None and a.requires_grad) else 0
         if b.__class__ is Node or (b is not None and b.requires_grad):
-            flows += 2
-        keep = kept[flows]
+            keep = kept[3 if a.__class__ is Node or (a is not None and a.requires_grad) else 2]
+        else:
+            keep = kept[1 if a.__class__ is Node or (a is not None and a.requires_grad) else 0]
         if keep is None or recording() != ON:
+            flows = bool(a is not None and a.requires_grad) + 2 * bool(b is not None and b.requires_grad)
             if not flows or recording() != ON:
                 return unusual(self, other)
             look()
@@ -267,12 +268,11 @@ def binary(function: Any, forward: Callable[[Any, Any], Any], *, same_shape: boo
             y = forward(x, z)
         except (TypeError, ValueError) as error:
             raise refused(op, [x, z], {}, error) from error
-        if flows != 3:
-            if a is None:
-                a = self._leaf()
-            if b is None:
-                b = other._leaf()
-        spec = a.spec  # type: ignore[union-attr]
+        if a is None:
+            a = self._leaf()
+        elif b is None:
+            b = other._leaf()
+        spec = a.spec
         its = b.spec  # type: ignore[union-attr]
         if spec is not its or not same_shape:
             try:

@@ -133,6 +133,14 @@ class TestRequiresGradSwitchedBetweenForwardAndBackward:
         assert x.grad is None
         np.testing.assert_array_equal(w.grad, [1.0, 2.0])
 
+    @pytest.mark.parametrize("of_x", [np.tanh, lambda x: x.sum(axis=0), lambda x: x * 2.0, lambda x: x * x])
+    def test_off_stops_the_gradient_of_all_there_is(self, of_x):
+        x = parameter(1.0, 2.0)
+        y = of_x(x)
+        x.requires_grad = False
+        y.sum().backward()
+        assert x.grad is None
+
     def test_data_changed_while_off(self):
         x = parameter(1.0, 2.0)
         x.requires_grad = False

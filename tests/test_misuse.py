@@ -51,6 +51,23 @@ def test_a_failed_backward_changes_no_gradient(x):
     assert w.grad is None and x.grad is None
 
 
+@pytest.mark.parametrize("failing", [0, 1])
+@pytest.mark.parametrize("operands", ["results", "result, parameter", "parameter, result", "parameters"])
+def test_an_error_in_a_rule_says_of_which_input(x, failing, operands):
+    def fail(g, y, a, b):
+        raise ZeroDivisionError("broken rule")
+
+    rules = [lambda g, y, a, b: g, lambda g, y, a, b: g]
+    rules[failing] = fail
+    broken = ag.custom(lambda a, b: a + b, *rules, name="broken")
+    w = Tensor([1.0, 1.0], requires_grad=True)
+    first = x if operands.startswith("parameter") else x * 2
+    second = w if operands.endswith(("parameter", "parameters")) else w * 2
+    with pytest.raises(ZeroDivisionError) as caught:
+        (broken(first, second) * 3).sum().backward()
+    assert [note for note in caught.value.__notes__ if note.endswith(f"input {failing}")]
+
+
 @pytest.mark.parametrize("data", [[1, 2], [True, False], np.array([1], np.uint8)])
 def test_integer_tensors_have_no_gradient(data):
     with pytest.raises(ag.RequiresGradError, match="dtype=float"):
