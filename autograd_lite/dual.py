@@ -26,7 +26,7 @@ from autograd_lite.rules.logistic import expit
 from autograd_lite.rules.piecewise import choice, relu
 from autograd_lite.rules.products import product
 from autograd_lite.rules.reductions import masked
-from autograd_lite.rules.softmax import nll
+from autograd_lite.rules.softmax import nll, softmax
 from autograd_lite.rules.table import COMPOSED, SAMPLES, TABLE, Elementwise
 from autograd_lite.stand_in import StandIn, StandInError
 from autograd_lite.tensor import Tensor
@@ -58,7 +58,8 @@ def kinds_of_rows() -> dict[Primitive, int]:
     kinds.update((TABLE[function], LINEAR) for function in _LINEAR_FUNCTIONS if function in TABLE)
     kinds.update((TABLE[function], PRODUCT) for function in _PRODUCTS)
     kinds.update((TABLE[function], SUM) for function in _SUMS)
-    kinds.update(dict.fromkeys((choice, relu, expit), ELEMENTWISE))  # whose samples are not of elementwise rows only
+    # whose samples are not of elementwise rows only; the Jacobian of softmax is symmetric, which comes to the same
+    kinds.update(dict.fromkeys((choice, relu, expit, softmax), ELEMENTWISE))
     return kinds | {scatter: LINEAR, masked: LINEAR, nll: LINEAR}
 
 

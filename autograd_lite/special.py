@@ -21,6 +21,7 @@ import numpy as np
 from autograd_lite.errors import OperandError
 from autograd_lite.renamed import told_of_renamed
 from autograd_lite.rules import logistic as _logistic
+from autograd_lite.rules import softmax as _softmax
 from autograd_lite.rules import special as _rules
 from autograd_lite.rules.products import as_operand
 from autograd_lite.rules.table import numbers_of
@@ -180,9 +181,7 @@ def softmax(x: Any, axis: Any = None) -> Any:
     >>> softmax(Tensor([1000.0, 1000.0]))
     tensor([0.5, 0.5])
     """
-    x = _floating(x)
-    terms = np.exp(x - _peak(x, axis))
-    return terms / np.sum(terms, axis=axis, keepdims=True)
+    return _softmax.softmax(_floating(x), axis=axis)
 
 
 @told_of_renamed
@@ -197,9 +196,7 @@ def log_softmax(x: Any, axis: Any = None) -> Any:
     >>> log_softmax(Tensor([0.0, -1000.0]))
     tensor([    0., -1000.])
     """
-    x = _floating(x)
-    lowered = x - _peak(x, axis)
-    return lowered - np.log(np.sum(np.exp(lowered), axis=axis, keepdims=True))
+    return _softmax.log_softmax(_floating(x), axis=axis)
 
 
 # --- functions that SciPy does not make ufuncs --------------------------------------------------------------------

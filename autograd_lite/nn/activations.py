@@ -13,12 +13,14 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.arrays import plain_array
-from autograd_lite.direct import unary
+from autograd_lite.direct import apply_unary, unary
 from autograd_lite.errors import OperandError
+from autograd_lite.operations import refused
+from autograd_lite.record import Primitive
 from autograd_lite.renamed import told_of_renamed
 from autograd_lite.rules import piecewise
+from autograd_lite.rules import softmax as rows
 from autograd_lite.rules.logistic import expit
-from autograd_lite.rules.softmax import columns_of
 from autograd_lite.rules.table import TABLE, numbers_of
 from autograd_lite.tensor import Tensor, wrap
 
@@ -188,7 +190,7 @@ def gelu(x: Any, approximate: str = "none") -> Any:
 def peak(x: Any, axis: Any, name: str = "nn") -> Any:
     """The largest element along `axis`, kept as an axis: a constant that keeps exp from overflowing."""
     numbers = numbers_of(x)
-    columns = columns_of(numbers, axis)
+    columns = rows.columns_of(numbers, axis)
     if columns is None:
         try:
             largest = np.maximum.reduce(numbers, axis=axis, keepdims=True, initial=-np.inf)
@@ -206,11 +208,7 @@ def softmax(x: Any, axis: int = -1) -> Any:
     >>> softmax(np.array([1e4, 1e4, -np.inf]))
     array([0.5, 0.5, 0. ])
     """
-    x = signed(x, "softmax")
-    if not x.size:
-        return x
-    exps = np.exp(x - peak(x, axis, "softmax"))
-    return exps * (1.0 / exps.sum(axis=axis, keepdims=True))  # few divisions, forward and back
+    return _along(rows.softmax, x, axis)
 
 
 @told_of_renamed
@@ -220,11 +218,17 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
     >>> log_softmax(np.array([0.0, 1e4]))
     array([-10000.,      0.])
     """
-    x = signed(x, "log_softmax")
-    if not x.size:
-        return x
-    shifted = x - peak(x, axis, "log_softmax")
-    return shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
+    return _along(rows.log_softmax, x, axis)
+
+
+def _along(row: Primitive, x: Any, axis: Any) -> Any:
+    x = signed(x, row.name)
+    if isinstance(x, Tensor):
+        return apply_unary(row, x, {"axis": axis})
+    try:
+        return row(x, axis=axis)
+    except (TypeError, ValueError) as error:
+        raise refused(row, [x], {"axis": axis}, error) from error
 
 
 @told_of_renamed

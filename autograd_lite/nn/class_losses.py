@@ -12,7 +12,6 @@ from autograd_lite.errors import OperandError
 from autograd_lite.nn.activations import log_softmax, operand, signed, softplus
 from autograd_lite.nn.reduction import checked_weight, named, pair, real_only, reduced, repeats_to
 from autograd_lite.rules.indexing import getitem, numbers, scatter
-from autograd_lite.rules.softmax import log_softmax as log_softmax_in_one
 from autograd_lite.rules.softmax import nll
 from autograd_lite.rules.table import numbers_of
 from autograd_lite.tensor import Tensor
@@ -163,10 +162,10 @@ def cross_entropy(
     if target.dtype.kind in "iu":
         logits, labels, rows = _labels(name, input, target, ignore_index)
         if weight is None and rows is None and not label_smoothing:
-            return _nll(name, _log_softmax(logits), labels, target.shape, reduction)
+            return _nll(name, log_softmax(logits, 1), labels, target.shape, reduction)
         smoothing = _checked_smoothing(name, label_smoothing)
         weight = _class_weight(name, weight, input)
-        return _of_labels(name, _log_softmax(logits), labels, rows, target.shape, reduction, weight, smoothing)
+        return _of_labels(name, log_softmax(logits, 1), labels, rows, target.shape, reduction, weight, smoothing)
     if input.ndim and target.shape == input.shape[: input.ndim > 1] + input.shape[2:]:
         raise OperandError(
             f"{name}: scores of shape {input.shape} and labels of dtype {target.dtype}; labels must be integers, "
@@ -283,13 +282,6 @@ def _class_weight(name: str, weight: Any, scores: Any) -> Any:
             f"({classes},)"
         )
     return weight
-
-
-def _log_softmax(logits: Any) -> Any:
-    """`log_softmax` of each row, as one operation."""
-    if isinstance(logits, Tensor):  # past what finds that out for any arguments
-        return apply_unary(log_softmax_in_one, logits, {"axis": 1})
-    return log_softmax_in_one(logits, axis=1)
 
 
 def _chosen(scores: Any, labels: Any) -> Any:

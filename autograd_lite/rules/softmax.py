@@ -1,4 +1,4 @@
-"""The rules of log_softmax and nll, which losses of classes are made of."""
+"""The rules of softmax, log_softmax, and nll, which losses of classes and attention are made of."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 from autograd_lite.record import Primitive
 from autograd_lite.rules.indexing import scatter
 from autograd_lite.rules.reductions import mean_of_array, over
-from autograd_lite.rules.table import call, holomorphic, ones_of, real, rule, spread
+from autograd_lite.rules.table import Input, call, holomorphic, ones_of, real, rule, spread
 
-__all__ = ["columns_of", "log_softmax", "nll"]
+__all__ = ["columns_of", "log_softmax", "nll", "softmax"]
 
 
 # Bound once, as for the sums of few numbers in `reductions`.
@@ -31,7 +31,53 @@ def columns_of(x: Any, axis: Any) -> Any:
     return None
 
 
+def _softmax(x: Any, axis: Any = -1) -> Any:
+    if not x.size:
+        return x.copy()
+    columns = columns_of(x, axis)
+    if columns is None:
+        shifted = np.asarray(x - _maximum(x, axis, None, None, True))  # a new array, whose memory is used on
+        np.exp(shifted, out=shifted)
+        shifted *= 1.0 / _add(shifted, axis, None, None, True)
+        return shifted
+    columns -= _maximum(columns)
+    np.exp(columns, out=columns)
+    columns *= 1.0 / _add(columns)
+    return columns.T.copy().reshape(x.shape)
+
+
+def _softmax_rule(g: Any, y: Any, x: Any, axis: Any = -1) -> Any:
+    if g.__class__ is np.ndarray is y.__class__ and g.dtype is y.dtype and y.dtype.char in "df":  # the same, in place
+        if axis.__class__ is int and axis in (-1, y.ndim - 1):
+            r = np.subtract(g, np.vecdot(g, y)[..., None])
+        else:
+            r = g * y
+            np.subtract(g, _add(r, axis, None, None, True), out=r)
+        r *= y
+        return r
+    return y * (g - (g * y).sum(axis=axis, keepdims=True))
+
+
+#: exp(x) / sum(exp(x)) along `axis`; dy = y * (g - sum(g * y)), for its Jacobian is diag(y) - y yᵀ
+softmax: Primitive = holomorphic(
+    _softmax,
+    _softmax_rule,
+    name="softmax",
+    sample=[
+        call(real(3, 4)),
+        call(real(2, 3, 2), axis=1),
+        call(real(2, 3), axis=(0, 1)),
+        call(real(2, 3), axis=None),
+        call(real(32, 2), axis=1),
+        call(real(3), axis=0),
+        call(Input((3, 2), "complex")),
+    ],
+)
+
+
 def _log_softmax(x: Any, axis: Any = -1) -> Any:
+    if not x.size:
+        return x.copy()
     columns = columns_of(x, axis)
     if columns is None:
         shifted = x - _maximum(x, axis, None, None, True)

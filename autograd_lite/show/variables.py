@@ -132,6 +132,8 @@ class Variables:
             return True
         if not self.gradients:
             return False
+        if entry.operation == "softmax":
+            return True  # its rule reads it twice, and what arrives there too
         if reciprocal(full) is not None:
             return True
         if full.kind == "sum" and full.parts[0] == ONE and users[0].operation in ("divide", "reciprocal"):
@@ -150,7 +152,7 @@ class Variables:
         return times
 
     def _is_activation(self, entry: Entry, full: Expression) -> bool:
-        """Whether it is the function, entry by entry, of one layer's affine part."""
+        """Whether it is the function, entry by entry or as softmax, of one layer's affine part."""
         function = full.kind == "call" and full.value[1] not in ("exp", "log")
         layer = self._layer_of(entry, full)
         if layer is None:  # a gate is the function of a part of the affine part
@@ -250,11 +252,11 @@ def _is_plain(full: Expression) -> bool:
 
 
 def _is_elementwise(full: Expression) -> bool:
-    """Whether each entry of it depends on the same entry of its variables alone."""
+    """Whether each entry of it depends on the same entry of its variables alone, or on those of its row by softmax."""
     if full.kind == "call":
         function = getattr(np, full.value[1], None)
         ufunc = isinstance(function, np.ufunc) and function.signature is None
-        if not ufunc and full.value[1] not in ("where", "sigmoid", "relu"):
+        if not ufunc and full.value[1] not in ("where", "sigmoid", "relu", "softmax"):
             return False
     elif full.kind not in ("name", "number", "constant", "sum", "product", "power", "infix", "text", "magnitude"):
         return False

@@ -17,7 +17,7 @@ import numpy as np
 from autograd_lite.record import Primitive
 from autograd_lite.rules.indexing import scatter
 from autograd_lite.rules.norms import count_norm, nuclear_norm, p_norm
-from autograd_lite.rules.softmax import log_softmax, nll
+from autograd_lite.rules.softmax import log_softmax, nll, softmax
 from autograd_lite.rules.table import TABLE
 from autograd_lite.show.digits import argument, told
 from autograd_lite.show.expression import (
@@ -55,7 +55,7 @@ def written_as(entry: Entry, inputs: list[Expression]) -> Expression:
     axes = entry.static.get("axis")
     if isinstance(axes, tuple) and len(axes) == 1:
         static["axis"] = argument(axes[0])
-    if node.op is log_softmax:
+    if node.op in (softmax, log_softmax):
         static.setdefault("axis", "-1")  # nobody who reads the name knows that
     if node.op is scatter and entry.dtype.kind == "c":
         static["dtype"] = "complex"  # the zeros to add to must be of that kind

@@ -206,7 +206,7 @@ def test_what_is_no_number_is_refused(f, x):
 @pytest.mark.parametrize("axis", [5, -3, "a", 1.5, (0, 2)])
 def test_an_axis_that_is_not_there_is_refused_by_name(f, axis):
     for x in (np.ones((2, 3)), Tensor(np.ones((2, 3)), requires_grad=True)):
-        with pytest.raises(OperandError, match=rf"^{f.__name__}: an input of shape \(2, 3\) along axis="):
+        with pytest.raises(OperandError, match=rf"^{f.__name__}: (an input|operands) of shape \(2, 3\).* axis="):
             f(x, axis)
 
 

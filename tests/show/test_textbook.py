@@ -71,7 +71,7 @@ def layer_norm():
     return (((x - mean) / np.sqrt(variance + 1e-5) * gamma + beta) ** 2).sum()
 
 
-def attention():
+def attention(softmax=softmax):
     x = data("x", 4, 3)
     q, k, v = (x @ parameter(name, 3, 2, seed=i) for i, name in enumerate("QKV"))
     return ((softmax(q @ k.T / np.sqrt(2)) @ v) ** 2).sum()
@@ -104,6 +104,9 @@ MODELS = {
     "dense layer, squared error": lambda: ((dense() - data("y", 4, 2)) ** 2).mean(),
     "softmax, cross-entropy": softmax_cross_entropy,
     "cross-entropy of nn": lambda: nn.cross_entropy(dense(), np.array([0, 1, 0, 1])),
+    "softmax of nn": lambda: -(data("y", 4, 2) * np.log(nn.softmax(dense()))).sum(axis=1).mean(),
+    "attention of nn": lambda: attention(nn.softmax),
+    "softmax alone": lambda: (nn.softmax(np.abs(parameter("w", 3))) ** 2).sum(),
     "sigmoid, binary cross-entropy": sigmoid_cross_entropy,
     "logistic regression": logistic_regression,
     "sigmoid network": lambda: perceptron(nn.sigmoid, nn.sigmoid),
@@ -145,6 +148,19 @@ EXPECTED = {
         "L = −mean(log_softmax(z, axis=1)[[0, 1, 2, 3], [0, 1, 0, 1]])",
         "dz = softmax(z, axis=1) / 4 − scatter(1 / 4, index=",
         "softmax(x, axis) is exp(x) / sum(exp(x), axis, keepdims=True)",
+    ],
+    "softmax of nn": [
+        "z = x W + b    (b is repeated, (2,) to (4, 2))\na = softmax(z, axis=-1)",
+        "da = −y / (4 · a)\ndz = a ⊙ (da − sum(da ⊙ a, axis=-1, keepdims=True))",
+    ],
+    "attention of nn": [
+        "a₃ = softmax(z₃, axis=-1)",
+        "z₅ = a₃ z₄",
+        "dz₃ = a₃ ⊙ (da₃ − sum(da₃ ⊙ a₃, axis=-1, keepdims=True))",
+    ],
+    "softmax alone": [
+        "t₁ = softmax(|w|, axis=-1)\n L = sum(t₁²)",
+        "t₁ ⊙ (dt₁ − sum(dt₁ ⊙ t₁, axis=-1, keepdims=True))",
     ],
     "sigmoid, binary cross-entropy": ["a = 1 / (1 + exp(−z))", "dz = da ⊙ a ⊙ (1 − a)"],
     "logistic regression": ["a = σ(z)", "dz = da ⊙ a ⊙ (1 − a)", " and σ(x) is 1 / (1 + exp(−x))"],
@@ -372,6 +388,8 @@ LOGITS = {
     "along both axes": lambda z: (row(z, axis=(0, 1)) * data("y", 4, 3)).sum(),
     "along the last axis": lambda z: (row(2 * z) * data("y", 4, 3)).sum(),
     "read twice": lambda z: (row(z) * np.exp(row(z))).sum(),
+    "softmax": lambda z: (nn.softmax(z, axis=0) * data("y", 4, 3)).sum(),
+    "gradients of squares of softmax": lambda z: squared_gradient(z, (nn.softmax(z) ** 2).sum()),
     "its exponential": lambda z: (np.exp(row(z)) * data("y", 4, 3)).sum(),
     "gradients of the loss": lambda z: squared_gradient(z, nn.cross_entropy(z, LABELS)),
     "gradients of squares": lambda z: squared_gradient(z, (row(z) ** 2).sum()),
