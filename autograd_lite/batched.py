@@ -100,7 +100,8 @@ class Batched(StandIn):
                 return Batched(ufunc(*[_lifted(x, longest) for x in inputs]))
         if method == "reduce" and set(kwargs) <= {"axis", "keepdims"}:
             axis = kwargs.get("axis", 0)
-            axes = range(self.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+            every = axis is None or not self.ndim  # NumPy takes axis=0 and axis=-1 of a number
+            axes = range(self.ndim) if every else axis if isinstance(axis, tuple) else (axis,)
             kwargs["axis"] = tuple([one % self.ndim + 1 for one in axes])
             return Batched(ufunc.reduce(self.members, **kwargs))
         return self._one_by_one(getattr(ufunc, method), inputs, kwargs)

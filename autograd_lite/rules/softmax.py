@@ -26,7 +26,7 @@ def columns_of(x: Any, axis: Any) -> Any:
     """
     if axis.__class__ is int and x.ndim and axis in (-1, x.ndim - 1):
         width = x.shape[-1]
-        if 0 < width <= 32 and 32 * width <= x.size:
+        if 0 < width <= 32 and 32 * width <= x.size and x.dtype.isnative:
             return (x if x.ndim == 2 else x.reshape(-1, width)).T.copy()
     return None
 
@@ -36,10 +36,10 @@ def _softmax(x: Any, axis: Any = -1) -> Any:
         return x.copy()
     columns = columns_of(x, axis)
     if columns is None:
-        shifted = np.asarray(x - _maximum(x, axis, None, None, True))  # a new array, whose memory is used on
-        np.exp(shifted, out=shifted)
-        shifted *= 1.0 / _add(shifted, axis, None, None, True)
-        return shifted
+        y = x - _maximum(x, axis, None, None, True)
+        y = np.exp(y, out=y if y.ndim else None)  # no number, but a new array, whose memory is used on
+        y *= 1.0 / _add(y, axis, None, None, True)
+        return y
     columns -= _maximum(columns)
     np.exp(columns, out=columns)
     columns *= 1.0 / _add(columns)
@@ -70,6 +70,7 @@ softmax: Primitive = holomorphic(
         call(real(2, 3), axis=None),
         call(real(32, 2), axis=1),
         call(real(3), axis=0),
+        call(real()),
         call(Input((3, 2), "complex")),
     ],
 )
@@ -115,6 +116,7 @@ log_softmax: Primitive = holomorphic(
         call(real(2, 3), axis=(0, 1)),
         call(real(32, 2), axis=1),
         call(real(3), axis=0),
+        call(real()),
     ],
 )
 

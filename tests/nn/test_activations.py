@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from autograd_lite import Tensor, nn
+from autograd_lite import Tensor, nn, special
 from autograd_lite.errors import OperandError
 from autograd_lite.nn import activations
 from autograd_lite.nn.activations import peak
@@ -224,3 +224,19 @@ def test_arrays_in_the_byte_order_of_another_machine(f, kind):
     expected = f(x.astype(x.dtype.newbyteorder("=")))
     np.testing.assert_array_equal(np.asarray(f(x)), expected)
     np.testing.assert_array_equal(f(Tensor(x)).numpy(), expected)
+
+
+@pytest.mark.parametrize("f", [nn.softmax, nn.log_softmax])
+@pytest.mark.parametrize("rows", [1, 40])
+def test_what_is_made_of_arrays_in_another_byte_order_is_in_that_of_this_machine(f, rows):
+    assert f(np.ones((rows, 3), ">f8")).dtype.isnative
+
+
+@pytest.mark.parametrize("axis", [-1, 0, None])
+def test_softmax_of_one_number_is_1_whatever_it_is(axis):
+    for f, y in ((nn.softmax, 1.0), (nn.log_softmax, 0.0), (special.softmax, 1.0), (special.log_softmax, 0.0)):
+        assert isinstance(f(3.0, axis=axis), np.float64)
+        x = Tensor(3.0, requires_grad=True)
+        z = f(x, axis=axis)
+        z.sum().backward()
+        assert z.item() == y and x.grad == 0.0 and x.grad.shape == ()
