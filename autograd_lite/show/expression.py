@@ -528,8 +528,9 @@ def spelled_out(e: Expression) -> Expression:
     if e.kind != "call" or e.value[1] not in ("softmax", "log_softmax"):
         return e
     (x,), axes = e.parts, e.value[2]
-    summed = range(len(x.shape)) if axes == "axis=None" else [int(i) % len(x.shape) for i in re.findall(r"-?\d+", axes)]
-    kept = tuple(1 if axis in summed else length for axis, length in enumerate(x.shape))
+    summed = {int(i) for i in re.findall(r"-?\d+", axes)}
+    every, ndim = axes == "axis=None", len(x.shape)
+    kept = tuple(1 if every or summed & {axis, axis - ndim} else length for axis, length in enumerate(x.shape))
     exps = call("exp", "exp", "", (x,), x.shape)
     total = call("sum", "sum", f"{axes}, keepdims=True", (exps,), kept)
     return divide(exps, total) if e.value[1] == "softmax" else minus(x, call("ln", "log", "", (total,), kept))

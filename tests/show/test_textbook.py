@@ -389,6 +389,7 @@ LOGITS = {
     "along the last axis": lambda z: (row(2 * z) * data("y", 4, 3)).sum(),
     "read twice": lambda z: (row(z) * np.exp(row(z))).sum(),
     "softmax": lambda z: (nn.softmax(z, axis=0) * data("y", 4, 3)).sum(),
+    "softmax and log_softmax of a number": lambda z: nn.softmax(z.sum()) * z.mean() + nn.log_softmax(z.mean()),
     "gradients of squares of softmax": lambda z: squared_gradient(z, (nn.softmax(z) ** 2).sum()),
     "its exponential": lambda z: (np.exp(row(z)) * data("y", 4, 3)).sum(),
     "gradients of the loss": lambda z: squared_gradient(z, nn.cross_entropy(z, LABELS)),
