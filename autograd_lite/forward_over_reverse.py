@@ -86,7 +86,11 @@ def _push_forward(root: Node, tangents: dict[Any, Any], ends: set[Any]) -> tuple
         if node in unread:
             tangent = None
         else:
-            tangent = tangent_of_result(op, kind, node.spec, saved[0], saved[1:], along, kwargs)
+            try:
+                tangent = tangent_of_result(op, kind, node.spec, saved[0], saved[1:], along, kwargs)
+            except Exception as error:
+                error.add_note(f"raised by a derivative rule of {describe(node)}")
+                raise
             if tangent is None:
                 continue
         tangents[node] = tangent

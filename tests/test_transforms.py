@@ -202,6 +202,16 @@ def test_a_hook_has_its_say_in_a_product_with_a_hessian():
         np.testing.assert_allclose(product, ag.jvp(ag.grad(f), (X,), (np.ones(3),))[1])
 
 
+def test_an_error_on_the_way_of_a_tangent_names_the_operation():
+    def refused(g, y, x):
+        raise RuntimeError("no derivative today")
+
+    doubled = ag.custom(lambda x: 2 * x, refused)
+    with pytest.raises(RuntimeError, match="no derivative today") as caught:
+        ag.hvp(lambda x: (doubled(x) ** 2).sum(), X, X)
+    assert any("derivative rule of" in note and "of shape (3,)" in note for note in caught.value.__notes__)
+
+
 def test_stop_gradient():
     assert ag.grad(lambda x: x * ag.stop_gradient(x))(3.0) == 3.0
     assert ag.grad(lambda x: ag.stop_gradient({"a": x})["a"] * 2 + x)(3.0) == 1.0
