@@ -232,9 +232,10 @@ class Dual(StandIn):
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function is np.where and len(args) == 3 and not isinstance(args[0], Dual):
             x, y = ((part._array, part.tangent) if isinstance(part, Dual) else (part, 0.0) for part in args[1:])
-            return Dual(np.where(args[0], x[0], y[0]), np.where(args[0], x[1], y[1]))
+            made = np.where(args[0], x[0], y[0])
+            return Dual(made, _filled(np.where(args[0], x[1], y[1]), made.shape))
         if function is np.zeros_like:
-            return np.zeros_like(self._array)
+            return np.zeros_like(self._array, *args[1:], **kwargs)
         op = TABLE.get(function)
         if op is not None:
             args, kwargs = bound(function, op, args, kwargs)

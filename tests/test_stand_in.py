@@ -37,6 +37,25 @@ def test_lists_line_up_with_the_axes_of_a_member():
         np.testing.assert_array_equal(found.members, [each(x) for x in numbers.members])
 
 
+def test_a_tangent_has_the_shape_and_the_dtype_of_its_array():
+    moving = Dual(STACK[0], STACK[1])
+    for condition, x, y, tangent in (
+        ([True, False], moving, np.ones((3, 2)), [[2.0, 0.0]] * 3),
+        ([True, False], np.ones((3, 2)), moving, [[0.0, 3.0]] * 3),
+        (True, moving, np.ones(2), [2.0, 3.0]),
+    ):
+        np.testing.assert_array_equal(np.where(condition, x, y).tangent, tangent)
+    assert np.zeros_like(moving, shape=(4,), dtype=np.float32).dtype == np.float32
+    assert np.zeros_like(moving, shape=(4,)).shape == (4,)
+
+
+def test_a_number_is_summed_over_any_axis_that_numpy_takes():
+    numbers = Batched(np.array([1.0, 2.0, 3.0]))
+    for axis in (None, 0, -1):
+        for total in (numbers.sum(axis), np.sum(numbers, axis=axis, keepdims=True)):
+            np.testing.assert_array_equal(total.members, numbers.members)
+
+
 def test_a_dtype_is_not_taken_for_keepdims():
     assert np.sum(Batched(STACK)).shape == ()
     with pytest.raises(TypeError):
