@@ -33,7 +33,7 @@ def columns_of(x: Any, axis: Any) -> Any:
 
 def _softmax(x: Any, axis: Any = -1) -> Any:
     if not x.size:
-        return x.copy()
+        return x + _add(x, axis, None, None, True)  # as empty, but an axis that is not there is refused
     columns = columns_of(x, axis)
     if columns is None:
         y = x - _maximum(x, axis, None, None, True)
@@ -78,7 +78,7 @@ softmax: Primitive = holomorphic(
 
 def _log_softmax(x: Any, axis: Any = -1) -> Any:
     if not x.size:
-        return x.copy()
+        return x + _add(x, axis, None, None, True)  # as empty, but an axis that is not there is refused
     columns = columns_of(x, axis)
     if columns is None:
         shifted = x - _maximum(x, axis, None, None, True)

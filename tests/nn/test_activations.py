@@ -187,6 +187,10 @@ def test_whole_numbers_do_not_wrap_round(function, dtype):
 def test_softmax_of_no_classes_is_empty():
     x = Tensor(np.zeros((2, 0)), requires_grad=True)
     assert nn.softmax(x).shape == nn.log_softmax(x).shape == (2, 0)
+    for f in (nn.softmax, nn.log_softmax, special.softmax, special.log_softmax):
+        assert f(x, axis=0).shape == f(x, axis=None).shape == (2, 0)
+        with pytest.raises(OperandError, match="axis 2 is out of bounds"):
+            f(x, axis=2)
 
 
 @pytest.mark.parametrize("f", [*ALL.values(), nn.Dense(3, 2), nn.Embedding(9, 2)])
