@@ -5,6 +5,7 @@ It belongs to this thread and async task only, and is set for a `with` block or 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import linecache
 import os
@@ -12,6 +13,8 @@ import sys
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
+
+from autograd_lite.errors import OperandError
 
 if TYPE_CHECKING:
     from autograd_lite.record import Node
@@ -42,11 +45,29 @@ class _Recording:
             raise
 
     def __exit__(self, *_: object) -> None:
-        _recording.reset(self._tokens[-1])  # before anything is called after which Ctrl-C may come
-        self._tokens.pop()
+        token = self._tokens[-1]
+        try:
+            _recording.reset(token)  # before anything is called after which Ctrl-C may come
+        except (ValueError, RuntimeError):  # that of another thread or task, which has entered this block since
+            token = self._own_token()
+        self._tokens.remove(token)
+
+    def _own_token(self) -> Any:
+        """The last token of this thread and task, which has been used by now."""
+        for token in self._tokens[::-1]:
+            with contextlib.suppress(ValueError, RuntimeError):
+                _recording.reset(token)
+                return token
+        raise RuntimeError("a block is left that was not entered")
 
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         import inspect  # here, because it makes the import of the package longer
+
+        if not callable(function) or isinstance(function, type):
+            raise OperandError(
+                f"no_grad, enable_grad, debug: {function!r:.60} cannot be decorated; give a function or a method, or "
+                f"write a block, `with ag.no_grad():`"
+            )
 
         on, off = self._on, self._off
         made: Callable[..., Any]

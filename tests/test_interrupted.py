@@ -154,7 +154,7 @@ def test_a_block_that_is_interrupted_while_it_begins_leaves_the_recording_as_it_
         def append(self, token: Any) -> None:
             raise KeyboardInterrupt
 
-        def pop(self, index: Any = -1) -> Any:
+        def remove(self, token: Any) -> None:
             raise KeyboardInterrupt
 
     before = grad_mode.recording()
