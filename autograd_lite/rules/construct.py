@@ -10,7 +10,8 @@ import numpy as np
 
 from autograd_lite.errors import OperandError
 from autograd_lite.rules.products import as_operand
-from autograd_lite.rules.table import Input, call, composed, real, rule
+from autograd_lite.rules.table import Input, call, composed, numbers_of, real, rule
+from autograd_lite.rules.ufunc_forms import flows, plainly
 
 # --- constants in the shape of another array ------------------------------------------------------------------------
 
@@ -202,6 +203,12 @@ def _meshgrid(*xi: Any, copy: bool = True, sparse: bool = False, indexing: str =
     if not sparse:
         grids = list(np.broadcast_arrays(*grids))
     return tuple([np.copy(grid) for grid in grids] if copy else grids)
+
+
+@composed(np.ix_, sample=[call(real(2), real(3)), call(real(3)), call(real(2), np.array([True, False, True]))])
+def _open_mesh(*args: Any) -> Any:
+    plain = plainly("ix_", np.ix_, *[numbers_of(x) for x in args])
+    return tuple([x.reshape(part.shape) if flows(x) else part for x, part in zip(args, plain, strict=True)])
 
 
 # --- a function along an axis -------------------------------------------------------------------------------------

@@ -285,7 +285,6 @@ def _insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
 
 
 plain(
-    np.ix_,
     np.diag_indices_from,
     np.tril_indices_from,
     np.triu_indices_from,
