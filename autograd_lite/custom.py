@@ -62,7 +62,7 @@ def custom(forward: Callable[..., Any], *rules: Callable[..., Any] | None, name:
         y = plain_array(called, forward(*[_frozen(array) for array in arrays], **static))
         if y.dtype.kind not in "biufc":
             raise OperandError(f"{called}: it returned dtype {y.dtype}; a primitive returns one numeric array")
-        return np.array(y) if any(np.may_share_memory(y, array) for array in arrays) or y.base is not None else y
+        return np.array(y)  # it may be an argument, or an array that the next call writes to
 
     guarded = [None if rule is None else _guarded(called, rule, i) for i, rule in enumerate(rules)]
     op = Primitive(compute, tuple(guarded), name=called, prints=f"{called}({', '.join(['{}'] * len(rules))})")

@@ -472,19 +472,20 @@ class Tensor(ArrayMethods):
                     f"write it out of place (x = x + ...), or convert with .astype first"
                 )
             result = result.astype(self.dtype)
-        recorded = result._node
+        recorded, array = result._node, result._array
         if self._shared is LENT and recorded is None:
-            self._array[...] = result._array  # whoever holds the array sees the change, as with NumPy
-            return self
-        self._shared = None
+            self._array[...] = array  # whoever holds the array sees the change, as with NumPy
+            array = self._array
+        else:
+            self._shared = None
         if recorded is not None:
             if node is not None and node.name:
                 recorded.note("name", node.name)
-            self._array, self._node = result._array, recorded
+            self._array, self._node = array, recorded
         elif node is None or (node.__class__ is Leaf and node.requires_grad) or not is_grad_enabled():
-            self._replace(result._array)
-        else:  # data that a graph already shows with its old value
-            self._array, self._node = result._array, None
+            self._replace(array)
+        else:  # data that a graph already shows with its old value, or a result that data was written over
+            self._array, self._node = array, None
             if node.name:
                 self.name = node.name
         return self

@@ -1,6 +1,8 @@
 """Bad input: each misuse has an error of its own type that names the operation, the shapes and the cure."""
 
+import asyncio
 import math
+import threading
 
 import numpy as np
 import pytest
@@ -371,3 +373,85 @@ def test_what_stands_in_the_wrong_place_is_told(call, message):
 def test_a_boolean_of_numpys_says_whether_a_gradient_is_wanted():
     assert Tensor([1.0], np.True_).requires_grad
     assert not Tensor([1.0], np.False_).requires_grad
+
+
+def test_a_forward_may_write_to_the_same_array_at_each_call():
+    buffer = np.empty(2)
+
+    def forward(a):
+        return np.square(a, out=buffer)
+
+    square = ag.custom(forward, lambda g, y, a: 2 * a * g)
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    first = square(x)
+    second = square(first)
+    assert first.tolist() == [1.0, 4.0] and second.tolist() == [1.0, 16.0]
+    (first + second).sum().backward()
+    assert x.grad.tolist() == [6.0, 36.0]
+
+
+@pytest.mark.parametrize("looked_at", [False, True])
+def test_data_written_over_a_result_ends_its_gradient(looked_at, x):
+    h = x * 2
+    if looked_at:
+        assert h.data.tolist() == [2.0, 4.0]
+    np.add(np.ones(2), 1.0, out=h)
+    (h * x).sum().backward()
+    assert h.tolist() == [2.0, 2.0] and x.grad.tolist() == [2.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda values, _: np.ones(2).__imul__(values),
+        lambda _, mask: np.add(1.0, np.ones(2), where=mask, out=Tensor([0.0, 0.0])),
+        lambda _, mask: np.add.reduce(Tensor([1.0, 2.0], requires_grad=True), where=mask),
+    ],
+)
+def test_an_outdated_view_is_no_mask_and_no_plain_operand(use):
+    values, masks = Tensor(np.ones((2, 2))), Tensor(np.array([[True, False], [True, True]]))
+    row, mask = values[0], masks[0]
+    use(row, mask)
+    values[0, 0], masks[0, 0] = 5.0, False
+    with pytest.raises(ag.InPlaceError, match="a view of one that was changed in place"):
+        use(row, mask)
+
+
+def test_an_open_mesh_of_values_carries_their_gradient(x):
+    rows, columns = np.ix_(x, [1.0, 2.0, 4.0])
+    (rows * columns).sum().backward()
+    assert x.grad.tolist() == [7.0, 7.0]
+    rows, columns = np.ix_(Tensor([True, False, True]), [0, 1])
+    assert rows.tolist() == [[0], [2]] and columns.dtype.kind == "i"
+    with pytest.raises(ag.OperandError, match="ix_: .*1 dimensional"):
+        np.ix_(Tensor(np.ones((2, 2)), requires_grad=True))
+
+
+def test_threads_and_tasks_can_share_a_block(x):
+    block = ag.no_grad()
+
+    async def task(first, other):
+        with block:
+            first.set()
+            await other.wait()
+            inside = ag.is_grad_enabled()
+        return inside, ag.is_grad_enabled()
+
+    async def both():
+        one, two = asyncio.Event(), asyncio.Event()
+        return await asyncio.gather(task(one, two), task(two, one))
+
+    assert asyncio.run(both()) == [(False, True), (False, True)]
+
+    told = []
+    with block:
+        thread = threading.Thread(target=lambda: (block.__enter__(), told.append((x * 2).requires_grad)))
+        thread.start()
+        thread.join()
+    assert told == [False] and ag.is_grad_enabled()
+
+
+@pytest.mark.parametrize("thing", [3, Tensor([1.0]), Tensor])
+def test_only_functions_are_decorated(thing):
+    with pytest.raises(ag.OperandError, match=r"no_grad, .*cannot be decorated; give a function"):
+        ag.no_grad(thing)

@@ -161,7 +161,8 @@ def all_or_none() -> Iterator[None]:
 
 def numbers_of(x: Any) -> Any:
     """The plain array behind `x`, for masks and indices that no gradient flows through."""
-    return getattr(x, "_array", x)
+    seen = getattr(x, "_seen", None)  # which refuses a view of what was changed since
+    return getattr(x, "_array", x) if seen is None else seen()
 
 
 def conj(x: Any) -> Any:
