@@ -57,7 +57,10 @@ class Module:
 
     def __setattr__(self, name: str, value: Any) -> None:
         before = self.__dict__.get(name)
-        if isinstance(before, Tensor) and isinstance(value, (np.ndarray, np.generic, int, float)):
+        if isinstance(before, Tensor) and (
+            isinstance(value, (np.ndarray, np.generic, int, float))
+            or (isinstance(value, Tensor) and before.requires_grad and not value.requires_grad)
+        ):
             _keep_parameter(self, name, before)
         object.__setattr__(self, name, value)
         if before is not value and isinstance(before, (Tensor, list, tuple, dict)):
@@ -385,11 +388,12 @@ def _is_parameter(owner: Module, tensor: Tensor) -> bool:
 
 
 def _keep_parameter(owner: Module, name: str, parameter: Tensor) -> None:
-    """Refuse numbers in the place of a parameter: they would be saved with the model, and never trained again."""
+    """Refuse plain numbers, or data, in the place of a parameter: they would never be trained again."""
     if _is_parameter(owner, parameter):
         raise OperandError(
             f"{type(owner).__name__}: {name} is a parameter of shape {parameter.shape}, and would no longer be trained "
-            f"with plain numbers in its place; set {name}.data, or {name}.requires_grad = False to freeze it"
+            f"with what does not require grad in its place; set {name}.data, or {name}.requires_grad = False to freeze "
+            f"it"
         )
 
 

@@ -367,7 +367,9 @@ def test_deviations_whose_squares_overflow_in_half_floats_are_normalised(layer):
 
 def test_plain_numbers_do_not_take_the_place_of_a_parameter_unseen():
     model = nn.Dense(2, 1, seed=0)
-    for values in (np.ones((2, 1)), 3.0, np.float64(1.0)):
+    with ag.no_grad():
+        rebound = model.weight - 0.1 * np.ones((2, 1))
+    for values in (np.ones((2, 1)), 3.0, np.float64(1.0), Tensor(np.ones((2, 1))), rebound):
         with pytest.raises(OperandError, match=r"Dense: weight is a parameter of shape \(2, 1\).*weight\.data"):
             model.weight = values
     assert [name for name, _ in model.named_parameters()] == ["weight", "bias"]
@@ -376,6 +378,8 @@ def test_plain_numbers_do_not_take_the_place_of_a_parameter_unseen():
     assert [name for name, _ in model.named_parameters()] == ["weight"]
     model.weight = Tensor(np.zeros((2, 1)), requires_grad=True)
     assert model(np.ones((1, 2))).item() == 0.0
+    model.weight.requires_grad = False
+    model.weight = Tensor(np.ones((2, 1)))  # frozen it was already
 
 
 def test_layers_in_a_list_are_told_of():
