@@ -63,7 +63,7 @@ class _Recording:
     def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
         import inspect  # here, because it makes the import of the package longer
 
-        if not callable(function) or isinstance(function, type):
+        if inspect.isclass(function) or not callable(function):
             raise OperandError(
                 f"no_grad, enable_grad, debug: {function!r:.60} cannot be decorated; give a function or a method, or "
                 f"write a block, `with ag.no_grad():`"
