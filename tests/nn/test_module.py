@@ -7,7 +7,7 @@ import weakref
 import numpy as np
 import pytest
 
-from autograd_lite import Tensor, nn
+from autograd_lite import Tensor, nn, no_grad
 from autograd_lite.errors import OperandError
 
 
@@ -367,7 +367,7 @@ def test_deviations_whose_squares_overflow_in_half_floats_are_normalised(layer):
 
 def test_plain_numbers_do_not_take_the_place_of_a_parameter_unseen():
     model = nn.Dense(2, 1, seed=0)
-    with ag.no_grad():
+    with no_grad():
         rebound = model.weight - 0.1 * np.ones((2, 1))
     for values in (np.ones((2, 1)), 3.0, np.float64(1.0), Tensor(np.ones((2, 1))), rebound):
         with pytest.raises(OperandError, match=r"Dense: weight is a parameter of shape \(2, 1\).*weight\.data"):
