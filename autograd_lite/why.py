@@ -34,18 +34,29 @@ def why_no_grad(loss: Tensor, x: Tensor) -> str:
         return f"The loss is a plain {type(loss).__name__}: it has left the graph; keep it a Tensor until backward."
     if x.dtype.kind not in "fc":
         return f"{named} has dtype {x.dtype}, without a gradient; make it Tensor(..., dtype=float, requires_grad=True)."
-    if not x.requires_grad and (x._node is None or x._node.__class__ is Leaf):
-        return f"{named} was never asked for a gradient; create it with Tensor(..., requires_grad=True)."
+    if not x.requires_grad:
+        if x._node is None or x._node.__class__ is Leaf:
+            return (
+                f"{named} was never asked for a gradient; create it with Tensor(..., requires_grad=True), and if it "
+                f"was, but has been bound anew under no_grad() (w = w - ...), update it in place there (w -= ...)."
+            )
+        return f"{named} is no leaf that requires grad but the result of {describe(x._node)}; {_cure(x._node)}."
 
     order = topological([loss._node], everything=True) if loss._node is not None else []
     node = x._node
-    if node in order:
+    if node is not None and node in order:
         flows = _carrying(order, node)
         if loss._node in flows:
             if x.is_leaf:
                 return f"A gradient can reach {named}: call loss.backward() (and do not reset .grad before you look)."
+            if _is_step(node):
+                return (
+                    f"{named} is a result of {describe(node)}, and only leaves keep their gradient: has a parameter "
+                    f"been bound anew (w = w - ...)? Update it in place under `with ag.no_grad():` instead (w -= ...); "
+                    f"of a result that is no parameter, call {named}.retain_grad() before backward."
+                )
             return (
-                f"{named} is a result of {node.op.name!r}, and only leaves keep their gradient; call "  # type: ignore[union-attr]
+                f"{named} is a result of {node.op.name!r}, and only leaves keep their gradient; call "
                 f"{named}.retain_grad() before backward."
             )
         broken = _break(order, flows)
@@ -68,6 +79,13 @@ def why_no_grad(loss: Tensor, x: Tensor) -> str:
     return (
         f"The loss does not depend on {named} as far as it was recorded; if it should, {named} left the graph on the "
         f"way {way}."
+    )
+
+
+def _is_step(node: Node) -> bool:
+    """Whether `node` looks like a step of training, w - lr * g, that was recorded."""
+    return node.op.name in ("add", "subtract") and any(
+        source.__class__ is Leaf and source.requires_grad and source.spec is node.spec for _, source in _nodes(node)
     )
 
 
@@ -98,7 +116,7 @@ def _break(order: list[Node], flows: set[Node]) -> Node:
 
 def _cure(node: Node) -> str:
     if (node.details or {}).get("no_grad"):
-        return "it was computed under no_grad(): move it out of that block"
+        return "it was computed under no_grad(): move it out of that block, or update in place there (w -= ...)"
     if node.op.name == "detach":
         return "remove the .detach() if the gradient is wanted"
     if node.__class__ is Passive:

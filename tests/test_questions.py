@@ -72,6 +72,18 @@ class TestWhyNoGrad:
         loss = (Tensor([1.0, 1.0], requires_grad=True, name="x") * 2).sum()
         assert "bound anew" in ag.why_no_grad(loss, x)
 
+    def test_a_step_of_training_that_binds_the_name_anew(self, x):
+        w = x - 0.1 * np.ones(2)
+        answer = ag.why_no_grad((w * w).sum(), w)
+        assert "'subtract'" in answer and "(w -= ...)" in answer and "retain_grad" in answer
+        with ag.no_grad():
+            w = x - 0.1 * np.ones(2)
+        assert "(w -= ...)" in ag.why_no_grad((w * x).sum(), w)
+        with ag.debug(), ag.no_grad():
+            w = x - 0.1 * np.ones(2)
+        answer = ag.why_no_grad((w * x).sum(), w)
+        assert "under no_grad(): " in answer and "w = x - 0.1" in answer and "smooth" not in answer
+
     def test_an_unrelated_loss(self, x):
         loss = Tensor([1.0], requires_grad=True).sum()
         assert "does not depend" in ag.why_no_grad(loss, x)
