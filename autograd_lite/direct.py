@@ -62,7 +62,7 @@ def _viewing(op: Primitive, tensor: Tensor, view: Callable[[Any], Any], kwargs: 
         return apply(op, (tensor,), kwargs or {})
     out = _new(Tensor)
     out._array = y
-    out._shared = None if y.base is None else viewed(y, tensor, x)
+    out._shared = viewed(y, tensor, x) if y.base is not None or y is x else None
     out._node = node = Node()
     node.op = op
     node.a = a

@@ -78,7 +78,7 @@ def apply(op: Primitive, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Tenso
         y = np.array(y)  # NumPy may have given an array that the user can write to, or a view of it
 
     out = wrap(y)
-    if op.view and y.base is not None and isinstance(args[0], Tensor):
+    if op.view and (y.base is not None or y is values[0]) and isinstance(args[0], Tensor):
         out._shared = viewed(y, args[0], values[0])
     how = recording()
     if how and (flowing or passive):

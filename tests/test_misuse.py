@@ -455,3 +455,31 @@ def test_threads_and_tasks_can_share_a_block(x):
 def test_only_functions_are_decorated(thing):
     with pytest.raises(ag.OperandError, match=r"no_grad, .*cannot be decorated; give a function"):
         ag.no_grad(thing)
+
+
+@pytest.mark.parametrize("look", [lambda t: None, lambda t: t.data], ids=["", "lent"])
+@pytest.mark.parametrize("requires_grad", [False, True])
+@pytest.mark.parametrize(
+    "view",
+    [
+        np.real,
+        lambda t: np.einsum("ii->i", t),
+        lambda t: np.einsum("ij->ji", t),
+        lambda t: np.astype(t, float, copy=False),
+        lambda t: np.astype(t, float, copy=False)[0],
+    ],
+)
+def test_what_is_written_into_a_view_is_not_lost(view, requires_grad, look):
+    x = Tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=requires_grad)
+    h = x * 1.0
+    look(h)
+    with pytest.raises(ag.InPlaceError, match="a view of another"):
+        view(h)[0] = 5.0
+    assert h.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+
+
+def test_a_refused_call_takes_no_result_over():
+    h = Tensor([1.5, 2.5], requires_grad=True) * 1.0
+    with pytest.raises(ag.DetachedError, match=r"modf: .*shape \(2,\)"):
+        np.modf(h, out=(h, np.empty(2)))
+    assert h.tolist() == [1.5, 2.5]

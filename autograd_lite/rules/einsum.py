@@ -116,6 +116,7 @@ _alone: Primitive = rule(
     lambda g, y, x, subscripts="", **how: _gradient(g, 0, [x.shape], [], subscripts),
     name="einsum",
     sample=[call(real(3, 3), subscripts="ii->i"), call(real(2, 3), subscripts="ij->j")],
+    view=True,  # if nothing is added up: np.einsum("ii->i", a)[:] = 0 changes the array `a`
 )
 
 

@@ -124,6 +124,9 @@ def _called(
             f"{name}: {', '.join(other)}= is not supported for operands of shape "
             f"{', '.join(str(shape_of(x)) for x in inputs)}; use dtype=, or move the axes with np.moveaxis"
         )
+    for array in outs:  # before a Tensor among them takes its result over
+        if array is not None and not is_tensor(array):
+            into(name, array, array)
     if dtype is not None:
         inputs = _cast(ufunc, inputs, np.dtype(dtype), casting)
     if where is True:
