@@ -40,7 +40,7 @@ def custom(forward: Callable[..., Any], *rules: Callable[..., Any] | None, name:
 
     Raises:
         OperandError: no function, or no rule; in the call another number of inputs; on the way back a rule that returns
-            another shape.
+            another shape; either of a function that changes an array that it was given.
 
     >>> cube = custom(lambda x: x**3, lambda g, y, x: g * 3 * x**2, name="cube")
     >>> t = Tensor([2.0], requires_grad=True)
@@ -59,7 +59,11 @@ def custom(forward: Callable[..., Any], *rules: Callable[..., Any] | None, name:
             raise OperandError(f"custom: the rule for input {position} is {rule!r:.60}; give a function, or None")
 
     def compute(*arrays: Any, **static: Any) -> Any:
-        y = plain_array(called, forward(*[_frozen(array) for array in arrays], **static))
+        try:
+            y = plain_array(called, forward(*[_frozen(array) for array in arrays], **static))
+        except ValueError as error:
+            _tell_of_writing(f"{called}: its forward", error)
+            raise
         if y.dtype.kind not in "biufc":
             raise OperandError(f"{called}: it returned dtype {y.dtype}; a primitive returns one numeric array")
         return np.array(y)  # it may be an argument, or an array that the next call writes to
@@ -82,7 +86,9 @@ def custom(forward: Callable[..., Any], *rules: Callable[..., Any] | None, name:
 
 
 def _frozen(array: Any) -> Any:
-    """The array, protected from being written to by code that is not ours."""
+    """The array, protected from being written to by code that is not ours; a Tensor may be, which others do not see."""
+    if isinstance(array, Tensor):
+        return wrap(array._settled(), array._node)
     if not isinstance(array, np.ndarray):
         return array
     view = array.view()
@@ -90,16 +96,24 @@ def _frozen(array: Any) -> Any:
     return view
 
 
+def _tell_of_writing(what: str, error: Exception) -> None:
+    """Refuse, with the cure, what NumPy refused because of `_frozen`."""
+    if "read-only" in str(error):
+        raise OperandError(
+            f"{what} changes an array that it was given, which is read-only; make a new one, g * x instead of g *= x"
+        ) from error
+
+
 def _guarded(name: str, rule: Callable[..., Any], position: int) -> Callable[..., Any]:
     def guarded(g: Any, y: Any, *inputs: Any, **static: Any) -> Any:
         recorded = isinstance(g, Tensor) or any(isinstance(value, Tensor) for value in inputs)
-        arguments = (g, y, *inputs) if recorded else [_frozen(value) for value in (g, y, *inputs)]
         try:
-            r = rule(*arguments, **static)
+            r = rule(*[_frozen(value) for value in (g, y, *inputs)], **static)
         except (DetachedError, NotDifferentiableError, ValueError) as error:
             # What a Tensor says to `array[i] = tensor` NumPy makes the cause of an error of its own.
             told = error if isinstance(error, AutogradError) else error.__cause__
             if not isinstance(told, (DetachedError, NotDifferentiableError)):
+                _tell_of_writing(f"{name}: its rule for input {position}", error)
                 raise
             told.add_note(
                 f"{name}: its rule for input {position} works on arrays only, so it has no second derivative and no "

@@ -483,3 +483,35 @@ def test_a_refused_call_takes_no_result_over():
     with pytest.raises(ag.DetachedError, match=r"modf: .*shape \(2,\)"):
         np.modf(h, out=(h, np.empty(2)))
     assert h.tolist() == [1.5, 2.5]
+
+
+def test_a_primitive_does_not_change_what_it_is_given(x):
+    def forward(a):
+        a *= 2
+        return a
+
+    def rule(g, y, a):
+        g *= 2
+        return g
+
+    with pytest.raises(ag.OperandError, match=r"^forward: its forward changes an array.* make a new one"):
+        ag.custom(forward, rule)(x)
+    with pytest.raises(ag.OperandError, match=r"^double: its rule for input 0 changes an array.* g \* x"):
+        ag.custom(lambda a: a * 2, rule, name="double")(x).sum().backward()
+    assert x.tolist() == [1.0, 2.0] and x.grad is None
+
+
+def test_a_recorded_rule_that_changes_its_gradient_changes_no_other(x):
+    def by_first(g, y, a, b):
+        g *= b
+        return g
+
+    def by_second(g, y, a, b):
+        g *= a
+        return g
+
+    w = Tensor([3.0, 5.0], requires_grad=True)
+    product = ag.custom(lambda a, b: a * b, by_first, by_second, name="product")
+    h = x * 1.0
+    (product(h, w) + 7.0 * h).sum().backward(create_graph=True)
+    assert x.grad.tolist() == [10.0, 12.0] and w.grad.tolist() == [1.0, 2.0]
