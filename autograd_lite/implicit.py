@@ -43,6 +43,7 @@ class Function:
         self.closed: list[Any] = []
         self.gives_tensors = False
         self._prints: list[Any] = []
+        self._tried: list[tuple[tuple[Any, ...], Any]] = []
         self._strange: set[Any] = set()
 
     def look(self, *points: tuple[Any, ...]) -> None:
@@ -52,6 +53,7 @@ class Function:
             found.update(dict.fromkeys(self._outside(point)))
         self.closed = list(found)
         self._prints = [fingerprint(node) for node in self.closed]
+        self._tried = [(point, self._value(point)) for point in points]
 
     def values(self, *inputs: Any) -> Any:
         """The result on plain arrays, as a plain array."""
@@ -118,12 +120,20 @@ class Function:
         op = together(self.name, solution, at_once)
         return op(*[x if x.dtype == float else x.astype(float) for x in inputs], *map(stand_in, self.closed))
 
+    def _value(self, point: tuple[Any, ...]) -> Any:
+        return self.values(*[x.copy() for x in point])
+
     def check_unchanged(self) -> None:
-        """Raise if a parameter outside was changed since."""
+        """Raise if a parameter outside was changed since the function was tried, or an array that it uses."""
         if [fingerprint(node) for node in self.closed] != self._prints:
             raise InPlaceError(
                 f"{self.name}: a parameter that its function uses was changed between forward and backward; call "
                 f"backward before the update"
+            )
+        if not all(np.array_equal(self._value(point), value, equal_nan=True) for point, value in self._tried):
+            raise InPlaceError(
+                f"{self.name}: its function does not give what it gave before: has an array that it uses been changed "
+                f"since? Pass the array in args, of which a copy is kept, or call backward before the change"
             )
 
     def _run(self, inputs: Sequence[Any]) -> tuple[Any, list[Any]]:
