@@ -515,3 +515,17 @@ def test_a_recorded_rule_that_changes_its_gradient_changes_no_other(x):
     h = x * 1.0
     (product(h, w) + 7.0 * h).sum().backward(create_graph=True)
     assert x.grad.tolist() == [10.0, 12.0] and w.grad.tolist() == [1.0, 2.0]
+
+
+def test_parameters_that_share_an_array_are_not_trained(x):
+    w = Tensor([0.0, 0.0], requires_grad=True)
+    w.data = x.data
+    with pytest.raises(
+        ag.OperandError, match=r"^SGD: parameters of shape \(2,\) and \(2,\) share one array.*same Tensor"
+    ):
+        ag.optim.SGD([x, w], lr=1.0)
+    w.data = x.numpy()
+    optimizer = ag.optim.SGD([x, w], lr=1.0)
+    (x + 2 * w).sum().backward()
+    optimizer.step()
+    assert x.tolist() == [0.0, 1.0] and w.tolist() == [-1.0, 0.0]

@@ -12,7 +12,7 @@ import numpy as np
 from autograd_lite.arrays import unmasked
 from autograd_lite.errors import OperandError
 from autograd_lite.optim.flat import Flat, Run, computed_in
-from autograd_lite.tensor import Tensor
+from autograd_lite.tensor import LENT, Tensor
 
 __all__ = ["Optimizer", "clip_grad_norm_", "clip_grad_value_", "is_number", "tensors_of"]
 
@@ -47,6 +47,18 @@ def tensors_of(name: str, params: Any) -> list[Tensor]:
     if len({id(tensor) for tensor in tensors}) != len(tensors):
         raise OperandError(f"{name}: a parameter is given twice and would be updated twice; give each once")
     return tensors
+
+
+def _check_own_arrays(name: str, tensors: list[Tensor]) -> None:
+    """Raise if two parameters look into one array: of two updates of it one would be lost."""
+    lent = [tensor for tensor in tensors if tensor._shared is LENT]
+    for position, one in enumerate(lent):
+        for other in lent[:position]:
+            if np.shares_memory(one._array, other._array):
+                raise OperandError(
+                    f"{name}: parameters of shape {other.shape} and {one.shape} share one array since a.data = b.data; "
+                    f"to tie them use the same Tensor twice, to begin alike write a.data = b.numpy()"
+                )
 
 
 class Optimizer:
@@ -103,6 +115,7 @@ class Optimizer:
         held = {id(tensor) for other in self.param_groups for tensor in other["params"]}
         if any(id(tensor) in held for tensor in tensors):
             raise OperandError(f"{self._name}: a parameter is in two groups; give each to one")
+        _check_own_arrays(self._name, [*(t for other in self.param_groups for t in other["params"]), *tensors])
         made = {key: _own(value) for key, value in {**self.defaults, **group}.items()} | {"params": tensors}
         self._check(made)
         if not made["lr"] > 0:
