@@ -51,14 +51,18 @@ def tensors_of(name: str, params: Any) -> list[Tensor]:
 
 def _check_own_arrays(name: str, tensors: list[Tensor]) -> None:
     """Raise if two parameters look into one array: of two updates of it one would be lost."""
-    lent = [tensor for tensor in tensors if tensor._shared is LENT]
-    for position, one in enumerate(lent):
-        for other in lent[:position]:
-            if np.shares_memory(one._array, other._array):
-                raise OperandError(
-                    f"{name}: parameters of shape {other.shape} and {one.shape} share one array since a.data = b.data; "
-                    f"to tie them use the same Tensor twice, to begin alike write a.data = b.numpy()"
-                )
+    of_owner: dict[int, list[Tensor]] = {}
+    for tensor in tensors:
+        if tensor._shared is LENT:
+            array = tensor._array
+            beside = of_owner.setdefault(id(array if array.base is None else array.base), [])
+            for other in beside:
+                if np.shares_memory(other._array, array):
+                    raise OperandError(
+                        f"{name}: parameters of shape {other.shape} and {tensor.shape} share one array since a.data = "
+                        f"b.data; to tie them use the same Tensor twice, to begin alike write a.data = b.numpy()"
+                    )
+            beside.append(tensor)
 
 
 class Optimizer:
