@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import operator
 import threading
 
 import numpy as np
@@ -225,6 +226,14 @@ def test_a_float_index_is_refused(x):
         x[0.5]
     with pytest.raises((ag.OperandError, IndexError)):
         x[5]
+
+
+@pytest.mark.parametrize("index", [[False], [True], True, [0], [[0]]])
+def test_an_array_is_not_indexed_by_the_number_in_a_mask_of_one_element(index):
+    array = np.array([[5.0, 6.0]])
+    np.testing.assert_array_equal(array[Tensor(index)], array[np.array(index)])
+    with pytest.raises(ag.OperandError, match="index: a Tensor of shape"):
+        operator.index(Tensor(index))
 
 
 def test_object_arrays_never_appear(x):
