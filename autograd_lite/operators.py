@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 from collections.abc import Callable
 from functools import partial
@@ -18,7 +19,7 @@ from autograd_lite.operations import OPERANDS, apply
 from autograd_lite.record import Primitive
 from autograd_lite.renamed import refuse_renamed
 from autograd_lite.rules import LATER, import_later
-from autograd_lite.rules.products import product
+from autograd_lite.rules.products import product, refuse_out
 from autograd_lite.rules.table import COMPOSED, PLAIN, TABLE
 from autograd_lite.tensor import LENT, Tensor
 
@@ -55,7 +56,19 @@ def _without_rule(function: Any, args: Any, kwargs: Any, name: str, plain: bool)
             return {key: bare(part) for key, part in value.items()}
         return value
 
+    if "out" in kwargs or len(args) > 2:
+        _refuse_tensor_as_out(function, name, args, kwargs)
     return function(*bare(list(args)), **bare(dict(kwargs)))
+
+
+def _refuse_tensor_as_out(function: Any, name: str, args: Any, kwargs: Any) -> None:
+    """The function would write into a copy, and the Tensor keep its values in silence."""
+    import inspect
+
+    with contextlib.suppress(ValueError, TypeError):  # it has no signature, or refuses the arguments itself
+        kwargs = inspect.signature(function).bind(*args, **kwargs).arguments
+    if isinstance(kwargs.get("out"), Tensor):
+        refuse_out(name, kwargs["out"])
 
 
 # --- NumPy's protocols ---------------------------------------------------------------------------------------

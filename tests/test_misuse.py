@@ -236,6 +236,20 @@ def test_an_array_is_not_indexed_by_the_number_in_a_mask_of_one_element(index):
         operator.index(Tensor(index))
 
 
+@pytest.mark.parametrize("function", [np.any, np.all, np.argmax, np.var, np.std, np.sum])
+def test_a_tensor_is_not_what_numpy_writes_into(function):
+    array = np.ones((2, 3))
+    for operand in (array, Tensor(array), Tensor(array, requires_grad=True)):
+        with pytest.raises(ag.InPlaceError, match=f"{function.__name__}: out= writes"):
+            function(operand, axis=0, out=Tensor(np.zeros(3, int)))
+    with pytest.raises(ag.InPlaceError, match="any: out= writes"):
+        np.any(array, 0, Tensor([True, True, True]))
+    with pytest.raises(ag.InPlaceError, match="stack: out= writes"):
+        np.stack([array, array], out=Tensor(np.zeros((2, 2, 3))))
+    into = np.zeros(3, bool)
+    assert np.any(Tensor(array), axis=0, out=into) is into and into.all()
+
+
 def test_object_arrays_never_appear(x):
     for make in (
         lambda: np.stack([x, x]),

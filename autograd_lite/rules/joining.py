@@ -9,7 +9,7 @@ import numpy as np
 
 from autograd_lite.errors import OperandError
 from autograd_lite.record import NOTHING
-from autograd_lite.rules.products import as_operand
+from autograd_lite.rules.products import as_operand, refuse_out
 from autograd_lite.rules.table import call, composed, real, rule
 
 __all__ = ["concatenate"]
@@ -84,15 +84,13 @@ def concatenate(
         )
     axis = int(axis) % ndim
     edges = tuple(accumulate([array.shape[axis] for array in arrays if array.ndim == ndim]))
-    return _concatenated(*arrays, axis=axis, edges=edges, **_given(out, dtype, casting))
+    return _concatenated(*arrays, axis=axis, edges=edges, **_given("concatenate", out, dtype, casting))
 
 
-def _given(out: Any, dtype: Any, casting: Any) -> dict[str, Any]:
-    """Those of the rarely used arguments that were given; `out` is refused where the operation is recorded."""
-    given: dict[str, Any] = {} if out is None else {"out": out}
-    if dtype is not None or casting != "same_kind":
-        given.update(dtype=dtype, casting=casting)
-    return given
+def _given(name: str, out: Any, dtype: Any, casting: Any) -> dict[str, Any]:
+    """Those of the rarely used arguments that were given."""
+    refuse_out(name, out)
+    return {} if dtype is None and casting == "same_kind" else {"dtype": dtype, "casting": casting}
 
 
 def _stack(*arrays: Any, axis: int = 0, dtype: Any = None, casting: Any = "same_kind") -> Any:
@@ -124,7 +122,7 @@ def _any_stack(arrays: Any, axis: int = 0, out: Any = None, *, dtype: Any = None
     _refuse_second("stack", axis)
     arrays = _arrays(arrays)
     axis = axis + arrays[0].ndim + 1 if axis < 0 else axis
-    return _stacked(*arrays, axis=axis, **_given(out, dtype, casting))
+    return _stacked(*arrays, axis=axis, **_given("stack", out, dtype, casting))
 
 
 @composed(np.vstack, sample=[call([real(3), real(3)]), call([real(2, 3), real(3)]), call((real(), real()))])

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from autograd_lite.arrays import plain_array
-from autograd_lite.errors import InPlaceError, OperandError
+from autograd_lite.errors import OperandError
 from autograd_lite.rules.nan_reductions import with_nan
+from autograd_lite.rules.products import refuse_out
 from autograd_lite.rules.reductions import unmoved
 from autograd_lite.rules.table import Input, call, composed, numbers_of
 
@@ -72,8 +73,7 @@ class _Columns:
     """The array as columns, one per result, and the shapes to give the results."""
 
     def __init__(self, a: Any, axis: Any, out: Any, name: str) -> None:
-        if out is not None:
-            raise InPlaceError(f"{name}: out= writes into an array behind the graph's back; use the returned Tensor")
+        refuse_out(name, out)
         self.axes = tuple(range(a.ndim)) if axis is None else normalize_axis_tuple(axis, a.ndim)
         self.rest = tuple([one for one in range(a.ndim) if one not in self.axes])
         self.shape = tuple([a.shape[one] for one in self.rest])

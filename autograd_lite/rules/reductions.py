@@ -13,6 +13,7 @@ import numpy as np
 
 from autograd_lite.errors import OperandError
 from autograd_lite.record import Primitive
+from autograd_lite.rules.products import refuse_out
 from autograd_lite.rules.table import call, composed, conj, numbers_of, plain, real, reduction, rule, spread
 
 __all__ = [
@@ -420,7 +421,8 @@ def var(
     correction: Any = np._NoValue,
 ) -> Any:
     """The variance; `mean`, where it is given, is differentiated too."""
-    static = {"axis": axis, "dtype": dtype, "out": out, "keepdims": keepdims, "where": where}
+    refuse_out("var", out)
+    static = {"axis": axis, "dtype": dtype, "keepdims": keepdims, "where": where}
     ddof = _corrected(ddof, correction)
     if mean is np._NoValue:
         return _variance(a, ddof=ddof, **static)
@@ -441,7 +443,8 @@ def std(
     correction: Any = np._NoValue,
 ) -> Any:
     """The standard deviation, with derivative 0 where it is 0."""
-    static = {"axis": axis, "dtype": dtype, "out": out, "keepdims": keepdims, "where": where}
+    refuse_out("std", out)
+    static = {"axis": axis, "dtype": dtype, "keepdims": keepdims, "where": where}
     ddof = _corrected(ddof, correction)
     if mean is np._NoValue:
         return _deviation(a, ddof=ddof, **static)

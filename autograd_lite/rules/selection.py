@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from autograd_lite.arrays import plain_array, unmasked
-from autograd_lite.errors import InPlaceError, OperandError
+from autograd_lite.errors import OperandError
 from autograd_lite.rules.indexing import check_fits, scatter
-from autograd_lite.rules.products import as_operand
+from autograd_lite.rules.products import as_operand, refuse_out
 from autograd_lite.rules.table import Input, call, composed, numbers_of, plain, real, rule
 
 __all__ = ["along_axis", "positions"]
@@ -99,11 +99,6 @@ def _take_along_axis(arr: Any, indices: Any, axis: int | None = -1) -> Any:
 # --- by condition ------------------------------------------------------------------------------------------------
 
 
-def _no_out(name: str, out: Any) -> None:
-    if out is not None:
-        raise InPlaceError(f"{name}: out= writes into an array behind the graph's back; use the returned Tensor")
-
-
 _MASK = np.array([True, False, True])
 
 
@@ -117,7 +112,7 @@ _MASK = np.array([True, False, True])
     ],
 )
 def _compress(condition: Any, a: Any, axis: int | None = None, out: Any = None) -> Any:
-    _no_out("compress", out)
+    refuse_out("compress", out)
     condition = plain_array("compress", numbers_of(condition))
     if condition.ndim != 1:
         raise OperandError(
@@ -177,7 +172,7 @@ def _select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
     ],
 )
 def _choose(a: Any, choices: Any, out: Any = None, mode: str = "raise") -> Any:
-    _no_out("choose", out)
+    refuse_out("choose", out)
     choices = _promoted(choices)
     which = positions("choose", a, len(choices), mode)
     if which.size and not 0 <= which.min() <= which.max() < len(choices):
