@@ -94,6 +94,8 @@ def _array_ufunc(self: Tensor, ufunc: Any, method: str, *inputs: Any, **kwargs: 
             return COMPOSED[ufunc](*inputs)
     made = COMPOSED.get((ufunc, method)) or COMPOSED.get(method)
     if made is not None:
+        for repeated in ("array", "indices"):  # given by name, they come among the inputs too
+            kwargs.pop(repeated, None)
         return made(ufunc, *inputs, **kwargs)
     name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
     return _without_rule(getattr(ufunc, method), inputs, kwargs, name, ufunc in PLAIN)

@@ -93,8 +93,8 @@ def _reduced(
     items = _in_front(array, axes)
     masks = None if where is True else _in_front(np.broadcast_to(forms["where"], array.shape), axes)
     start = initial
-    if start is np._NoValue and (masks is not None or not len(items)):
-        start = ufunc.identity
+    if start is np._NoValue and ufunc.identity is not None and (masks is not None or len(items) < 2):
+        start = ufunc.identity  # np.hypot of one number alone is its absolute value
     return into(name, out, _folded(ufunc, items, masks, start).reshape(shape))
 
 
@@ -278,7 +278,7 @@ def _reduced_at(ufunc: Any, array: Any, indices: Any, axis: int = 0, dtype: Any 
     before = (slice(None),) * axis
     parts = []
     for first, last in zip(bounds.tolist(), [*bounds.tolist()[1:], array.shape[axis]], strict=True):
-        if first < last:
+        if first + 1 < last:
             parts.append(ufunc.reduce(array[(*before, slice(first, last))], axis=axis))
         else:
             parts.append(array[(*before, first)])

@@ -291,6 +291,21 @@ def test_at_neither_loses_a_leaf_nor_a_gradient() -> None:
     assert parameter.tolist() == [2.0]
 
 
+def test_one_number_alone_is_combined_with_the_identity_as_numpy_does_it() -> None:
+    row = np.array([[-3.0, 2.0]])
+    for ufunc in (np.hypot, np.logaddexp, np.subtract):
+        np.testing.assert_array_equal(ufunc.reduce(leaf(row)).numpy(), ufunc.reduce(row))
+        np.testing.assert_array_equal(ufunc.reduceat(leaf(row), [0, 1], 1).numpy(), ufunc.reduceat(row, [0, 1], 1))
+    assert gradient(np.hypot.reduce, [-3.0]) == [-1.0]
+
+
+def test_the_operands_of_a_method_may_be_given_by_name() -> None:
+    x = leaf([[1.0, 2.0], [3.0, 5.0]])
+    assert np.add.reduce(array=x, axis=1).tolist() == [3.0, 8.0]
+    assert np.add.accumulate(array=x, axis=1).tolist() == [[1.0, 3.0], [3.0, 8.0]]
+    assert np.add.reduceat(array=x, indices=[0], axis=1).tolist() == [[3.0], [8.0]]
+
+
 def test_reduceat_takes_single_elements_where_the_indices_do_not_rise() -> None:
     x = leaf([1.0, 2.0, 3.0, 4.0])
     y = np.multiply.reduceat(x, [2, 1, 0])
