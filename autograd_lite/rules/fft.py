@@ -126,6 +126,8 @@ def _in_turn(last: Any, other: Any, a: Any, s: Any, axes: Any, norm: Any) -> Any
         axes = range(a.ndim) if s is None else range(-len(s), 0)
     axes = np.lib.array_utils.normalize_axis_tuple(axes, a.ndim, "axes", allow_duplicate=True)
     lengths = [-1] * len(axes) if s is None else list(s)
+    if not axes and not lengths and last is other:
+        return np.positive(a)  # which NumPy leaves as it is, real too
     if not axes or len(lengths) != len(axes):
         raise OperandError(f"fft: s={s} and axes={axes} must name equally many axes, and at least one")
     lengths = [a.shape[axis] if n == -1 else n for n, axis in zip(lengths, axes, strict=True)]

@@ -379,7 +379,7 @@ def _tensorsolve(a: Any, b: Any, axes: Any = None) -> Any:
             f"tensorsolve: operands of shape {a.shape} and {b.shape} are no square system; the leading axes of the "
             f"first must be those of the second, and the rest hold as many unknowns"
         )
-    return np.linalg.solve(a.reshape(-1, math.prod(shape)), b.reshape(-1)).reshape(shape)
+    return np.linalg.solve(a.reshape(b.size, math.prod(shape)), b.reshape(-1)).reshape(shape)
 
 
 # --- the same under np.linalg -------------------------------------------------------------------------------

@@ -121,6 +121,14 @@ def test_a_result_written_into_an_array_is_refused():
             call()
 
 
+def test_over_no_axes_nothing_is_transformed():
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    y = np.fft.fftn(x, axes=())
+    assert y.dtype == np.fft.fftn(x.numpy(), axes=()).dtype and y.tolist() == [1.0, 2.0] and y is not x
+    with pytest.raises(OperandError, match="at least one"):
+        np.fft.rfftn(x, axes=())
+
+
 def test_axes_that_do_not_fit_are_named():
     x = Tensor(np.ones((3, 4)), requires_grad=True)
     with pytest.raises(OperandError, match=r"s=\(2,\).*axes"):
