@@ -11,6 +11,7 @@ from autograd_lite.errors import OperandError
 from autograd_lite.rules.indexing import check_fits, scatter
 from autograd_lite.rules.products import as_operand, refuse_out
 from autograd_lite.rules.table import Input, call, composed, numbers_of, plain, real, rule
+from autograd_lite.rules.ufunc_forms import broadcasts
 
 __all__ = ["along_axis", "positions"]
 
@@ -274,7 +275,13 @@ def _insert(arr: Any, obj: Any, values: Any, axis: int | None = None) -> Any:
         values = np.moveaxis(values, 0, axis)
     where = where.astype(np.intp)
     count = values.shape[axis] if where.size == 1 else where.size
-    slab = np.broadcast_to(values, (*arr.shape[:axis], count, *arr.shape[axis + 1 :]))
+    shape = (*arr.shape[:axis], count, *arr.shape[axis + 1 :])
+    if not broadcasts(values.shape, shape):
+        raise OperandError(
+            f"insert: values of shape {values.shape} do not fit {shape}, the shape of what is put into an array of "
+            f"shape {arr.shape}; give one value, or values of that shape"
+        )
+    slab = np.broadcast_to(values, shape)
     order = np.insert(np.arange(length), where, length + np.arange(count))
     return np.take(np.concatenate([arr, slab], axis), order, axis)
 

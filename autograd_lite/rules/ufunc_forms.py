@@ -129,7 +129,7 @@ def _called(
             into(name, array, array)
     if dtype is not None:
         inputs = _cast(ufunc, inputs, np.dtype(dtype), casting)
-    if where is True:
+    if where is True or where is np._NoValue:  # the latter as np.nanvar(array, mean=tensor) calls it
         result = ufunc(*inputs)
     else:
         result = _where(ufunc, inputs, where, outs)

@@ -268,6 +268,11 @@ def test_insert_before_the_places_of_a_mask():
     np.testing.assert_array_equal(v.grad, [0, 3])
 
 
+def test_values_that_do_not_fit_where_they_are_inserted_are_named():
+    with pytest.raises(ag.OperandError, match=r"insert: values of shape \(3, 1\) do not fit \(2, 4\)"):
+        np.insert(Tensor(np.ones((3, 4)), requires_grad=True), [1, 2], [[1], [2], [3]], axis=0)
+
+
 def test_insert_does_not_drop_a_fraction():
     with pytest.raises(ag.OperandError, match=r"insert.*without loss"):
         np.insert(np.array([1, 2]), 0, Tensor(0.5, requires_grad=True))
