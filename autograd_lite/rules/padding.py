@@ -152,7 +152,8 @@ def _linear_ramp(x: Any, widths: Any, end_values: Any = 0) -> Any:
 
 def _ramp(end: Any, edge: Any, axis: int, parts: Any) -> Any:
     """From `end`, where `parts` are 0, towards the `edge` of the array."""
-    return (edge - end) * _column(parts, edge, axis) + end
+    ramp = (edge - end) * _column(parts, edge, axis) + end
+    return ramp.astype(edge.dtype) if edge.dtype.kind in "fc" and ramp.dtype != edge.dtype else ramp
 
 
 def _statistic(function: Any) -> Any:

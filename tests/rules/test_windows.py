@@ -117,6 +117,14 @@ def test_every_mode_pads_as_numpy_does(mode, options, data):
     np.testing.assert_allclose(x.grad, slope, atol=1e-8)
 
 
+def test_a_ramp_from_a_tensor_of_double_precision_stays_in_the_precision_of_the_array():
+    x, end = Tensor(np.ones(2, np.float32), requires_grad=True), Tensor(3.0, requires_grad=True)
+    y = np.pad(x, 1, "linear_ramp", end_values=end)
+    assert y.dtype == np.float32 and y.tolist() == [3.0, 1.0, 1.0, 3.0]
+    y.sum().backward()
+    assert end.grad == 2.0 and end.grad.dtype == np.float64 and x.grad.dtype == np.float32
+
+
 @pytest.mark.parametrize("form", ["one", "pair", "list", "pairs", "mixed", "columns"])
 @pytest.mark.parametrize("mode", ["constant", "linear_ramp"])
 def test_margins_given_by_tensors(form, mode):
