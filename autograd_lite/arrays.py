@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.errors import OperandError
+from autograd_lite.errors import AutogradError, OperandError
 
 __all__ = ["beside", "gradient_like", "plain_array", "unmasked", "values_like"]
 
@@ -14,7 +14,12 @@ __all__ = ["beside", "gradient_like", "plain_array", "unmasked", "values_like"]
 def plain_array(what: str, array: Any) -> np.ndarray[Any, Any]:
     """`array` as an ndarray and no subclass of it: what a mask hides, or a matrix multiplies, would go wrong unseen."""
     if array.__class__ is np.ndarray or not isinstance(array, np.ndarray):
-        return np.asarray(array)
+        try:
+            return np.asarray(array)
+        except ValueError as error:  # rows of several lengths
+            if isinstance(error, AutogradError):
+                raise
+            raise OperandError(f"{what}: {error!s:.100}; give numbers, in rows of one length") from error
     if isinstance(unmasked(what, array), np.matrix):
         raise OperandError(
             f"{what}: an np.matrix of shape {array.shape} has another '*' than arrays have; pass np.asarray(matrix)"

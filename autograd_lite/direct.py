@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from autograd_lite.arrays import beside, unmasked
+from autograd_lite.arrays import beside, plain_array, unmasked
 from autograd_lite.errors import AutogradError, OperandError
 from autograd_lite.grad_mode import OFF, ON, recording
 from autograd_lite.operations import (
@@ -375,7 +375,7 @@ def _plain_index(index: Any) -> Any:
     if isinstance(index, np.ndarray):
         return unmasked("indexing", index).copy()
     if isinstance(index, list):
-        return np.array(index) if index else np.array(index, int)
+        return plain_array("indexing", index) if index else np.array(index, int)
     return np.asarray(index).copy() if is_array_of_another_kind(index) else index
 
 

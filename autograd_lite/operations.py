@@ -142,10 +142,8 @@ def _operand(op: Primitive, operand: Any) -> Any:
     """An operand that is neither Tensor nor int nor float, as something NumPy computes with."""
     if operand.__class__ is np.ndarray or isinstance(operand, (np.generic, bool, complex)):
         array = operand
-    elif isinstance(operand, np.ndarray):
+    elif isinstance(operand, (np.ndarray, list, tuple, range)):
         array = plain_array(op.name, operand)
-    elif isinstance(operand, (list, tuple, range)):
-        array = np.asarray(operand)
     else:
         array = None
     if array is None or (isinstance(array, (np.ndarray, np.generic)) and array.dtype.kind not in "biufc"):
@@ -207,7 +205,7 @@ def shortened(value: Any) -> str:
 #: static arguments that need no look
 _CONSTANT = BASIC | {bool, float, str}
 #: what can stand beside a Tensor
-OPERANDS = (Tensor, np.ndarray, np.generic, int, float, complex, list, tuple)
+OPERANDS = (Tensor, np.ndarray, np.generic, int, float, complex, list, tuple, range)
 
 
 def is_array_of_another_kind(value: Any) -> bool:

@@ -250,6 +250,26 @@ def test_a_tensor_is_not_what_numpy_writes_into(function):
     assert np.any(Tensor(array), axis=0, out=into) is into and into.all()
 
 
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda x, rows: x + rows,
+        lambda x, rows: np.dot(rows, x),
+        lambda x, rows: np.concatenate([x, rows]),
+        lambda x, rows: np.where([True, False], x, rows),
+        lambda x, rows: x[rows],
+        lambda x, rows: (2 * x).put([0, 1], rows),
+    ],
+)
+def test_rows_of_unequal_length_are_no_operand(use, x):
+    with pytest.raises(ag.OperandError, match="give numbers, in rows of one length"):
+        use(x, [[1, 2], [3]])
+
+
+def test_a_range_stands_beside_a_tensor_as_a_list_does(x):
+    assert (x + range(2)).tolist() == (range(2) + x).tolist() == np.add(range(2), x).tolist() == [1.0, 3.0]
+
+
 def test_object_arrays_never_appear(x):
     for make in (
         lambda: np.stack([x, x]),
