@@ -422,7 +422,7 @@ def var(
 ) -> Any:
     """The variance; `mean`, where it is given, is differentiated too."""
     refuse_out("var", out)
-    static = {"axis": axis, "dtype": dtype, "keepdims": keepdims, "where": where}
+    static = {"axis": axis, "dtype": dtype, "keepdims": keepdims, "where": numbers_of(where)}
     ddof = _corrected(ddof, correction)
     if mean is np._NoValue:
         return _variance(a, ddof=ddof, **static)
@@ -444,7 +444,7 @@ def std(
 ) -> Any:
     """The standard deviation, with derivative 0 where it is 0."""
     refuse_out("std", out)
-    static = {"axis": axis, "dtype": dtype, "keepdims": keepdims, "where": where}
+    static = {"axis": axis, "dtype": dtype, "keepdims": keepdims, "where": numbers_of(where)}
     ddof = _corrected(ddof, correction)
     if mean is np._NoValue:
         return _deviation(a, ddof=ddof, **static)
@@ -463,7 +463,7 @@ def _corrected(ddof: Any, correction: Any) -> Any:
 
 def _around(a: Any, mean: Any, ddof: Any, static: dict[str, Any]) -> Any:
     """The mean square distance of `a` from `mean`, which has the axes of `a`."""
-    where = True if static["where"] is np._NoValue else numbers_of(static["where"])
+    where = True if static["where"] is np._NoValue else static["where"]
     distance = _selected(a - mean, where)
     square = distance * distance
     if distance.dtype.kind == "c":

@@ -141,6 +141,13 @@ def test_the_maximum_of_nothing_names_operation_and_shape() -> None:
         np.max(Tensor(np.zeros((0, 3)), requires_grad=True))
 
 
+def test_the_mask_alone_may_be_a_tensor() -> None:
+    for function in ALL:
+        start = {"initial": 0.0} if function in (np.max, np.min, np.amax, np.amin) else {}
+        found = function(X, axis=1, where=Tensor(MASK), **start)
+        np.testing.assert_allclose(found, function(X, axis=1, where=MASK, **start))
+
+
 def test_a_mask_changed_before_backward_does_not_matter() -> None:
     mask = MASK.copy()
     t = Tensor(X, requires_grad=True)
