@@ -322,7 +322,7 @@ _added_at: Primitive = rule(
 def _changed_at(ufunc: Any, a: Any, indices: Any, *b: Any) -> None:
     name = f"{ufunc.__name__}.at"
     index = _plain_index(indices)
-    _check_values(name, shape_of(a), index, b)
+    b = _fitted(name, shape_of(a), index, b)
     if not is_tensor(a):
         if flows(*b):
             raise DetachedError(
@@ -349,10 +349,10 @@ def _changed_at(ufunc: Any, a: Any, indices: Any, *b: Any) -> None:
         a._become(_changed_in_turns(ufunc, a, index, b), name)
 
 
-def _check_values(name: str, shape: tuple[int, ...], index: Any, b: tuple[Any, ...]) -> None:
-    """Raise OperandError if `b` does not fit the places at `index`: NumPy may read past the end of it."""
+def _fitted(name: str, shape: tuple[int, ...], index: Any, b: tuple[Any, ...]) -> tuple[Any, ...]:
+    """`b`, repeated to fit the places at `index`, or OperandError: NumPy may read past the end of it."""
     if all(is_number(x) for x in b):
-        return
+        return b
     places = plainly(name, operator.getitem, np.broadcast_to(0, shape), index).shape
     for x in b:
         if not broadcasts(shape_of(x), places):
@@ -360,13 +360,15 @@ def _check_values(name: str, shape: tuple[int, ...], index: Any, b: tuple[Any, .
                 f"{name}: values of shape {shape_of(x)} do not fit the {places} places that the index selects of "
                 f"{shape}; reshape the values"
             )
+    return tuple([np.broadcast_to(x, places) if shape_of(x) not in ((), places) else x for x in b])
 
 
 def _plain_index(index: Any) -> Any:
     if isinstance(index, tuple):
         return tuple([_plain_index(part) for part in index])
     if isinstance(index, list):
-        return np.array(index) if index else np.zeros(0, np.intp)
+        array = plain_array("ufunc.at", index)
+        return array if array.size else array.astype(np.intp)
     return np.array(plain_array("ufunc.at", numbers_of(index))) if hasattr(index, "__array__") else index
 
 

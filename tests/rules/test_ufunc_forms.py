@@ -291,6 +291,15 @@ def test_at_neither_loses_a_leaf_nor_a_gradient() -> None:
     assert parameter.tolist() == [2.0]
 
 
+@pytest.mark.parametrize("target", [np.zeros, lambda n: Tensor(np.zeros(n)), lambda n: 1 * leaf(np.zeros(n))])
+def test_at_does_not_read_past_the_end_of_values_that_are_repeated(target: Any) -> None:
+    index, values = np.array([[0, 0], [1, 0], [1, 0]]), np.array([1.0, 10.0])
+    np.add.at(total := target(2), index, Tensor(values))
+    assert total.tolist() == [31.0, 2.0]
+    np.subtract.at(total := target(2), index, Tensor(values))
+    assert total.tolist() == [-31.0, -2.0]
+
+
 def test_one_number_alone_is_combined_with_the_identity_as_numpy_does_it() -> None:
     row = np.array([[-3.0, 2.0]])
     for ufunc in (np.hypot, np.logaddexp, np.subtract):
