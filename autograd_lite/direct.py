@@ -375,7 +375,8 @@ def _plain_index(index: Any) -> Any:
     if isinstance(index, np.ndarray):
         return unmasked("indexing", index).copy()
     if isinstance(index, list):
-        return plain_array("indexing", index) if index else np.array(index, int)
+        array = plain_array("indexing", index)
+        return array if array.size else array.astype(int)  # which is what NumPy takes an empty list for
     return np.asarray(index).copy() if is_array_of_another_kind(index) else index
 
 

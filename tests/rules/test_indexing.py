@@ -268,6 +268,17 @@ def test_insert_before_the_places_of_a_mask():
     np.testing.assert_array_equal(v.grad, [0, 3])
 
 
+@pytest.mark.parametrize("index", [[], [[], []], ([], slice(None)), (slice(None), [[], [], []])])
+def test_an_empty_list_selects_nothing(index):
+    x = Tensor(np.ones((2, 3)), requires_grad=True)
+    assert x[index].shape == x.numpy()[index].shape
+    y = 2 * x
+    y[index] = 5.0
+    np.add.at(y, index, 1.0)
+    np.sum(y).backward()
+    np.testing.assert_array_equal(x.grad, np.full((2, 3), 2.0))
+
+
 def test_values_that_do_not_fit_where_they_are_inserted_are_named():
     with pytest.raises(ag.OperandError, match=r"insert: values of shape \(3, 1\) do not fit \(2, 4\)"):
         np.insert(Tensor(np.ones((3, 4)), requires_grad=True), [1, 2], [[1], [2], [3]], axis=0)
