@@ -270,6 +270,13 @@ def test_a_range_stands_beside_a_tensor_as_a_list_does(x):
     assert (x + range(2)).tolist() == (range(2) + x).tolist() == np.add(range(2), x).tolist() == [1.0, 3.0]
 
 
+def test_a_mean_alone_that_requires_grad_is_not_lost_in_a_spread():
+    array, mean = np.array([[1.0, np.nan, 3.0]]), Tensor([[2.0]], requires_grad=True)
+    for function in (np.nanvar, np.nanstd):
+        with pytest.raises(ag.DetachedError, match="would lose its gradient"):
+            function(array, axis=1, mean=mean)
+
+
 def test_object_arrays_never_appear(x):
     for make in (
         lambda: np.stack([x, x]),

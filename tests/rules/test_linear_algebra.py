@@ -116,6 +116,14 @@ def test_multi_dot_multiplies_in_the_cheaper_order():
     assert last.inputs[0] is a._node  # a @ (b @ c): 2,600 multiplications, (a @ b) @ c: 5,100
 
 
+def test_a_system_of_no_equations_has_no_unknowns():
+    a, b = Tensor(np.zeros((0, 0)), requires_grad=True), np.zeros(0)
+    x = np.linalg.tensorsolve(a, b)
+    assert x.shape == np.linalg.tensorsolve(a.numpy(), b).shape == (0,)
+    x.sum().backward()
+    assert a.grad.shape == (0, 0)
+
+
 # --- determinants -------------------------------------------------------------------------------------------
 
 
