@@ -1,6 +1,6 @@
 """Special functions of Tensors, under the names of scipy.special.
 
-`expit`, `log_expit`, `logit`, `xlogy`, `logsumexp`, `softmax` and `log_softmax` are made of NumPy's functions. All
+`expit`, `log_expit`, `logit`, `xlogy`, `logsumexp`, `softmax` and `log_softmax` are computed with NumPy alone. All
 others take their values from SciPy, which is imported when the first of them is asked for:
 
 beta betainc betaln digamma entr erf erfc erfcinv erfcx erfinv gamma gammainc gammaincc gammaln gammasgn i0 i0e i1 i1e

@@ -414,9 +414,7 @@ class Tensor(ArrayMethods):
 
     def __index__(self) -> int:
         if self._array.ndim or self._array.dtype.kind == "b":  # else array[mask] of one element would be array[0 or 1]
-            raise OperandError(
-                f"index: a Tensor of shape {self.shape}, dtype {self.dtype}, is no integer; use .item() or .numpy()"
-            )
+            raise OperandError(f"index: a Tensor of shape {self.shape}, {self.dtype}, is no integer; use its .item()")
         return operator.index(self._number("index"))
 
     def __bool__(self) -> bool:
