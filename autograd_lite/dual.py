@@ -27,7 +27,7 @@ from autograd_lite.rules.piecewise import choice, relu
 from autograd_lite.rules.products import product
 from autograd_lite.rules.reductions import masked
 from autograd_lite.rules.softmax import nll, softmax
-from autograd_lite.rules.table import COMPOSED, SAMPLES, TABLE, Elementwise
+from autograd_lite.rules.table import COMPOSED, SAMPLES, TABLE, Elementwise, unchanged
 from autograd_lite.stand_in import StandIn, StandInError
 from autograd_lite.tensor import Tensor
 
@@ -74,7 +74,10 @@ def tangent_of_result(
     if kind in (ELEMENTWISE, SUM):
         for rule, tangent in zip(op.rules, tangents, strict=True):
             if tangent is not None and rule is not None:
-                part = rule(tangent, y, *values, **kwargs) if kwargs else rule(tangent, y, *values)
+                if rule is unchanged:
+                    part = tangent
+                else:
+                    part = rule(tangent, y, *values, **kwargs) if kwargs else rule(tangent, y, *values)
                 total = part if total is None else total + part
     elif kind == LINEAR and "initial" not in kwargs:
         return op.fn(tangents[0], **kwargs)
