@@ -189,11 +189,12 @@ def hvp(f: Function, x: Any, v: Any) -> Any:
 
     Raises:
         BackwardError: `f` returned several arrays, or one that is no scalar.
-        OperandError: `v` does not fit `x`.
+        OperandError: `v` does not fit `x`, or `f` is no function.
 
     >>> hvp(lambda x: (x**3).sum(), np.array([1.0, 2.0]), np.array([1.0, 1.0]))
     array([ 6., 12.])
     """
+    refuse_values("hvp", f, ", x, v)")
     trace = Trace("hvp", f, (x,), 0, {})
     directions = [fitted("hvp", part, tensor) for part, tensor in zip(matching("hvp", v, x), trace.inputs, strict=True)]
     live = trace.directed(directions)

@@ -318,6 +318,7 @@ def vjp(f: Function, *primals: Any) -> tuple[Any, Function]:
     >>> pullback(np.array([1.0, 1.0]))
     (array([3., 4.]), array([1., 2.]))
     """
+    refuse_values("vjp", f, ", x)")
     if not primals:
         raise OperandError("vjp: no primals are given; write vjp(f, x), with the arguments of the function")
     trace = Trace("vjp", f, primals, tuple(range(len(primals))), {})
@@ -352,11 +353,12 @@ def jvp(f: Function, primals: Sequence[Any], tangents: Sequence[Any]) -> tuple[A
         `(y, tangent)`, the tangent in the shape and structure of `y`.
 
     Raises:
-        OperandError: primals and tangents that are no tuples, or do not fit one another.
+        OperandError: primals and tangents that are no tuples, or do not fit one another; `f` is no function.
 
     >>> jvp(lambda x: x**2, (np.array([1.0, 2.0]),), (np.array([1.0, 0.5]),))
     (array([1., 4.]), array([2., 2.]))
     """
+    refuse_values("jvp", f, ", (x,), (v,))")
     if not all(isinstance(each, (tuple, list)) for each in (primals, tangents)):
         raise OperandError("jvp: primals and tangents are tuples, one entry per argument; write jvp(f, (x,), (v,))")
     if len(primals) != len(tangents):
@@ -456,12 +458,12 @@ def fitted(what: str, value: Any, tensor: Tensor) -> Any:
     return gradient_like(what, value, tensor.dtype)
 
 
-def refuse_values(what: str, f: Any) -> None:
+def refuse_values(what: str, f: Any, rest: str = ")(x)") -> None:
     """Refuse a result where its function belongs: `grad(loss, x)` is another library's call."""
     if not callable(f):
         raise OperandError(
             f"{what}: its first argument is a function, not a {type(f).__name__}; write "
-            f"{what}(lambda x: ...)(x), or call backward() on a loss that is computed already"
+            f"{what}(lambda x: ...{rest}, or call backward() on a loss that is computed already"
         )
 
 

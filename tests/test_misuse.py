@@ -348,6 +348,19 @@ def test_a_loss_is_no_function_to_differentiate(transform, x):
         transform((x * x).sum())
 
 
+@pytest.mark.parametrize(
+    ("call", "written"),
+    [
+        (lambda loss, x: ag.hvp(loss, x, x), r"hvp\(lambda x: \.\.\., x, v\)"),
+        (lambda loss, x: ag.vjp(loss, x), r"vjp\(lambda x: \.\.\., x\)"),
+        (lambda loss, x: ag.jvp(loss, (x,), (x,)), r"jvp\(lambda x: \.\.\., \(x,\), \(v,\)\)"),
+    ],
+)
+def test_nor_is_it_one_to_push_or_pull_through(call, written, x):
+    with pytest.raises(ag.OperandError, match=rf"first argument is a function, not a Tensor; write {written}, or call"):
+        call((x * x).sum(), x)
+
+
 def test_a_state_carried_over_from_a_freed_graph_is_to_be_detached(x):
     state = x * x
     state.sum().backward()

@@ -222,8 +222,9 @@ def log_softmax(x: Any, axis: int = -1) -> Any:
 
 
 def _along(row: Primitive, x: Any, axis: Any) -> Any:
+    """`row(x, axis=axis)`, with an error of one wording for Tensors and arrays."""
     x = signed(x, row.name)
-    if isinstance(x, Tensor):
+    if isinstance(x, Tensor):  # past what finds that out for any arguments
         return apply_unary(row, x, {"axis": axis})
     try:
         return row(x, axis=axis)

@@ -166,8 +166,9 @@ class Variables:
         return reciprocal(full) is not None or function
 
     def _layer_of(self, entry: Entry, full: Expression) -> str | None:
-        """The affine part that it is a function of, entry by entry, if of nothing else."""
-        names = full.names if _is_elementwise(full) else []
+        """The affine part that it is a function of, entry by entry or as softmax, if of nothing else."""
+        inside = full.parts[0] if full.kind == "call" and full.value[1] == "softmax" else full
+        names = full.names if _is_elementwise(inside) else []
         layer = self.layer_called.get(names[0]) if len(names) == 1 else None
         return layer if layer != entry.id else None
 
@@ -252,11 +253,11 @@ def _is_plain(full: Expression) -> bool:
 
 
 def _is_elementwise(full: Expression) -> bool:
-    """Whether each entry of it depends on the same entry of its variables alone, or on those of its row by softmax."""
+    """Whether each entry of it depends on the same entry of its variables alone."""
     if full.kind == "call":
         function = getattr(np, full.value[1], None)
         ufunc = isinstance(function, np.ufunc) and function.signature is None
-        if not ufunc and full.value[1] not in ("where", "sigmoid", "relu", "softmax"):
+        if not ufunc and full.value[1] not in ("where", "sigmoid", "relu"):
             return False
     elif full.kind not in ("name", "number", "constant", "sum", "product", "power", "infix", "text", "magnitude"):
         return False
